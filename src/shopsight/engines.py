@@ -1,0 +1,46 @@
+"""The engines behind the Narwhals expressions.
+
+clean, metrics and insights are written once, on Narwhals lazy frames (:mod:`shopsight.frames`). Only here is
+an engine named. Polars runs them lazily and streaming, so that no big table is ever whole in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+
+from shopsight.frames import Frame
+from shopsight.workspace import disk_error, translated_disk_errors
+
+
+class PolarsEngine:
+    """Polars on this machine, streaming."""
+
+    def scan(self, folder: Path) -> Frame:
+        """All rows of a table's folder of Parquet files, lazily; row order is not defined."""
+        return nw.from_native(pl.scan_parquet(folder / "*.parquet"))
+
+    def sink(self, frames: Mapping[Path, Frame]) -> None:
+        """Write each frame to one Parquet file in its folder, all in one pass over what they share.
+
+        Raises:
+            WorkspaceError: the disk is full or cannot be written.
+        """
+        writes = []
+        for folder, frame in frames.items():
+            with translated_disk_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            native: pl.LazyFrame = frame.to_native()
+            writes.append(native.sink_parquet(folder / "part-00000.parquet", compression="lz4", lazy=True))
+        try:
+            pl.collect_all(writes, engine="streaming")
+        except OSError as error:
+            raise disk_error(next(iter(frames)), error) from error
+        except pl.exceptions.ComputeError as error:
+            # Polars hands some operating system errors on as text only.
+            if "No space left" in str(error):
+                raise disk_error(next(iter(frames)), OSError(28, "No space left on device")) from error
+            raise

@@ -1,0 +1,234 @@
+"""Every error that shopsight raises on purpose.
+
+::
+
+    ShopsightError                 stage, run_id, remedy; picklable; never a credential in a message
+    ├─ ConfigurationError          wrong settings or usage; never retried
+    ├─ SourceError
+    │  ├─ SourceUnavailable        the SQL database does not answer; retried
+    │  └─ SchemaMismatch           a table or column is not there, or cannot be read
+    ├─ WorkspaceError              the run's directory: disk full, a damaged file, a run that is gone
+    ├─ DataQualityError            a table or a share of rejected rows beyond its limit
+    ├─ ProofBroken                 which link, both figures, the difference
+    └─ PublishError
+       ├─ TargetUnavailable        MongoDB does not answer; retried
+       ├─ LeaseHeld                another run publishes: who, until when
+       ├─ LeaseLost                this run was overtaken and may not publish
+       └─ ShrinkRefused            the new figures are suspiciously small
+
+Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what
+was found against what was expected, what state things are in, and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Self
+
+
+class ExitCode(IntEnum):
+    """What the command line ends with."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+
+
+# user:password@ in a URL, and the password=… form that libpq and ADBC put into their messages.
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][\w+.-]*://)[^\s/@?#]*(?::[^\s/?#]*)?@")
+_WORD_CREDENTIALS = re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*|%3D)('[^']*'|\"[^\"]*\"|[^\s&'\"]+)")
+
+
+def redact(text: str) -> str:
+    """The text with every credential in it replaced by ``***``.
+
+    >>> redact("cannot reach postgresql://ann:s3cret@db/shop?password=s3cret")
+    'cannot reach postgresql://***@db/shop?password=***'
+    """
+    text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
+    return _WORD_CREDENTIALS.sub(r"\1\2***", text)
+
+
+class ShopsightError(Exception):
+    """The root of all errors that are meant for the user.
+
+    Args:
+        message: where, expected and found, and what state things are in. Credentials are removed.
+        remedy: what the reader can do about it, as a sentence.
+        stage: the stage in which it happened; filled in by the pipeline when the raiser does not know.
+        run_id: the run in which it happened; likewise.
+    """
+
+    exit_code = ExitCode.FAILED
+    is_retryable = False
+
+    def __init__(
+        self, message: str, *, remedy: str = "", stage: str | None = None, run_id: str | None = None
+    ) -> None:
+        super().__init__(redact(message))
+        self.message = redact(message)
+        self.remedy = redact(remedy)
+        self.stage = stage
+        self.run_id = run_id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+    def located(self, stage: str, run_id: str) -> Self:
+        """The same error, knowing its stage and run (what is already known stays)."""
+        self.stage = self.stage or stage
+        self.run_id = self.run_id or run_id
+        return self
+
+    def as_document(self) -> dict[str, Any]:
+        """The error as it stands in ``pipeline_runs.error`` and in ``--json``."""
+        return {
+            "type": type(self).__name__,
+            "message": self.message,
+            "remedy": self.remedy,
+            "stage": self.stage,
+            "run_id": self.run_id,
+        }
+
+
+def _rebuild(kind: type[ShopsightError], message: str, state: dict[str, Any]) -> ShopsightError:
+    """Unpickle without calling the subclass's own signature."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(ShopsightError):
+    """Settings or usage are wrong; trying again cannot help."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SourceError(ShopsightError):
+    """The SQL database."""
+
+
+class SourceUnavailable(SourceError):
+    """The SQL database does not answer, or went away while it was read. Retried."""
+
+    is_retryable = True
+
+
+class SchemaMismatch(SourceError):
+    """A table or column that the contract names is missing or cannot be read."""
+
+    @classmethod
+    def missing(
+        cls, kind: str, expected: str, found: Iterable[str], *, where: str, remedy: str = ""
+    ) -> SchemaMismatch:
+        """A table or column that is not there, with the nearest name that is.
+
+        Args:
+            kind: ``table`` or ``column``.
+            expected: the name that the contract has.
+            found: the names that are there.
+            where: the schema or table that was looked at.
+            remedy: the remedy; by default it names the nearest candidate.
+        """
+        names = sorted(found)
+        near = difflib.get_close_matches(expected, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        listed = ", ".join(names) if names else "nothing"
+        error = cls(
+            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint}"
+            " Nothing was extracted; the last generation is still served.",
+            remedy=remedy
+            or f"Create the {kind}, or a view that has it under this name, or name another --source-schema.",
+        )
+        error.expected = expected
+        error.found = tuple(names)
+        error.nearest = near[0] if near else None
+        return error
+
+    expected: str = ""
+    found: tuple[str, ...] = ()
+    nearest: str | None = None
+
+
+class WorkspaceError(ShopsightError):
+    """The run's directory cannot be used: disk full, no permission, a damaged file, a run that is gone."""
+
+
+class DataQualityError(ShopsightError):
+    """A table, or the share of rejected rows, is beyond its limit."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ProofBroken(ShopsightError):
+    """Two figures that must be equal are not. Nothing was published.
+
+    Attributes:
+        link: which of the four links.
+        what: the figure's name, e.g. ``orders.total_amount``.
+        expected: the figure on the trusted side.
+        found: the figure on the other side.
+    """
+
+    exit_code = ExitCode.REFUSED
+    link: str = ""
+    what: str = ""
+    expected: Any = None
+    found: Any = None
+
+    @classmethod
+    def between(cls, link: str, what: str, expected: Any, found: Any) -> ProofBroken:
+        """The error for one broken equality."""
+        try:
+            difference = f"; the difference is {found - expected}"
+        except TypeError:
+            difference = ""
+        error = cls(
+            f"Proof {link} is broken: {what} should be {expected} and is {found}{difference}."
+            " Nothing was published; the last generation is still served.",
+            remedy="Keep the run's directory and run again; if it breaks again, report it with the run's document.",
+        )
+        error.link, error.what, error.expected, error.found = link, what, expected, found
+        return error
+
+
+class PublishError(ShopsightError):
+    """MongoDB."""
+
+
+class TargetUnavailable(PublishError):
+    """MongoDB does not answer, or went away while it was written. Retried."""
+
+    is_retryable = True
+
+
+class LeaseHeld(PublishError):
+    """Another run holds the lease."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class LeaseLost(PublishError):
+    """This run's lease expired and another run took it: it may not publish any more."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class ShrinkRefused(PublishError):
+    """The new figures are so much smaller than the served ones that publishing needs a person's word."""
+
+    exit_code = ExitCode.REFUSED
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether trying again can help; the one predicate of every orchestrator.
+
+    Operating system errors are looked at where they occur and arrive here translated; anything unknown is
+    a defect, and repeating a defect only delays its report.
+    """
+    return isinstance(error, ShopsightError) and error.is_retryable

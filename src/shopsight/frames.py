@@ -1,0 +1,28 @@
+"""What a frame and an engine are to the stages in the middle, which know no engine by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import narwhals as nw
+
+Frame = nw.LazyFrame[Any]
+
+#: Money in every frame: exact, two digits. Sums of it are Decimal(38, 2).
+MONEY = nw.Decimal(18, 2)
+
+
+class Engine(Protocol):
+    """Reads and writes folders of Parquet. :class:`shopsight.engines.PolarsEngine` is the default."""
+
+    def scan(self, folder: Path) -> Frame:
+        """All rows of a table's folder, lazily; row order is not defined."""
+
+    def sink(self, frames: Mapping[Path, Frame]) -> None:
+        """Write each frame into its folder, in one pass over what the frames share.
+
+        Raises:
+            WorkspaceError: the disk is full or cannot be written.
+        """

@@ -1,0 +1,204 @@
+"""What is known of a run: the document that stands in ``pipeline_runs``, in ``run.json`` and in ``--json``.
+
+Plain dataclasses, filled by the stages and read by the command line, the report, the orchestrators and the
+metrics. Money and other exact figures are :class:`decimal.Decimal`: Decimal128 in MongoDB, text in JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+Figure = Decimal | int | None
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One stage of one run.
+
+    Attributes:
+        name: extract, clean, metrics, insights, prove or publish.
+        outcome: ``done``; ``kept`` when a resumed run found it whole; ``failed``.
+        rows_in: rows that entered; None where it does not apply.
+        rows_out: rows that left.
+        rejected: rows set aside.
+    """
+
+    name: str
+    outcome: str
+    started_at: datetime
+    seconds: float
+    rows_in: int | None = None
+    rows_out: int | None = None
+    rejected: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """What the database itself says of one table, in the snapshot's transaction.
+
+    Attributes:
+        rows: ``count(*)``.
+        measure: the table's identity (see :class:`shopsight.tables.Table`) over the values that are numbers,
+            exact; None for tables without one. An empty table has 0.
+        column_types: the source's own type of each column, as the database names it.
+        physical: how each column arrives in raw Parquet: ``native`` or ``text``.
+    """
+
+    rows: int
+    measure: Decimal | None
+    column_types: dict[str, str]
+    physical: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One consistent state of the source, and what the source says of it.
+
+    Attributes:
+        snapshot_id: the database's own name for the snapshot.
+        as_of: the database's clock when the snapshot was taken, UTC.
+        source: the URL without credentials.
+        dialect: ``postgresql`` or ``sqlite``.
+        server_version: as the database says it.
+        tables: by table name, all six.
+    """
+
+    snapshot_id: str
+    as_of: datetime
+    source: str
+    dialect: str
+    server_version: str
+    schema: str | None
+    tables: dict[str, SourceTable]
+
+    def as_details(self) -> dict[str, Any]:
+        """The snapshot as JSON values, for a manifest."""
+        details = dataclasses.asdict(self)
+        details["as_of"] = self.as_of.isoformat()
+        for table in details["tables"].values():
+            table["measure"] = None if table["measure"] is None else str(table["measure"])
+        return details
+
+    @classmethod
+    def from_details(cls, details: dict[str, Any]) -> Snapshot:
+        """The reverse of :meth:`as_details`."""
+        tables = {
+            name: SourceTable(
+                rows=table["rows"],
+                measure=None if table["measure"] is None else Decimal(table["measure"]),
+                column_types=table["column_types"],
+                physical=table["physical"],
+            )
+            for name, table in details["tables"].items()
+        }
+        return cls(**{**details, "as_of": datetime.fromisoformat(details["as_of"]), "tables": tables})
+
+
+@dataclass(frozen=True)
+class TableLedger:
+    """What became of one table's rows and of its measure.
+
+    ``rows_in = rows_out + rejected + merged`` and, exact to the cent,
+    ``measure_in + measure_repaired = measure_out + measure_rejected + measure_merged``.
+
+    Attributes:
+        measure: which sum, in words (``sum(total_amount)``); None for tables that carry none.
+        measure_repaired: what repairs added to (or took from) the measure.
+    """
+
+    table: str
+    rows_in: int
+    rows_out: int
+    rejected: int
+    merged: int
+    measure: str | None = None
+    measure_in: Decimal | None = None
+    measure_out: Decimal | None = None
+    measure_rejected: Decimal | None = None
+    measure_merged: Decimal | None = None
+    measure_repaired: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class RuleLedger:
+    """How often one rule applied, and to how much of the table's measure (None where it carries none)."""
+
+    rule: str
+    table: str
+    action: str
+    sentence: str
+    rows: int
+    measure: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What became of every row and every cent: six tables, and every rule that applied at least once."""
+
+    tables: list[TableLedger] = field(default_factory=list)
+    rules: list[RuleLedger] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One equality of the proof."""
+
+    what: str
+    expected: Figure
+    found: Figure
+
+    @property
+    def holds(self) -> bool:
+        """Whether both figures are the same."""
+        return self.expected == self.found
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the proof: ``source = raw``, ``raw = clean``, ``clean = marts`` or ``marts = MongoDB``."""
+
+    name: str
+    checks: list[Check]
+    seconds: float = 0.0
+
+
+@dataclass
+class RunRecord:
+    """One run, from its start to its end.
+
+    Attributes:
+        kind: ``run`` or ``rollback``.
+        status: ``running``, ``succeeded``, ``failed`` or ``refused``.
+        generation: the generation that it published; None while it has none.
+        rejected_rows: how many rows were set aside in all.
+        totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
+        error: see :meth:`shopsight.errors.ShopsightError.as_document`.
+    """
+
+    run_id: str
+    kind: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    seconds: float | None = None
+    snapshot: Snapshot | None = None
+    generation: int | None = None
+    valid_until: datetime | None = None
+    stages: list[StageReport] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    proof: list[Link] = field(default_factory=list)
+    totals: dict[str, Figure] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """The record as plain values: dicts, lists, datetimes, Decimals. ``_id`` is the run id."""
+        document = dataclasses.asdict(self)
+        for link in document["proof"]:
+            for check in link["checks"]:
+                check["holds"] = check["expected"] == check["found"]
+        return {"_id": self.run_id, **document}
