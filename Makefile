@@ -1,0 +1,85 @@
+# Everything that is done with this project; `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+export PYTHON
+# A path from the caller's shell must not put other code before what is pinned.
+unexport PYTHONPATH PYTHONHOME
+
+BIN := .venv/bin
+AIRFLOW_BIN := .venv-airflow/bin
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help demo test test-airflow lint format bench mutants faults pins upgrade browser clean .venv .venv-airflow
+
+help: ## list what there is to do
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv: .venv/stamp ## make the environment, from the pins in requirements/dev.txt
+
+.venv/stamp: requirements/dev.txt requirements/bootstrap.txt tools/make_environment.sh
+	@tools/make_environment.sh .venv requirements/dev.txt
+
+.venv-airflow: .venv-airflow/stamp ## make Airflow's own environment (it cannot share Prefect's)
+
+.venv-airflow/stamp: requirements/airflow.txt requirements/bootstrap.txt tools/make_environment.sh
+	@tools/make_environment.sh .venv-airflow requirements/airflow.txt
+
+demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
+	@$(BIN)/shopsight demo
+
+test: .venv/stamp browser ## all tests, doctests included, on real databases (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-airflow: .venv-airflow/stamp ## the same pipeline as an Airflow DAG, in Airflow's own environment
+	$(AIRFLOW_BIN)/python -m pytest tests/airflow $(ARGS)
+
+lint: .venv/stamp ## ruff, mypy strict, and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/stamp ## put the code into ruff's form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/stamp ## the benchmark against its peers (SCALE=0.1 PEERS=…); see docs/performance.md
+	$(BIN)/python -m benchmarks
+
+mutants: .venv/stamp ## plant small faults in the code and see the tests catch each
+	$(BIN)/python tools/mutants.py
+
+faults: .venv/stamp ## kill runs and servers a hundred times, and count what survived
+	$(BIN)/python tools/faults.py
+
+pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgrade also takes newer versions)
+	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra prefect --group dev \
+		--output-file requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra airflow --group airflow-test \
+		--output-file requirements/airflow.txt
+
+upgrade: ## renew the pins to the newest versions that pyproject.toml allows
+	@$(MAKE) pins UPGRADE=--upgrade
+
+# The report is tested in a real browser. Without rights to install it, that one test says what is missing.
+browser:
+	@if ! { command -v chromium && command -v chromedriver; } >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium for the report's test"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				--no-install-recommends chromium chromium-driver fonts-dejavu-core; } >/dev/null || true; \
+		fi; \
+		command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
+			"Chromium is missing, its test will fail: sudo apt-get install chromium chromium-driver fonts-dejavu-core"; \
+	fi
+
+clean: ## remove environments, caches and the working directory; stops the embedded servers first
+	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down || true; fi
+	rm -rf .venv .venv-airflow .shopsight .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
