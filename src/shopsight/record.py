@@ -42,7 +42,7 @@ class SourceTable:
 
     Attributes:
         rows: ``count(*)``.
-        measure: the table's identity (see :class:`shopsight.tables.Table`) over the values that are numbers,
+        measure: the table's measure (see :class:`shopsight.tables.Table`) over the values that are numbers,
             exact; None for tables without one. An empty table has 0.
         column_types: the source's own type of each column, as the database names it.
         physical: how each column arrives in raw Parquet: ``native`` or ``text``.
@@ -102,10 +102,11 @@ class Snapshot:
 class TableLedger:
     """What became of one table's rows and of its measure.
 
-    ``rows_in = rows_out + rejected + merged`` and, exact to the cent,
+    ``rows_in + added = rows_out + rejected + merged`` and, exact to the cent,
     ``measure_in + measure_repaired = measure_out + measure_rejected + measure_merged``.
 
     Attributes:
+        added: rows that cleaning made itself: the category ``Uncategorised``, at most one.
         measure: which sum, in words (``sum(total_amount)``); None for tables that carry none.
         measure_repaired: what repairs added to (or took from) the measure.
     """
@@ -115,6 +116,7 @@ class TableLedger:
     rows_out: int
     rejected: int
     merged: int
+    added: int = 0
     measure: str | None = None
     measure_in: Decimal | None = None
     measure_out: Decimal | None = None

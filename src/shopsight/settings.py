@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     max_rejected_share: float = Field(
         0.5, ge=0, le=1, description="A table of which a greater share of rows is rejected stops the run."
     )
+    min_rejected_rows: int = Field(100, ge=0, description="… but so few rejected rows of a table never do.")
 
     extract_connections: int = Field(2, ge=1, le=16, description="Connections that read the snapshot together.")
     batch_rows: int = Field(131_072, ge=1_000, description="Rows in one batch; bounds the memory of extraction.")

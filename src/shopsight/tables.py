@@ -49,12 +49,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One source table. ``identity`` says in words which sum cleaning must conserve."""
+    """One source table. ``measure`` says in words which sum cleaning must conserve beside the rows."""
 
     name: str
     grain: str
     columns: tuple[Column, ...]
-    identity: str
+    measure: str | None = None
 
     @property
     def key(self) -> str:
@@ -82,7 +82,6 @@ CATEGORIES = Table(
     "categories",
     "one row per category",
     (Column("category_id", Kind.KEY), Column("category_name", Kind.TEXT)),
-    "rows",
 )
 PRODUCTS = Table(
     "products",
@@ -92,7 +91,6 @@ PRODUCTS = Table(
         Column("product_name", Kind.TEXT),
         Column("category_id", Kind.KEY, references="categories"),
     ),
-    "rows",
 )
 CUSTOMERS = Table(
     "customers",
@@ -103,7 +101,6 @@ CUSTOMERS = Table(
         Column("email", Kind.TEXT),
         Column("country", Kind.TEXT),
     ),
-    "rows",
 )
 ORDERS = Table(
     "orders",

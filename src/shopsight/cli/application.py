@@ -1,0 +1,111 @@
+"""The Typer application, the options that many commands share, and the settings made of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shopsight import __version__
+from shopsight.errors import ConfigurationError
+from shopsight.logs import configure_logging
+from shopsight.settings import Settings, load_settings
+
+
+@dataclass
+class State:
+    """What the options before the command's name say."""
+
+    debug: bool = False
+
+
+state = State()
+
+app = typer.Typer(
+    name="shopsight",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Source = Annotated[
+    str | None,
+    typer.Option(help="The shop's database: postgresql://…, sqlite:///path or `embedded`.", show_default=False),
+]
+SourceSchema = Annotated[
+    str | None, typer.Option(help="The schema that holds the six tables.", show_default=False)
+]
+Target = Annotated[
+    str | None, typer.Option(help="MongoDB: mongodb://… or `embedded`.", show_default=False)
+]
+Workdir = Annotated[
+    Path | None, typer.Option(help="Where runs are kept [default: .shopsight].", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"shopsight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def callback(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log everything.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A shop's SQL database, read as one snapshot, cleaned, proven to the cent, published whole to MongoDB.
+
+    Every setting has an environment variable (`SHOPSIGHT_SOURCE_URL`, …) and a line in `shopsight.toml`;
+    an option goes before both.
+    """
+    state.debug = debug
+    configure_logging(level="DEBUG" if debug else None)
+
+
+def settings_from(
+    *,
+    source: str | None = None,
+    source_schema: str | None = None,
+    target: str | None = None,
+    workdir: Path | None = None,
+    **others: Any,
+) -> Settings:
+    """The settings, with the shared options going before environment and file.
+
+    Raises:
+        ConfigurationError: an option or setting is wrong.
+    """
+    return load_settings(
+        source_url=source, source_schema=source_schema, target_url=target, workdir=workdir, **others
+    )
+
+
+_DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration such as ``3h``, ``90m`` or ``1h30m``.
+
+    Raises:
+        ConfigurationError: it is none, or it is zero.
+
+    >>> parse_duration("1h30m")
+    datetime.timedelta(seconds=5400)
+    """
+    match = _DURATION.match(text.strip().lower())
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not duration:
+        raise ConfigurationError(
+            f"{text!r} is no duration.", remedy="Write it as in 3h, 90m, 1h30m or 1d."
+        )
+    return duration

@@ -1,0 +1,96 @@
+"""What the command line prints with: consoles, JSON, errors, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from threading import Lock
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from shopsight.errors import ShopsightError
+from shopsight.stages import Progress as ProgressCallback
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout: money as text, moments as ISO 8601."""
+    json.dump(document, sys.stdout, indent=2, default=_as_json, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    return str(value)
+
+
+def print_error(error: ShopsightError) -> None:
+    """The message and the remedy on stderr, nothing of the machinery."""
+    where = f" in {error.stage}" if error.stage else ""
+    err.print(f"[bold red]Error{where}:[/] ", end="")
+    err.print(error.message, markup=False)
+    if error.remedy:
+        err.print("[bold]Remedy:[/] ", end="")
+        err.print(error.remedy, markup=False)
+    if error.run_id:
+        err.print(f"[dim]run {error.run_id}[/]")
+
+
+class _StageLines:
+    """One line a stage: a spinner while it runs, the rows it has done, its seconds."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lines: dict[str, TaskID] = {}
+        self._rows: dict[str, int] = {}
+        self._lock = Lock()
+        self._drawn = 0.0
+
+    def __call__(self, stage: str, table: str, rows: int) -> None:
+        with self._lock:
+            if stage not in self._lines:
+                self.finish()
+                self._lines[stage] = self._progress.add_task(stage, total=None, what="")
+                self._rows[stage] = 0
+            self._rows[stage] += rows
+            now = time.monotonic()
+            if now - self._drawn > 0.05 or not rows:
+                self._drawn = now
+                what = f"{self._rows[stage]:>13,} rows  {table}" if self._rows[stage] else table
+                self._progress.update(self._lines[stage], what=what)
+
+    def finish(self) -> None:
+        """Mark the last line as done."""
+        for stage, line in self._lines.items():
+            rows = self._rows[stage]
+            self._progress.update(line, total=1, completed=1, what=f"{rows:>13,} rows" if rows else "")
+
+
+@contextmanager
+def stage_progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
+    """A progress display on stderr when that is a terminal; otherwise nothing."""
+    if quiet or not err.is_terminal:
+        yield None
+        return
+    columns = (
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<9}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
+    with Progress(*columns, console=err) as progress:
+        lines = _StageLines(progress)
+        yield lines
+        lines.finish()

@@ -1,0 +1,219 @@
+"""Commands that do something: run, demo, serve, seed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+
+from shopsight import embedded, pipeline
+from shopsight.cli.application import (
+    AsJson,
+    Source,
+    SourceSchema,
+    Target,
+    Workdir,
+    app,
+    parse_duration,
+    settings_from,
+)
+from shopsight.cli.output import err, out, print_json, stage_progress
+from shopsight.cli.reading import print_insights, read_published
+from shopsight.errors import ShopsightError
+from shopsight.record import RunRecord
+from shopsight.report.terminal import ledger_table, proof_table, rules_table, stages_table
+from shopsight.seed import ShopSize
+from shopsight.seed import seed as seed_source
+from shopsight.settings import Settings
+from shopsight.workspace import Workspace
+
+RUN_EXAMPLES = """
+Examples:
+
+    shopsight run
+
+    shopsight run --source postgresql://reader@db/shop --target mongodb://publisher@mongo/
+
+    shopsight run --resume
+
+    shopsight run --json | jq .ledger
+"""
+
+
+@app.command(epilog=RUN_EXAMPLES)
+def run(
+    source: Source = None,
+    target: Target = None,
+    source_schema: SourceSchema = None,
+    workdir: Workdir = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest run, or with the one --run-id names.")
+    ] = False,
+    run_id: Annotated[
+        str | None, typer.Option(help="The run to resume; without --resume, the new run's id.", show_default=False)
+    ] = None,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole pipeline once: extract, clean, metrics, insights, prove, publish."""
+    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    record = _run(settings, resume=resume, run_id=run_id, allow_shrink=allow_shrink, as_json=as_json)
+    if as_json:
+        print_json(record.as_document())
+    else:
+        print_run(record)
+
+
+def _run(
+    settings: Settings, *, resume: bool, run_id: str | None, allow_shrink: bool, as_json: bool
+) -> RunRecord:
+    """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
+    try:
+        with stage_progress(quiet=as_json) as progress:
+            return pipeline.run(
+                settings, run_id=run_id, resume=resume, allow_shrink=allow_shrink, on_progress=progress
+            )
+    except ShopsightError as error:
+        if as_json:
+            kept = Workspace(settings.workdir, error.run_id).read_record() if error.run_id else {}
+            print_json(kept or {"status": "failed", "error": error.as_document()})
+        raise
+
+
+def print_run(record: RunRecord) -> None:
+    """What a run did: stages, ledger, rules, proof, and what is served now."""
+    document = record.as_document()
+    out.print(stages_table(document))
+    out.print(ledger_table(document))
+    out.print(rules_table(document))
+    out.print(proof_table(document))
+    if record.snapshot is not None:
+        out.print(
+            f"Generation {record.generation} is served, as of {record.snapshot.as_of:%Y-%m-%d %H:%M:%S} UTC."
+        )
+
+
+@app.command(epilog="Example:\n\n    shopsight demo --orders 100000")
+def demo(
+    workdir: Workdir = None,
+    customers: Annotated[int, typer.Option(min=1, help="Customers of the sample shop.")] = 2_000,
+    orders: Annotated[int, typer.Option(min=1, help="Orders of the sample shop.")] = 20_000,
+    dirt: Annotated[float, typer.Option(min=0, max=1, help="The share of dirty rows.")] = 0.03,
+) -> None:
+    """Show the whole thing: a dirty sample shop on real, embedded databases, through the pipeline.
+
+    The shop is made once; a second demo runs again over the same data and ends in the same content.
+    """
+    settings = settings_from(source=embedded.EMBEDDED, target=embedded.EMBEDDED, workdir=workdir)
+    with (
+        embedded.resolve(settings.source_url, "source", settings.workdir) as source,
+        embedded.resolve(settings.target_url, "target", settings.workdir),
+    ):
+        if _is_empty(source):
+            err.print(f"Filling the embedded PostgreSQL with a dirty shop of {orders:,} orders …")
+            seed_source(source, ShopSize(customers=customers, orders=orders), dirt=dirt, seed=42, constraints=False)
+        record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
+        print_run(record)
+        published = read_published(settings)
+        print_insights(published, ["top_customers", "top_products", "category_ratings", "monthly_sales"])
+        path = settings.workdir / "report.html"
+        published.write_report(path)
+    out.print(Panel("\n".join(_what_next(settings, str(path))), title="What next", expand=False))
+
+
+def _is_empty(source: str) -> bool:
+    return not embedded.has_tables(source)
+
+
+def _what_next(settings: Settings, report: str) -> list[str]:
+    return [
+        f"The report lies in [bold]{report}[/]",
+        "",
+        "The databases are stopped now. Start them with [bold]shopsight up[/], then connect:",
+        *(f"  {line}" for line in embedded.connection_help(settings.workdir)),
+        "and stop them with [bold]shopsight down[/].",
+        "",
+        "More: [bold]shopsight show[/] · [bold]shopsight explain customer 42[/] · [bold]shopsight verify[/]",
+    ]
+
+
+@app.command(epilog="Example:\n\n    shopsight serve --every 3h")
+def serve(
+    source: Source = None,
+    target: Target = None,
+    source_schema: SourceSchema = None,
+    workdir: Workdir = None,
+    every: Annotated[
+        str | None, typer.Option(help="The interval, as in 3h or 30m [default: 3h].", show_default=False)
+    ] = None,
+    cron: Annotated[
+        str | None, typer.Option(help='A cron line instead, as in "0 */3 * * *".', show_default=False)
+    ] = None,
+) -> None:
+    """Run the pipeline by itself, every three hours, until it is stopped (Prefect)."""
+    settings = settings_from(
+        source=source,
+        target=target,
+        source_schema=source_schema,
+        workdir=workdir,
+        every=parse_duration(every) if every else None,
+        cron=cron,
+    )
+    try:
+        from shopsight.orchestration.serve import serve as serve_flow  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise missing_extra("prefect", error) from error
+    serve_flow(settings)
+
+
+def missing_extra(extra: str, error: ModuleNotFoundError) -> ShopsightError:
+    """The error for a part of shopsight whose extra is not installed."""
+    from shopsight.errors import ConfigurationError  # noqa: PLC0415
+
+    return ConfigurationError(
+        f"This needs {error.name}, which is not installed.", remedy=f"pip install 'shopsight[{extra}]'"
+    )
+
+
+@app.command(
+    epilog="Examples:\n\n    shopsight seed --customers 100000 --orders 1000000\n\n"
+    "    shopsight seed --source sqlite:///shop.db --dirt 0.05 --seed 7"
+)
+def seed(
+    source: Source = None,
+    source_schema: SourceSchema = None,
+    workdir: Workdir = None,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 10_000,
+    orders: Annotated[int, typer.Option(min=1, help="How many orders (about three items each).")] = 100_000,
+    dirt: Annotated[float, typer.Option(min=0, max=1, help="The share of dirty rows.")] = 0.02,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 42,
+    constraints: Annotated[
+        bool, typer.Option(help="Create keys, references and checks, and only dirt that they let in.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Drop the six tables first if they are there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill a database with a sample shop: deterministic, as large and as dirty as you like."""
+    settings = settings_from(source=source, source_schema=source_schema, workdir=workdir)
+    with (
+        embedded.resolve(settings.source_url, "source", settings.workdir) as url,
+        stage_progress(quiet=as_json) as progress,
+    ):
+        rows = seed_source(
+            url,
+            ShopSize(customers=customers, orders=orders),
+            dirt=dirt,
+            seed=seed,
+            constraints=constraints,
+            schema=settings.source_schema,
+            replace=replace,
+            on_progress=(lambda table, count: progress("seed", table, count)) if progress else None,
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        for table, count in rows.items():
+            out.print(f"{table:<12}{count:>13,} rows")
