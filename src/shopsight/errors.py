@@ -10,6 +10,10 @@
     ├─ WorkspaceError              the run's directory: disk full, a damaged file, a run that is gone
     ├─ DataQualityError            a table or a share of rejected rows beyond its limit
     ├─ ProofBroken                 which link, both figures, the difference
+    ├─ RunInterrupted              the run did not come to its own end
+    │  ├─ StageTimeout             a stage took longer than its limit and was stopped
+    │  ├─ RunStopped               somebody stopped it: Ctrl-C, SIGTERM, a cancelled flow
+    │  └─ RunCrashed               its process was killed, or its machine went down
     └─ PublishError
        ├─ TargetUnavailable        MongoDB does not answer; retried
        ├─ LeaseHeld                another run publishes: who, until when
@@ -24,7 +28,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any, Self
 
@@ -197,6 +201,52 @@ class ProofBroken(ShopsightError):
         return error
 
 
+class RunInterrupted(ShopsightError):
+    """The run did not come to its own end. Nothing was published; its whole stages are kept."""
+
+
+class StageTimeout(RunInterrupted):
+    """A stage took longer than ``stage_timeout`` and was stopped. The next run tries again, not this one."""
+
+    @classmethod
+    def after(cls, stage: str, seconds: float, run_id: str) -> StageTimeout:
+        """The error for one stage that was stopped."""
+        return cls(
+            f"{stage} took longer than {seconds:g} s and was stopped. The last generation is still served.",
+            remedy="Look for a lock or a slow disk where the stage works, or raise stage_timeout.",
+            stage=stage,
+            run_id=run_id,
+        )
+
+
+class RunStopped(RunInterrupted):
+    """Somebody stopped the run: Ctrl-C, SIGTERM, a cancelled flow run."""
+
+    @classmethod
+    def from_outside(cls, run_id: str | None = None) -> RunStopped:
+        """The error for a run that was stopped."""
+        return cls(
+            "The run was stopped from outside. The last generation is still served.",
+            remedy="`shopsight run --resume` goes on from its last whole stage; `shopsight serve` runs anew.",
+            run_id=run_id,
+        )
+
+
+class RunCrashed(RunInterrupted):
+    """The run's process was killed, or its machine went down."""
+
+    @classmethod
+    def because(cls, reason: str, *, stage: str | None, run_id: str) -> RunCrashed:
+        """The error for a run whose process is gone."""
+        return cls(
+            f"The run's process is gone: {reason}. Nothing was published; the last generation is still served.",
+            remedy="The next run starts anew by itself. If this happens again, look at the machine's memory"
+            " (`journalctl -k | grep -i oom`).",
+            stage=stage,
+            run_id=run_id,
+        )
+
+
 class PublishError(ShopsightError):
     """MongoDB."""
 
@@ -223,6 +273,30 @@ class ShrinkRefused(PublishError):
     """The new figures are so much smaller than the served ones that publishing needs a person's word."""
 
     exit_code = ExitCode.REFUSED
+
+
+def error_from_document(document: dict[str, Any]) -> ShopsightError:
+    """The error that :meth:`ShopsightError.as_document` described, e.g. in another process.
+
+    >>> error_from_document(TargetUnavailable("MongoDB is away").as_document()).is_retryable
+    True
+    """
+    kinds = {kind.__name__: kind for kind in _tree(ShopsightError)}
+    error = ShopsightError.__new__(kinds.get(document.get("type") or "", ShopsightError))
+    ShopsightError.__init__(
+        error,
+        document["message"],
+        remedy=document.get("remedy") or "",
+        stage=document.get("stage"),
+        run_id=document.get("run_id"),
+    )
+    return error
+
+
+def _tree(kind: type[ShopsightError]) -> Iterator[type[ShopsightError]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from _tree(inner)
 
 
 def is_retryable(error: BaseException) -> bool:
