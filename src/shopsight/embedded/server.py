@@ -65,28 +65,30 @@ class EmbeddedServer(ABC):
     def start(self) -> str:
         """Start the server, or join those who use the running one; returns its URL, credentials included.
 
+        Called again after the server died, it starts it again.
+
         Raises:
             ConfigurationError: the server's programs are not installed.
             WorkspaceError: the folder cannot be used.
             ShopsightError: the server does not start; the message ends with the tail of its log.
         """
-        if self._use is None:
-            with translated_disk_errors(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self.folder.chmod(0o700)
-            self.account = server_account(self.data)
-            with self._exclusively():
-                self._prepare()
-                if self.process() is None:
-                    self._launch()
-                try:
-                    self._initialise()
-                except BaseException:
-                    self._end_if_unused()
-                    raise
+        with translated_disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+        self.account = server_account(self.data)
+        with self._exclusively():
+            self._prepare()
+            if self.process() is None:
+                self._launch()
+            try:
+                self._initialise()
+            except BaseException:
+                self._end_if_unused()
+                raise
+            if self._use is None:
                 self._use = _lock_file(self.folder / "users", fcntl.LOCK_SH)
-                if self._keep_running:
-                    (self.folder / "keep").touch()
+            if self._keep_running:
+                (self.folder / "keep").touch()
         return self.url
 
     def stop(self) -> None:

@@ -1,0 +1,183 @@
+"""Real servers for the tests: one PostgreSQL and one MongoDB a session, a database of its own for each test.
+
+Their data lie in a scratch folder under the system's temporary one, which the session removes at its end; what
+a killed session left behind is ended and removed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+from pymongo import MongoClient
+
+from shopsight.embedded import EmbeddedServer, MongoServer, PostgresServer
+from shopsight.embedded.server import wait_gone
+
+SCRATCH_PREFIX = "shopsight-test-"
+
+# Airflow's tests run in Airflow's own environment, by `make test-airflow`.
+collect_ignore = [] if find_spec("airflow") else ["airflow"]
+
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    # A shared machine pauses now and then: time limits are pytest-timeout's, for whole tests.
+    settings.register_profile("shopsight", deadline=None, print_blob=True)
+    settings.load_profile("shopsight")
+
+# What is lost when the machine loses power does not matter here; what a killed server loses does.
+FAST_POSTGRES = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the caller's settings, or leaves files in the directory that pytest was called from."""
+    for name in os.environ:
+        if name.startswith("SHOPSIGHT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder with a short name for servers' data."""
+    _remove_abandoned_scratch()
+    folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _remove_abandoned_scratch() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
+        pid = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
+        if folder.stat().st_uid != os.geteuid() or not pid.isdigit() or psutil.pid_exists(int(pid)):
+            continue
+        for server in folder.glob("postgres*"):
+            PostgresServer(server).end()
+        for server in folder.glob("mongo*"):
+            MongoServer(server).end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(scratch: Path) -> Iterator[PostgresServer]:
+    """The session's PostgreSQL."""
+    with PostgresServer(scratch / "postgres", options=FAST_POSTGRES) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty database of this test's own, credentials included."""
+    name = sql.Identifier(f"test_{uuid.uuid4().hex}")
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield postgres_server.url_of(name.as_string().strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture(scope="session")
+def mongo_server(scratch: Path) -> Iterator[MongoServer]:
+    """The session's MongoDB."""
+    with MongoServer(scratch / "mongo") as server:
+        yield server
+
+
+@pytest.fixture
+def mongo_url(mongo_server: MongoServer) -> str:
+    """The URL of the session's MongoDB, credentials included."""
+    return mongo_server.url
+
+
+@pytest.fixture
+def mongo_database(mongo_url: str) -> Iterator[str]:
+    """The name of a database of this test's own; dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield name
+    with MongoClient(mongo_url) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    """A working directory for runs."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@dataclass(frozen=True)
+class Restartable:
+    """A server of one test's own, which it may kill, pause and start again; the URL stays the same."""
+
+    server: EmbeddedServer
+
+    @property
+    def url(self) -> str:
+        """The URL, credentials included."""
+        return self.server.url
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        process = self.server.process()
+        assert process is not None, "the server does not run"
+        return process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        process = psutil.Process(self.pid)
+        process.kill()
+        assert wait_gone(process, 10)
+
+    def pause(self) -> None:
+        """SIGSTOP: it neither answers nor closes its connections."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def restart(self) -> str:
+        """Start it again after :meth:`kill`."""
+        return self.server.start()
+
+
+@pytest.fixture
+def restartable_postgres(scratch: Path) -> Iterator[Restartable]:
+    """A PostgreSQL of this test's own."""
+    yield from _restartable(
+        PostgresServer(scratch / f"postgres-{uuid.uuid4().hex[:8]}", options=FAST_POSTGRES)
+    )
+
+
+@pytest.fixture
+def restartable_mongo(scratch: Path) -> Iterator[Restartable]:
+    """A MongoDB of this test's own."""
+    yield from _restartable(MongoServer(scratch / f"mongo-{uuid.uuid4().hex[:8]}"))
+
+
+def _restartable(server: EmbeddedServer) -> Iterator[Restartable]:
+    server.start()
+    yield Restartable(server)
+    if (process := server.process()) is not None:
+        process.send_signal(signal.SIGCONT)
+    server.stop()
+    shutil.rmtree(server.folder)
