@@ -24,8 +24,8 @@ def count_rows(folder: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in parquet_files(folder))
 
 
-def read_batches(folder: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The named columns of a table's folder, a bounded batch at a time."""
+def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    """The named columns (None: all) of a table's folder, a bounded batch at a time."""
     for path in parquet_files(folder):
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(columns=columns, batch_size=262_144)

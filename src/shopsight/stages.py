@@ -136,7 +136,7 @@ def metrics(run: Run) -> Figures:
 
     def work() -> dict[str, Any]:
         tables = [engine.scan(clean_folder / name) for name in ("customers", "orders", "order_items", "reviews")]
-        engine.sink({target: customer_metrics(*tables)})
+        engine.sink({target: customer_metrics(*tables).sort("customer_id")})
         return {}
 
     _, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)

@@ -1,0 +1,48 @@
+"""Commands about the databases themselves: doctor, up, down, rollback."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Annotated
+
+import typer
+
+from shopsight import embedded
+from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
+from shopsight.cli.output import out, print_json
+from shopsight.cli.reading import opened_target
+from shopsight.errors import ExitCode
+from shopsight.pipeline import roll_back
+
+
+@app.command(epilog="Example:\n\n    shopsight rollback --to 41")
+def rollback(
+    target: Target = None,
+    workdir: Workdir = None,
+    to: Annotated[
+        int | None, typer.Option(help="The generation [default: the one before the served].", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve an earlier generation again: one flip, nothing is written anew."""
+    settings = settings_from(target=target, workdir=workdir)
+    record = roll_back(settings, to)
+    if as_json:
+        print_json(record.as_document())
+    else:
+        out.print(f"Generation {record.generation} is served again.")
+
+
+@app.command(epilog="Example:\n\n    shopsight up")
+def up(workdir: Workdir = None) -> None:
+    """Start the embedded databases and leave them running; says how to connect."""
+    settings = settings_from(workdir=workdir)
+    embedded.start_all(settings.workdir)
+    for line in embedded.connection_help(settings.workdir):
+        typer.echo(line)
+
+
+@app.command(epilog="Example:\n\n    shopsight down")
+def down(workdir: Workdir = None) -> None:
+    """Stop the embedded databases."""
+    embedded.stop_all(settings_from(workdir=workdir).workdir)
