@@ -19,7 +19,7 @@ import structlog
 import tenacity
 
 from shopsight import __version__, embedded, stages
-from shopsight.errors import ExitCode, PublishError, ShopsightError, is_retryable
+from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, is_retryable
 from shopsight.publish import Target, connect, heal_views, hold_lease, save_run
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
@@ -250,10 +250,9 @@ def _end(record: RunRecord, error: BaseException | None) -> None:
 
 
 def _unexpected(error: BaseException) -> dict[str, Any]:
-    is_stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+        return RunStopped.from_outside().as_document()
     return ShopsightError(
-        "The run was stopped from outside." if is_stopped else f"{type(error).__name__}: {error}",
-        remedy="`shopsight run --resume` goes on from its last whole stage."
-        if is_stopped
-        else "This is a defect of shopsight: please report it with the run's directory.",
+        f"{type(error).__name__}: {error}",
+        remedy="This is a defect of shopsight: please report it with the run's directory.",
     ).as_document()
