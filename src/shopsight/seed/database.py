@@ -32,8 +32,8 @@ class Database(Protocol):
     def rows(self, table: str) -> int:
         """How many rows the table has."""
 
-    def drop(self, table: str) -> None:
-        """Drop the table if it is there, with the constraints that refer to it."""
+    def drop(self, tables: Iterable[str]) -> None:
+        """Drop those of the tables that are there; refused while anything else depends on them."""
 
     def create(self, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
         """Create a table of these columns (name to SQL type and column constraints)."""
@@ -49,6 +49,9 @@ class Database(Protocol):
 
     def quoted(self, table: str) -> str:
         """The table's name as SQL, quoted and with its schema."""
+
+    def analyze(self, tables: Iterable[str]) -> None:
+        """Let the database gather its statistics of these tables."""
 
     def commit(self) -> None:
         """Make everything since the start or the last commit visible."""

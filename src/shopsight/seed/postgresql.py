@@ -53,9 +53,13 @@ class PostgresDatabase:
         """How many rows the table has."""
         return int(self._value(f"SELECT count(*) FROM {self.quoted(table)}"))
 
-    def drop(self, table: str) -> None:
-        """Drop the table if it is there, with the foreign keys that refer to it."""
-        self.execute(f"DROP TABLE IF EXISTS {self.quoted(table)} CASCADE")
+    def drop(self, tables: Iterable[str]) -> None:
+        """Drop those of the tables that are there, all at once, as they refer to one another."""
+        self.execute(f"DROP TABLE IF EXISTS {', '.join(map(self.quoted, tables))}")
+
+    def analyze(self, tables: Iterable[str]) -> None:
+        """Gather the planner's statistics."""
+        self.execute(f"ANALYZE {', '.join(map(self.quoted, tables))}")
 
     def create(self, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
         """Create a table."""

@@ -46,9 +46,15 @@ class SqliteDatabase:
             (count,) = self._connection.execute(f"SELECT count(*) FROM {quote(table)}").fetchone()
         return int(count)
 
-    def drop(self, table: str) -> None:
-        """Drop the table if it is there."""
-        self.execute(f"DROP TABLE IF EXISTS {quote(table)}")
+    def drop(self, tables: Iterable[str]) -> None:
+        """Drop those of the tables that are there."""
+        for table in tables:
+            self.execute(f"DROP TABLE IF EXISTS {quote(table)}")
+
+    def analyze(self, tables: Iterable[str]) -> None:
+        """Gather the planner's statistics."""
+        for table in tables:
+            self.execute(f"ANALYZE {quote(table)}")
 
     def create(self, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
         """Create a table."""

@@ -57,8 +57,7 @@ def load_rows(
         )
     with open_database(url, schema) as database:
         database.create_schema()
-        for table in reversed(TABLES.values()):
-            database.drop(table.name)
+        database.drop(TABLES)
         for table in TABLES.values():
             types = {c.name: LOOSE_TYPES[c.kind] for c in table.columns} | dict(
                 column_types.get(table.name, {})
