@@ -42,19 +42,57 @@ class ExitCode(IntEnum):
     REFUSED = 3
 
 
-# user:password@ in a URL, and the password=… form that libpq and ADBC put into their messages.
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][\w+.-]*://)[^\s/@?#]*(?::[^\s/?#]*)?@")
-_WORD_CREDENTIALS = re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*|%3D)('[^']*'|\"[^\"]*\"|[^\s&'\"]+)")
+# Credentials as drivers, libpq, URLs, environments and dumped dictionaries spell them. Where a spelling is
+# ambiguous (a raw @, / or blank in a password), rather too much is hidden than too little. What is hidden
+# already is not looked at again, so that a line of JSON stays one when it is redacted twice.
+_NAME = (
+    r"(?:[\w-]{0,60}(?:password|passwd|passphrase|pwd|secret|api[_-]?key|(?:session|access|auth)[_-]?token))"
+)
+# A bare value ends at a blank, or at the quote that ends what it is part of.
+_BARE = r"""(?:[^\s&'"]|['"](?![,\s}\])]|$))"""
+_SCHEME = r"\b(?!sqlite:|file:)[a-zA-Z][\w+.-]{0,30}"
+_QUOTED = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\""""
+_CREDENTIALS = (
+    # user:password@ of a URL, to the last @ of the word.
+    (re.compile(rf"(?P<before>{_SCHEME}://)(?!\*\*\*@)\S*@"), r"\g<before>***@"),
+    # The same with a blank in the password; digits alone would be a port.
+    (
+        re.compile(rf"(?P<before>{_SCHEME}://)[^\s:/@]+:(?!\d+(?:[/,?\s]|$))[^@\n]*@"),
+        r"\g<before>***@",
+    ),
+    # A URL that is itself part of a URL.
+    (re.compile(r"(?i)(?P<before>\b[a-z][\w+.-]{0,30}%3A%2F%2F)(?!\*\*\*)\S*%40"), r"\g<before>***%40"),
+    # ?password=… of a URL.
+    (re.compile(rf"(?i)(?P<before>[?&]{_NAME}=)(?!\*\*\*){_BARE}+"), r"\g<before>***"),
+    # password = …, password='…' of a connection string, PGPASSWORD=…, --password=…
+    (
+        re.compile(
+            rf"(?i)(?P<before>(?<![?&\w-]){_NAME}(?:\s*=\s*|%3D))(?!\*\*\*)(?:{_QUOTED}|(?:{_BARE}|&)+)"
+        ),
+        r"\g<before>***",
+    ),
+    (re.compile(r"(?P<before>--password\s+)(?!\*\*\*)\S+"), r"\g<before>***"),
+    # 'password': '…' of a dumped dictionary or JSON.
+    (
+        re.compile(rf"(?i)(?P<before>(?P<quote>['\"]){_NAME}(?P=quote)\s*:\s*)(?:{_QUOTED})"),
+        r"\g<before>\g<quote>***\g<quote>",
+    ),
+    # An incoming webhook's path is its password.
+    (re.compile(r"(?i)(?P<before>https://hooks\.slack\.com/)(?!\*\*\*)[^\s'\"]+"), r"\g<before>***"),
+)
 
 
 def redact(text: str) -> str:
-    """The text with every credential in it replaced by ``***``.
+    """The text with every credential in it replaced by ``***``, and the host left to be read.
 
     >>> redact("cannot reach postgresql://ann:s3cret@db/shop?password=s3cret")
     'cannot reach postgresql://***@db/shop?password=***'
+    >>> redact("connection 'host=db user=ann password=s3cret' failed")
+    "connection 'host=db user=ann password=***' failed"
     """
-    text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
-    return _WORD_CREDENTIALS.sub(r"\1\2***", text)
+    for pattern, replacement in _CREDENTIALS:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 class ShopsightError(Exception):
@@ -195,7 +233,7 @@ class ProofBroken(ShopsightError):
         error = cls(
             f"Proof {link} is broken: {what} should be {expected} and is {found}{difference}."
             " Nothing was published; the last generation is still served.",
-            remedy="Keep the run's directory and run again; if it breaks again, report it with the run's document.",
+            remedy="Keep the run's directory and run again; if it breaks again, report it with its document.",
         )
         error.link, error.what, error.expected, error.found = link, what, expected, found
         return error
@@ -239,7 +277,8 @@ class RunCrashed(RunInterrupted):
     def because(cls, reason: str, *, stage: str | None, run_id: str) -> RunCrashed:
         """The error for a run whose process is gone."""
         return cls(
-            f"The run's process is gone: {reason}. Nothing was published; the last generation is still served.",
+            f"The run's process is gone: {reason}."
+            " Nothing was published; the last generation is still served.",
             remedy="The next run starts anew by itself. If this happens again, look at the machine's memory"
             " (`journalctl -k | grep -i oom`).",
             stage=stage,
