@@ -1,0 +1,55 @@
+"""How many customers buy again, and after how long."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from shopsight.frames import Frame
+from shopsight.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.insights.shop import Shop
+from shopsight.money import share_of
+
+MINUTES_PER_DAY = 24 * 60
+
+
+def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
+    """Of the customers with a counting order, those with two or more; and the usual wait between two.
+
+    ``median_days_between_orders`` is the median over all gaps, of all customers, from a day with counting
+    orders to the same customer's next such day: several orders on one day make no gap. An even number of gaps
+    gives the mean of the middle two.
+
+    Grain: one row, the whole shop. ``repeat_share`` is null without customers, the median null without gaps.
+    """
+    is_repeat = (nw.col("total_orders") > 1).cast(nw.Int64)
+    counted = shop.buyers.select(
+        nw.len().cast(nw.Int64).alias("customers"),
+        is_repeat.sum().fill_null(0).cast(nw.Int64).alias("repeat_customers"),
+    )
+    gaps = shop.purchases.filter(nw.col("order_date") > nw.col("previous_date")).select(
+        _days_between("previous_date", "order_date").alias("days")
+    )
+    waited = gaps.select(nw.col("days").median().alias("median_days_between_orders"))
+    return counted.join(waited, how="cross").with_columns(
+        share_of(nw.col("repeat_customers"), nw.col("customers")).alias("repeat_share")
+    )
+
+
+def _days_between(earlier: str, later: str) -> nw.Expr:
+    # Dates subtracted give a duration on one engine and a number on another; moments give a duration on all.
+    elapsed = nw.col(later).cast(nw.Datetime("us")) - nw.col(earlier).cast(nw.Datetime("us"))
+    return elapsed.dt.total_minutes() // MINUTES_PER_DAY
+
+
+REPEAT_PURCHASE = Insight(
+    id="repeat_purchase",
+    title="Repeat purchase",
+    description="Of the customers with a counting order, those with two or more, and the median wait.",
+    columns=(
+        InsightColumn("customers", "count", "Customers"),
+        InsightColumn("repeat_customers", "count", "Repeat customers"),
+        InsightColumn("repeat_share", "share", "Share"),
+        InsightColumn("median_days_between_orders", "number", "Median days between orders"),
+    ),
+    compute=repeat_purchase,
+)

@@ -1,0 +1,88 @@
+"""The clean shop, and the frames that several insights start from.
+
+Each shared frame is built once, so that an engine that looks for common parts finds them and reads them once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+
+from shopsight.frames import Frame
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The six clean tables and the customers' metrics."""
+
+    customers: Frame
+    orders: Frame
+    order_items: Frame
+    products: Frame
+    categories: Frame
+    reviews: Frame
+    customer_metrics: Frame
+
+    @cached_property
+    def counting_orders(self) -> Frame:
+        """The orders that count: customer_id, order_date, total_amount. Grain: one row per counting order."""
+        return self.orders.filter(nw.col("is_counting")).select("customer_id", "order_date", "total_amount")
+
+    @cached_property
+    def uncounted_order_ids(self) -> Frame:
+        """The ids of the orders that do not count: mostly few, so that leaving them out is cheap."""
+        return self.orders.filter(~nw.col("is_counting")).select("order_id")
+
+    @cached_property
+    def buyers(self) -> Frame:
+        """The rows of ``customer_metrics`` that have a counting order."""
+        return self.customer_metrics.filter(nw.col("total_orders") > 0)
+
+    @cached_property
+    def purchases(self) -> Frame:
+        """Every counting order with the customer's one before: customer_id, order_date, previous_date.
+
+        Grain: one row per counting order. ``previous_date`` is null in the customer's first order; of orders
+        on one day any may be the first, which no figure depends on.
+        """
+        return self.counting_orders.select(
+            "customer_id",
+            "order_date",
+            nw.col("order_date").shift(1).over("customer_id", order_by="order_date").alias("previous_date"),
+        )
+
+    @cached_property
+    def monthly_totals(self) -> Frame:
+        """Counting orders by month: month (its first day), revenue, orders; no row for a month without."""
+        return (
+            self.counting_orders.with_columns(month_of("order_date").alias("month"))
+            .group_by("month")
+            .agg(nw.col("total_amount").sum().alias("revenue"), nw.len().cast(nw.Int64).alias("orders"))
+        )
+
+    def order_products(self, products: Frame) -> Frame:
+        """Which counting orders hold which of the given products: order_id, product_id.
+
+        Grain: one row per order and product, however many lines the order has for it.
+        """
+        return (
+            self.order_items.select("order_id", "product_id")
+            .join(products.select("product_id"), on="product_id", how="semi")
+            .join(self.uncounted_order_ids, on="order_id", how="anti")
+            .unique()
+        )
+
+    @cached_property
+    def product_lines(self) -> Frame:
+        """Kept order lines by product: product_id, lines. Grain: one row per product that has any.
+
+        A bound that costs little: a product is in at most as many counting orders as it has lines.
+        """
+        return self.order_items.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("lines"))
+
+
+def month_of(column: str) -> nw.Expr:
+    """The first day of a date's month, a Date on every engine."""
+    return nw.col(column).dt.truncate("1mo").cast(nw.Date)
