@@ -99,7 +99,7 @@ class Spread:
         self._salt = np.random.SeedSequence(salt).generate_state(1, np.uint64)[0]
 
     def block(self, start: int, stop: int) -> tuple[Numbers, Numbers]:
-        """The stretches with their row from ``start`` up to ``stop``, and these rows, counted from ``start``."""
+        """The stretches whose rows lie in ``start`` to ``stop``, and these rows, counted from ``start``."""
         if not self._share:
             return no_rows(), no_rows()
         stretch = 1 / self._share
