@@ -54,14 +54,14 @@ _SCHEME = r"\b(?!sqlite:|file:)[a-zA-Z][\w+.-]{0,30}"
 _QUOTED = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\""""
 _CREDENTIALS = (
     # user:password@ of a URL, to the last @ of the word.
-    (re.compile(rf"(?P<before>{_SCHEME}://)(?!\*\*\*@)\S*@"), r"\g<before>***@"),
+    (re.compile(rf"(?P<before>{_SCHEME}://)(?!\*\*\*@)\S{1, 500}@"), r"\g<before>***@"),
     # The same with a blank in the password; digits alone would be a port.
     (
-        re.compile(rf"(?P<before>{_SCHEME}://)[^\s:/@]+:(?!\d+(?:[/,?\s]|$))[^@\n]*@"),
+        re.compile(rf"(?P<before>{_SCHEME}://)[^\s:/@]+:(?!\d+(?:[/,?\s]|$))[^@\n]{1, 200}@"),
         r"\g<before>***@",
     ),
     # A URL that is itself part of a URL.
-    (re.compile(r"(?i)(?P<before>\b[a-z][\w+.-]{0,30}%3A%2F%2F)(?!\*\*\*)\S*%40"), r"\g<before>***%40"),
+    (re.compile(r"(?i)(?P<before>\b[a-z][\w+.-]{0,30}%3A%2F%2F)(?!\*\*\*)\S{1,500}%40"), r"\g<before>***%40"),
     # ?password=… of a URL.
     (re.compile(rf"(?i)(?P<before>[?&]{_NAME}=)(?!\*\*\*){_BARE}+"), r"\g<before>***"),
     # password = …, password='…' of a connection string, PGPASSWORD=…, --password=…

@@ -32,7 +32,7 @@ _FILE = "shopsight.toml"
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # What stands between a URL's :// and its query holds one @ at most, unless a password was written raw.
 _RAW_USER_INFO = re.compile(
-    r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*[/?#][^@=]*@)"
+    r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*/[^@?]*@|[^/?#@]*[?#][^@=]*@)"
 )
 
 
@@ -160,8 +160,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then shopsight.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
