@@ -1,0 +1,10 @@
+"""The report: one HTML page that holds everything it shows, and the same figures for the terminal.
+
+In: a run's document (:meth:`shopsight.record.RunRecord.as_document`) and the published insights.
+Out: a page without scripts and without requests, and rich tables. Nothing here opens a connection.
+"""
+
+from shopsight.report.insight_table import InsightTable
+from shopsight.report.page import render_report, write_report
+
+__all__ = ["InsightTable", "render_report", "write_report"]
