@@ -54,10 +54,10 @@ _SCHEME = r"\b(?!sqlite:|file:)[a-zA-Z][\w+.-]{0,30}"
 _QUOTED = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\""""
 _CREDENTIALS = (
     # user:password@ of a URL, to the last @ of the word.
-    (re.compile(rf"(?P<before>{_SCHEME}://)(?!\*\*\*@)\S{1, 500}@"), r"\g<before>***@"),
+    (re.compile(rf"(?P<before>{_SCHEME}://)(?!\*\*\*@)\S{{1,500}}@"), r"\g<before>***@"),
     # The same with a blank in the password; digits alone would be a port.
     (
-        re.compile(rf"(?P<before>{_SCHEME}://)[^\s:/@]+:(?!\d+(?:[/,?\s]|$))[^@\n]{1, 200}@"),
+        re.compile(rf"(?P<before>{_SCHEME}://)[^\s:/@]+:(?!\d+(?:[/,?\s]|$))[^@\n]{{1,200}}@"),
         r"\g<before>***@",
     ),
     # A URL that is itself part of a URL.
