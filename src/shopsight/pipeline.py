@@ -20,7 +20,7 @@ import tenacity
 
 from shopsight import __version__, embedded, stages
 from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, is_retryable
-from shopsight.publish import Target, connect, heal_views, hold_lease, save_run
+from shopsight.publish import Target, connect, heal_views, hold_lease, rollback, save_run
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
 from shopsight.stages import Progress, Run
@@ -42,6 +42,7 @@ class PipelineRun(Run):
         """
         started_at, clock = datetime.now(UTC), time.perf_counter()
         outcome, figures = "failed", stages.Figures()
+        self.progress(name, "", 0)
         try:
             figures = stages.STAGES[name](self)
             outcome = "kept" if figures.is_kept else "done"
@@ -157,6 +158,25 @@ def run_single_stage(
         for name in STAGES[: STAGES.index(stage)]:
             opened.run_stage(name)
         return opened.run_stage(stage)
+
+
+def roll_back(settings: Settings, to: int | None = None) -> RunRecord:
+    """Serve an earlier generation again, recorded in the history like a run.
+
+    Args:
+        settings: the settings.
+        to: the generation's number; by default the one before the served.
+
+    Raises:
+        ConfigurationError: there is no such generation.
+        LeaseHeld: a run is at work.
+    """
+    with (
+        embedded.resolve(settings.target_url, "target", settings.workdir) as url,
+        connect(url, settings.target_database, settings.connect_timeout) as target,
+        hold_lease(target, new_run_id(), settings.lease_duration) as lease,
+    ):
+        return rollback(target, lease, to)
 
 
 def versions() -> dict[str, str]:

@@ -178,6 +178,20 @@ def mart_figures(folder: Path) -> dict[str, Figure]:
     return figures
 
 
+def rejected_figures(ledger: Ledger) -> dict[str, Figure]:
+    """The rejected rows that must be found in MongoDB, by rule.
+
+    Returns:
+        ``rows`` in all, and for each rule ``rows(<rule>)`` and ``sum(measure, <rule>)``.
+    """
+    figures: dict[str, Figure] = {"rows": sum(table.rejected for table in ledger.tables)}
+    for rule in ledger.rules:
+        if rule.action == "reject":
+            figures[f"rows({rule.rule})"] = rule.rows
+            figures[f"sum(measure, {rule.rule})"] = rule.measure or 0
+    return figures
+
+
 def _is_summable(field: Any) -> bool:
     is_number = pa.types.is_integer(field.type) or pa.types.is_decimal(field.type)
     return bool(is_number) and not field.name.endswith("_id")

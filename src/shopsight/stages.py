@@ -8,6 +8,7 @@ resumed run never mixes two snapshots.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ class Run:
         return self.record.snapshot
 
     def progress(self, stage: str, table: str, rows: int) -> None:
-        """Tell whoever listens that a stage got so many rows of a table further."""
+        """Tell whoever listens how many rows of a table a stage has done so far."""
         if self.on_progress is not None:
             self.on_progress(stage, table, rows)
 
@@ -197,16 +198,24 @@ def publish_generation(run: Run) -> Figures:
     marts = run.workspace.folder("marts")
     if not run.allow_shrink:
         guard.check_shrink(guard.guarded_figures(run.record), publish.served_figures(run.target), run.settings)
+    loaded: Counter[str] = Counter()
+
+    def count(name: str, rows: int) -> None:
+        loaded[name] += rows
+        run.progress("publish", name, loaded[name])
+
     written = publish.write_generation(
         run.target,
         run.lease,
         marts=marts,
         rejected=run.workspace.folder("rejected"),
         record=run.record,
-        on_rows=lambda name, rows: run.progress("publish", name, rows),
+        insights=INSIGHTS.values(),
+        on_rows=count,
     )
     expected = {"customer_metrics": reconcile.mart_figures(marts / "customer_metrics")}
     expected |= {name: reconcile.mart_figures(marts / "insights" / name) for name in INSIGHTS}
+    expected["rejected_rows"] = reconcile.rejected_figures(run.record.ledger)
     run.record.proof.append(reconcile.prove_target(expected, publish.read_back(run.target, written)))
     reconcile.demand(run.record.proof[-1])
     publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)

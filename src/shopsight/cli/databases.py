@@ -37,7 +37,8 @@ def rollback(
 def up(workdir: Workdir = None) -> None:
     """Start the embedded databases and leave them running; says how to connect."""
     settings = settings_from(workdir=workdir)
-    embedded.start_all(settings.workdir)
+    for kind in embedded.KINDS:
+        embedded.server(kind, settings.workdir, keep_running=True).start()
     for line in embedded.connection_help(settings.workdir):
         typer.echo(line)
 
@@ -45,4 +46,5 @@ def up(workdir: Workdir = None) -> None:
 @app.command(epilog="Example:\n\n    shopsight down")
 def down(workdir: Workdir = None) -> None:
     """Stop the embedded databases."""
-    embedded.stop_all(settings_from(workdir=workdir).workdir)
+    ended = embedded.end_servers(settings_from(workdir=workdir).workdir)
+    out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")

@@ -54,7 +54,7 @@ class _StageLines:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._lines: dict[str, TaskID] = {}
-        self._rows: dict[str, int] = {}
+        self._rows: dict[str, dict[str, int]] = {}
         self._lock = Lock()
         self._drawn = 0.0
 
@@ -63,19 +63,22 @@ class _StageLines:
             if stage not in self._lines:
                 self.finish()
                 self._lines[stage] = self._progress.add_task(stage, total=None, what="")
-                self._rows[stage] = 0
-            self._rows[stage] += rows
+                self._rows[stage] = {}
+            if table:
+                self._rows[stage][table] = rows
             now = time.monotonic()
-            if now - self._drawn > 0.05 or not rows:
+            if now - self._drawn > 0.05:
                 self._drawn = now
-                what = f"{self._rows[stage]:>13,} rows  {table}" if self._rows[stage] else table
-                self._progress.update(self._lines[stage], what=what)
+                self._progress.update(self._lines[stage], what=f"{self._total(stage)}  {table}")
 
     def finish(self) -> None:
         """Mark the last line as done."""
         for stage, line in self._lines.items():
-            rows = self._rows[stage]
-            self._progress.update(line, total=1, completed=1, what=f"{rows:>13,} rows" if rows else "")
+            self._progress.update(line, total=1, completed=1, what=self._total(stage))
+
+    def _total(self, stage: str) -> str:
+        rows = sum(self._rows[stage].values())
+        return f"{rows:>13,} rows" if rows else ""
 
 
 @contextmanager

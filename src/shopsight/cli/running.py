@@ -20,12 +20,12 @@ from shopsight.cli.application import (
 )
 from shopsight.cli.output import err, out, print_json, stage_progress
 from shopsight.cli.reading import print_insights, read_published
-from shopsight.errors import ShopsightError
+from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.record import RunRecord
 from shopsight.report.terminal import ledger_table, proof_table, rules_table, stages_table
-from shopsight.seed import ShopSize
+from shopsight.seed import ShopSize, TablesExist
 from shopsight.seed import seed as seed_source
-from shopsight.settings import Settings
+from shopsight.settings import EMBEDDED, Settings
 from shopsight.workspace import Workspace
 
 RUN_EXAMPLES = """
@@ -107,14 +107,12 @@ def demo(
 
     The shop is made once; a second demo runs again over the same data and ends in the same content.
     """
-    settings = settings_from(source=embedded.EMBEDDED, target=embedded.EMBEDDED, workdir=workdir)
+    settings = settings_from(source=EMBEDDED, target=EMBEDDED, workdir=workdir)
     with (
         embedded.resolve(settings.source_url, "source", settings.workdir) as source,
         embedded.resolve(settings.target_url, "target", settings.workdir),
     ):
-        if _is_empty(source):
-            err.print(f"Filling the embedded PostgreSQL with a dirty shop of {orders:,} orders …")
-            seed_source(source, ShopSize(customers=customers, orders=orders), dirt=dirt, seed=42, constraints=False)
+        _seed_once(source, ShopSize(customers=customers, orders=orders), dirt)
         record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
         print_run(record)
         published = read_published(settings)
@@ -124,8 +122,13 @@ def demo(
     out.print(Panel("\n".join(_what_next(settings, str(path))), title="What next", expand=False))
 
 
-def _is_empty(source: str) -> bool:
-    return not embedded.has_tables(source)
+def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
+    """Fill the embedded PostgreSQL, unless an earlier demo did."""
+    try:
+        with stage_progress(quiet=False) as progress:
+            seed_source(source, size, dirt=dirt, seed=42, constraints=False, on_progress=progress)
+    except TablesExist:
+        err.print("The sample shop is there already; this demo runs again over the same data.")
 
 
 def _what_next(settings: Settings, report: str) -> list[str]:
@@ -171,8 +174,6 @@ def serve(
 
 def missing_extra(extra: str, error: ModuleNotFoundError) -> ShopsightError:
     """The error for a part of shopsight whose extra is not installed."""
-    from shopsight.errors import ConfigurationError  # noqa: PLC0415
-
     return ConfigurationError(
         f"This needs {error.name}, which is not installed.", remedy=f"pip install 'shopsight[{extra}]'"
     )
@@ -202,7 +203,7 @@ def seed(
         embedded.resolve(settings.source_url, "source", settings.workdir) as url,
         stage_progress(quiet=as_json) as progress,
     ):
-        rows = seed_source(
+        made = seed_source(
             url,
             ShopSize(customers=customers, orders=orders),
             dirt=dirt,
@@ -210,10 +211,10 @@ def seed(
             constraints=constraints,
             schema=settings.source_schema,
             replace=replace,
-            on_progress=(lambda table, count: progress("seed", table, count)) if progress else None,
+            on_progress=progress,
         )
     if as_json:
-        print_json(rows)
+        print_json({"rows": made.rows, "dirt": made.dirt, "seconds": round(made.seconds, 3)})
     else:
-        for table, count in rows.items():
-            out.print(f"{table:<12}{count:>13,} rows")
+        for table, count in made.rows.items():
+            out.print(f"{table:<12}{count:>13,} rows, {sum(made.dirt[table].values()):>11,} made dirty")

@@ -21,6 +21,7 @@ from shopsight.embedded.server import EmbeddedServer
 from shopsight.settings import EMBEDDED
 
 __all__ = [
+    "KINDS",
     "EmbeddedServer",
     "MongoServer",
     "PostgresServer",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 Kind = Literal["source", "target"]
+KINDS: tuple[Kind, ...] = ("source", "target")
 
 
 def server(kind: Kind, workdir: Path, *, keep_running: bool = False) -> EmbeddedServer:

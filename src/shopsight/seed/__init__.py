@@ -6,7 +6,7 @@ this package; the demo, the tests and the benchmarks do.
 """
 
 from shopsight.seed.generate import MadeShop
-from shopsight.seed.load import SeedReport, seed
+from shopsight.seed.load import SeedReport, TablesExist, seed
 from shopsight.seed.schemas import Types
 from shopsight.seed.size import DEFAULT_END_DATE, Recipe, ShopSize
 from shopsight.seed.tiny import load_rows
@@ -17,6 +17,7 @@ __all__ = [
     "Recipe",
     "SeedReport",
     "ShopSize",
+    "TablesExist",
     "Types",
     "load_rows",
     "seed",

@@ -16,6 +16,10 @@ from shopsight.seed.size import DEFAULT_END_DATE, Recipe, ShopSize
 from shopsight.tables import TABLES
 
 
+class TablesExist(ConfigurationError):
+    """The database has tables of a shop already."""
+
+
 @dataclass(frozen=True)
 class SeedReport:
     """What was loaded.
@@ -62,7 +66,8 @@ def seed(
         on_progress: called with ``"seed"``, the table and its rows loaded so far.
 
     Raises:
-        ConfigurationError: the arguments or the URL are wrong, or the tables are there already.
+        TablesExist: the tables are there already.
+        ConfigurationError: the arguments or the URL are wrong.
         SourceUnavailable: the database does not answer.
         SourceError: the database refused something. In every case it is as it was before.
     """
@@ -98,7 +103,7 @@ def _make_room(database: Database, replace: bool) -> None:
     database.create_schema()
     found = database.existing(TABLES)
     if found and not replace:
-        raise ConfigurationError(
+        raise TablesExist(
             f"The database has tables of a shop already: {', '.join(found)}. Nothing was changed.",
             remedy="Name another database or schema, or replace the tables, whose rows are then lost.",
         )
