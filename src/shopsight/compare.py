@@ -6,6 +6,7 @@ Both sides come in the order of the key and are merged, so that the memory does 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,18 +86,14 @@ Row = Mapping[str, Any]
 
 def _merged(served: Iterator[Row], new: Iterator[Row]) -> Iterator[tuple[int, Row | None, Row | None]]:
     """Each customer of either side once, with its row on both; None where a side does not have it."""
-    before, after = next(served, None), next(new, None)
-    while before is not None or after is not None:
-        if after is None or (before is not None and before["customer_id"] < after["customer_id"]):
-            assert before is not None  # noqa: S101 - for the type checker; the loop's condition says so
-            yield before["customer_id"], before, None
-            before = next(served, None)
-        elif before is None or after["customer_id"] < before["customer_id"]:
-            yield after["customer_id"], None, after
-            after = next(new, None)
-        else:
-            yield after["customer_id"], before, after
-            before, after = next(served, None), next(new, None)
+    both = heapq.merge(
+        ((row["customer_id"], 0, row) for row in served), ((row["customer_id"], 1, row) for row in new)
+    )
+    for customer_id, rows in itertools.groupby(both, key=lambda entry: entry[0]):
+        sides: list[Row | None] = [None, None]
+        for _, side, row in rows:
+            sides[side] = row
+        yield customer_id, sides[0], sides[1]
 
 
 def _difference(customer_id: int, before: Row | None, after: Row | None) -> Difference | None:
@@ -116,9 +113,7 @@ def compare_insight(served: list[Row], new: list[Row], key: tuple[str, ...]) -> 
     return {
         "added": [row for known, row in after.items() if known not in before],
         "removed": [row for known, row in before.items() if known not in after],
-        "changed": [
-            row for known, row in after.items() if known in before and not _same(before[known], row)
-        ],
+        "changed": [row for known, row in after.items() if known in before and not _same(before[known], row)],
     }
 
 

@@ -71,5 +71,6 @@ def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None,
         raise ShrinkRefused(
             f"The shop shrank: {'; '.join(fallen)}. More than {settings.shrink_max_share:.0%} is withheld;"
             " the last generation is still served.",
-            remedy="Look at the source; if the fall is real, publish it with `shopsight run --resume --allow-shrink`.",
+            remedy="Look at the source; if the fall is real, publish it with"
+            " `shopsight run --resume --allow-shrink`.",
         )

@@ -6,6 +6,7 @@ missing here too and the proof finds it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def build_ledger(root: Path, sentences: dict[str, tuple[str, str]]) -> Ledger:
 def _table_ledger(root: Path, table: Table) -> TableLedger:
     rejected, merged = root / "rejected" / table.name, root / "rejected" / "merged" / table.name
     repairs = root / "rejected" / "repairs" / table.name
-    rows = TableLedger(
+    ledger = TableLedger(
         table.name,
         rows_in=count_rows(root / "raw" / table.name),
         rows_out=count_rows(root / "clean" / table.name),
@@ -53,9 +54,9 @@ def _table_ledger(root: Path, table: Table) -> TableLedger:
         added=_count_added(repairs),
     )
     if table.measure is None:
-        return rows
-    return TableLedger(
-        **{name: getattr(rows, name) for name in ("table", "rows_in", "rows_out", "rejected", "merged", "added")},
+        return ledger
+    return replace(
+        ledger,
         measure=table.measure,
         measure_in=raw_measure(table.name, root / "raw" / table.name) or ZERO,
         measure_out=raw_measure(table.name, root / "clean" / table.name) or ZERO,

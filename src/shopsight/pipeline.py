@@ -47,7 +47,8 @@ class PipelineRun(Run):
             figures = stages.STAGES[name](self)
             outcome = "kept" if figures.is_kept else "done"
         except ShopsightError as error:
-            raise error.located(name, self.run_id)
+            error.located(name, self.run_id)
+            raise
         finally:
             taken = round(time.perf_counter() - clock, 3)
             report = StageReport(

@@ -176,7 +176,6 @@ class RunRecord:
         kind: ``run`` or ``rollback``.
         status: ``running``, ``succeeded``, ``failed`` or ``refused``.
         generation: the generation that it published; None while it has none.
-        rejected_rows: how many rows were set aside in all.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
     """

@@ -136,8 +136,10 @@ def metrics(run: Run) -> Figures:
     target = run.workspace.folder("marts/customer_metrics")
 
     def work() -> dict[str, Any]:
-        tables = [engine.scan(clean_folder / name) for name in ("customers", "orders", "order_items", "reviews")]
-        engine.sink({target: customer_metrics(*tables).sort("customer_id")})
+        names = ("customers", "orders", "order_items", "reviews")
+        frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
+        # In the order of the key, so that generations can be compared by merging.
+        engine.sink({target: frame.sort("customer_id")})
         return {}
 
     _, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
@@ -197,7 +199,8 @@ def publish_generation(run: Run) -> Figures:
         raise RuntimeError("a run that was opened without a target cannot publish")
     marts = run.workspace.folder("marts")
     if not run.allow_shrink:
-        guard.check_shrink(guard.guarded_figures(run.record), publish.served_figures(run.target), run.settings)
+        served = publish.served_figures(run.target)
+        guard.check_shrink(guard.guarded_figures(run.record), served, run.settings)
     loaded: Counter[str] = Counter()
 
     def count(name: str, rows: int) -> None:

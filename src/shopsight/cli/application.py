@@ -35,14 +35,14 @@ app = typer.Typer(
 
 Source = Annotated[
     str | None,
-    typer.Option(help="The shop's database: postgresql://…, sqlite:///path or `embedded`.", show_default=False),
+    typer.Option(
+        help="The shop's database: postgresql://…, sqlite:///path or `embedded`.", show_default=False
+    ),
 ]
 SourceSchema = Annotated[
     str | None, typer.Option(help="The schema that holds the six tables.", show_default=False)
 ]
-Target = Annotated[
-    str | None, typer.Option(help="MongoDB: mongodb://… or `embedded`.", show_default=False)
-]
+Target = Annotated[str | None, typer.Option(help="MongoDB: mongodb://… or `embedded`.", show_default=False)]
 Workdir = Annotated[
     Path | None, typer.Option(help="Where runs are kept [default: .shopsight].", show_default=False)
 ]
@@ -58,7 +58,7 @@ def _print_version(is_asked: bool) -> None:
 @app.callback()
 def callback(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log everything.")] = False,
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -105,7 +105,5 @@ def parse_duration(text: str) -> timedelta:
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
     duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not duration:
-        raise ConfigurationError(
-            f"{text!r} is no duration.", remedy="Write it as in 3h, 90m, 1h30m or 1d."
-        )
+        raise ConfigurationError(f"{text!r} is no duration.", remedy="Write it as in 3h, 90m, 1h30m or 1d.")
     return duration

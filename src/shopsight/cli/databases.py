@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Annotated
 
 import typer
 
 from shopsight import embedded
-from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
+from shopsight.cli.application import AsJson, Target, Workdir, app, settings_from
 from shopsight.cli.output import out, print_json
-from shopsight.cli.reading import opened_target
-from shopsight.errors import ExitCode
 from shopsight.pipeline import roll_back
 
 
@@ -20,7 +17,8 @@ def rollback(
     target: Target = None,
     workdir: Workdir = None,
     to: Annotated[
-        int | None, typer.Option(help="The generation [default: the one before the served].", show_default=False)
+        int | None,
+        typer.Option(help="The generation [default: the one before the served].", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

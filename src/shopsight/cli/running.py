@@ -51,7 +51,8 @@ def run(
         bool, typer.Option("--resume", help="Go on with the newest run, or with the one --run-id names.")
     ] = False,
     run_id: Annotated[
-        str | None, typer.Option(help="The run to resume; without --resume, the new run's id.", show_default=False)
+        str | None,
+        typer.Option(help="The run to resume; without --resume, the new run's id.", show_default=False),
     ] = None,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
@@ -194,7 +195,9 @@ def seed(
     constraints: Annotated[
         bool, typer.Option(help="Create keys, references and checks, and only dirt that they let in.")
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Drop the six tables first if they are there.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Drop the six tables first if they are there.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fill a database with a sample shop: deterministic, as large and as dirty as you like."""
