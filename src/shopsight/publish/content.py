@@ -1,0 +1,96 @@
+"""Two collections document by document: for ``verify``, and to show that a rerun changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+
+from shopsight.publish.target import Target
+from shopsight.publish.values import plain
+
+#: What tells two generations of the same content apart.
+OF_THE_RUN = frozenset({"run_id", "as_of"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A document that one side does not have (None), or has otherwise; values are plain Python."""
+
+    id: Any
+    left: dict[str, Any] | None
+    right: dict[str, Any] | None
+
+
+def read_documents(target: Target, collection: str) -> Iterator[dict[str, Any]]:
+    """A collection's documents as plain values, in the order of ``_id``.
+
+    Raises:
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with target.translated():
+        for document in target.db[collection].find(sort=[("_id", 1)]):
+            yield plain(document)
+
+
+def content_digest(target: Target, collection: str, *, ignoring: Collection[str] = OF_THE_RUN) -> str:
+    """The SHA-256 of a collection's documents in the order of ``_id``: equal for equal content.
+
+    Args:
+        target: where.
+        collection: a collection or a view.
+        ignoring: top-level fields that are left out.
+    """
+    digest = hashlib.sha256()
+    for document in _raw(target, collection):
+        digest.update(_bytes(document, ignoring))
+    return digest.hexdigest()
+
+
+def differences(
+    target: Target, left: str, right: str, *, ignoring: Collection[str] = OF_THE_RUN
+) -> Iterator[Difference]:
+    """What differs between two collections, in the order of ``_id``; both are read once, side by side.
+
+    Args:
+        target: where both are.
+        left: a collection or a view.
+        right: another.
+        ignoring: top-level fields that are not compared.
+    """
+    lefts, rights = _raw(target, left), _raw(target, right)
+    one, other = next(lefts, None), next(rights, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one["_id"] < other["_id"]):
+            assert one is not None  # noqa: S101 - for the type checker; the loop's condition says so
+            yield Difference(one["_id"], _plain(one), None)
+            one = next(lefts, None)
+        elif one is None or other["_id"] < one["_id"]:
+            yield Difference(other["_id"], None, _plain(other))
+            other = next(rights, None)
+        else:
+            if _bytes(one, ignoring) != _bytes(other, ignoring):
+                yield Difference(one["_id"], _plain(one), _plain(other))
+            one, other = next(lefts, None), next(rights, None)
+
+
+def _raw(target: Target, collection: str) -> Iterator[RawBSONDocument]:
+    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
+    with target.translated():
+        yield from target.db.get_collection(collection, codec_options=options).find(sort=[("_id", 1)])
+
+
+def _bytes(document: RawBSONDocument, ignoring: Collection[str]) -> bytes:
+    if not any(name in document for name in ignoring):
+        return bytes(document.raw)
+    return bson.encode({name: value for name, value in document.items() if name not in ignoring})
+
+
+def _plain(document: RawBSONDocument) -> dict[str, Any]:
+    decoded: dict[str, Any] = plain(bson.decode(document.raw))
+    return decoded

@@ -1,0 +1,48 @@
+"""The runs' documents in ``pipeline_runs``: one per run, ``_id`` = run_id, which sorts by time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shopsight.publish import naming
+from shopsight.publish.target import Target
+from shopsight.publish.values import plain, to_bson
+from shopsight.record import RunRecord
+
+
+def save_run(target: Target, record: RunRecord) -> None:
+    """Save a run's record as it is now, in the place of what was saved of it before.
+
+    Money and other exact figures become Decimal128.
+
+    Raises:
+        TargetUnavailable: MongoDB does not answer.
+    """
+    document = to_bson(record.as_document())
+    with target.translated():
+        target.db[naming.PIPELINE_RUNS].replace_one({"_id": record.run_id}, document, upsert=True)
+
+
+def find_run(target: Target, run_id: str) -> dict[str, Any] | None:
+    """A run's document as plain values; None when there is none."""
+    with target.translated():
+        document = target.db[naming.PIPELINE_RUNS].find_one({"_id": run_id})
+    return None if document is None else plain(document)
+
+
+def list_runs(target: Target, *, limit: int = 10, kind: str | None = None) -> list[dict[str, Any]]:
+    """The latest runs' documents as plain values, the newest first.
+
+    Args:
+        target: where.
+        limit: how many.
+        kind: ``run`` or ``rollback``; all kinds by default.
+    """
+    with target.translated():
+        documents = target.db[naming.PIPELINE_RUNS].find({"kind": kind} if kind else {})
+        return [plain(document) for document in documents.sort("_id", -1).limit(limit)]
+
+
+def latest_run(target: Target) -> dict[str, Any] | None:
+    """The newest run's document, rollbacks left out; None when there is none."""
+    return next(iter(list_runs(target, limit=1, kind="run")), None)
