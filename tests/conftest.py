@@ -1,7 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one MongoDB a session, and a database for each test.
 
-Their data lie in a scratch folder under the temporary one, which the session removes at its end; what a killed
-session left behind is ended and removed by the next.
+Their data lie in a scratch folder under the temporary one, which the session removes at its end; what a
+killed session left behind is ended and removed by the next.
 """
 
 from __future__ import annotations

@@ -4,15 +4,16 @@
 
     <workdir>/runs/<run_id>/
         run.json                     the run's document, as it goes to MongoDB
-        raw/<table>/*.parquet        raw/manifest.json
-        clean/<table>/*.parquet      clean/manifest.json     (also covers rejected/)
+        manifests/<stage>.json       closes the stage's folders
+        raw/<table>/*.parquet
+        clean/<table>/*.parquet
         rejected/<table>/*.parquet   rejected/repairs/<table>/…  rejected/merged/<table>/…
                                      rejected/flags/<table>/…
-        marts/customer_metrics/…     marts/<insight>/…       (manifests beside them, see Stage)
+        marts/customer_metrics/…     marts/insights/<insight>/…
 
-A stage whose manifest is whole (every file there, of the size and hash it names) is not done again when a
-run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves either no
-manifest or a true one.
+A stage whose manifest is whole (the files that it names and no others, each of its size and hash) is not done
+again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
+either no manifest or a true one.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def disk_error(where: Path, error: OSError) -> WorkspaceError:
     """The :class:`WorkspaceError` for an operating system error under ``where``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WorkspaceError(
-            f"The disk that holds {where} is full. Nothing was published; the last generation is still served.",
+            f"The disk that holds {where} is full."
+            " Nothing was published; the last generation is still served.",
             remedy="Free some space, or give another folder with --workdir, then `shopsight run --resume`.",
         )
     return WorkspaceError(
@@ -105,27 +107,36 @@ class Stage:
         with translated_disk_errors(self.root):
             files = {
                 str(path.relative_to(self.root)): {"bytes": path.stat().st_size, "sha256": file_hash(path)}
-                for folder in self.folders
-                for path in sorted((self.root / folder).rglob("*.parquet"))
+                for path in self._files()
             }
             write_json(
                 self.manifest_path,
-                {"stage": self.name, "closed_at": datetime.now(UTC).isoformat(), "files": files, "details": details},
+                {
+                    "stage": self.name,
+                    "closed_at": datetime.now(UTC).isoformat(),
+                    "files": files,
+                    "details": details,
+                },
             )
 
     def details(self) -> dict[str, Any] | None:
-        """The details of a whole stage; None when there is no manifest or a file is not as it says."""
+        """The details of a whole stage; None when there is no manifest or the files are not as it says."""
         try:
             manifest = json.loads(self.manifest_path.read_text())
+            details: dict[str, Any] = manifest["details"]
             files = manifest["files"]
+            if set(files) != {str(path.relative_to(self.root)) for path in self._files()}:
+                return None
             for name, expected in files.items():
                 path = self.root / name
                 if path.stat().st_size != expected["bytes"] or file_hash(path) != expected["sha256"]:
                     return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        details: dict[str, Any] = manifest["details"]
         return details
+
+    def _files(self) -> list[Path]:
+        return [path for folder in self.folders for path in sorted((self.root / folder).rglob("*.parquet"))]
 
 
 class Workspace:

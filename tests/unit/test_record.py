@@ -1,0 +1,77 @@
+"""A run's document says what its record says, and exactly."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from shopsight.record import Check, Link, RunRecord, Snapshot, SourceTable, StageReport
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SNAPSHOT = Snapshot(
+    snapshot_id="00000003-0000001B-1",
+    as_of=NOON,
+    source="postgresql://db/shop",
+    dialect="postgresql",
+    server_version="18.4",
+    schema=None,
+    tables={
+        "orders": SourceTable(
+            3, Decimal("12345678901234567.89"), {"order_id": "integer"}, {"order_id": "native"}
+        ),
+        "customers": SourceTable(0, None, {}, {}),
+    },
+)
+
+
+def test_a_snapshot_survives_json_exactly() -> None:
+    assert Snapshot.from_details(json.loads(json.dumps(SNAPSHOT.as_details()))) == SNAPSHOT
+
+
+def test_a_check_holds_only_if_both_figures_are_the_same() -> None:
+    assert Check("orders rows", 3, 3).holds
+    assert Check("orders.total_amount", Decimal("1.10"), Decimal("1.1")).holds
+    assert not Check("orders.total_amount", Decimal("0.30"), Decimal("0.31")).holds
+    assert not Check("orders rows", None, 0).holds
+
+
+def test_the_document_holds_plain_values_and_each_checks_verdict() -> None:
+    record = RunRecord(
+        "r1",
+        "run",
+        "failed",
+        NOON,
+        snapshot=SNAPSHOT,
+        stages=[StageReport("extract", "done", NOON, 1.5, rows_out=3)],
+        proof=[Link("source = raw", [Check("orders rows", 3, 3), Check("reviews rows", 2, 1)])],
+        totals={"revenue": Decimal("9.99")},
+    )
+    document = record.as_document()
+    assert document["_id"] == document["run_id"] == "r1"
+    assert document["proof"] == [
+        {
+            "name": "source = raw",
+            "checks": [
+                {"what": "orders rows", "expected": 3, "found": 3, "holds": True},
+                {"what": "reviews rows", "expected": 2, "found": 1, "holds": False},
+            ],
+            "seconds": 0.0,
+        }
+    ]
+    assert document["snapshot"]["tables"]["orders"]["measure"] == Decimal("12345678901234567.89")
+    assert document["stages"][0]["rows_out"] == 3
+    assert document["started_at"] == NOON
+    assert document["totals"] == {"revenue": Decimal("9.99")}
+
+
+def test_a_document_is_a_copy() -> None:
+    record = RunRecord("r1", "run", "running", NOON, totals={"customers": 1})
+    record.as_document()["totals"]["customers"] = 2
+    assert record.totals == {"customers": 1}
+
+
+def test_a_record_travels_to_other_processes() -> None:
+    record = RunRecord("r1", "run", "running", NOON, snapshot=SNAPSHOT)
+    assert pickle.loads(pickle.dumps(record)) == record

@@ -1,0 +1,154 @@
+"""Where settings come from, what is refused, and that secrets stay secret."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shopsight.errors import ConfigurationError
+from shopsight.settings import Settings, load_settings
+
+URL = "postgresql://ann:s3cret@db/shop"
+
+
+def test_the_command_line_goes_before_the_environment_before_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("shopsight.toml").write_text("top_n = 7\nbasket_pairs_n = 7\nkeep_runs = 7\n")
+    monkeypatch.setenv("SHOPSIGHT_BASKET_PAIRS_N", "8")
+    monkeypatch.setenv("SHOPSIGHT_KEEP_RUNS", "8")
+    settings = load_settings(keep_runs=9)
+    assert (settings.top_n, settings.basket_pairs_n, settings.keep_runs, settings.keep_generations) == (
+        7,
+        8,
+        9,
+        3,
+    )
+
+
+def test_an_option_that_was_not_given_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPSIGHT_TOP_N", "8")
+    assert load_settings(top_n=None).top_n == 8
+
+
+def test_secrets_are_never_shown() -> None:
+    settings = load_settings(
+        source_url=URL, target_url="mongodb://ann:s3cret@db", alert_webhook="https://s3cret"
+    )
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "s3cret" not in shown
+    assert settings.source_url.get_secret_value() == URL
+
+
+def test_settings_travel_to_other_processes() -> None:
+    settings = load_settings(source_url=URL, every="90m")
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("top_n", "0"),
+        ("top_n", "s3cret"),
+        ("max_rejected_share", "1.5"),
+        ("negative_amounts", "s3cret"),
+        ("every", "s3cret"),
+        ("every", "0"),
+        ("every", "-5"),
+        ("lease_duration", "-PT1S"),
+        ("excluded_order_statuses", '["s3cret"'),
+        ("target_database", ""),
+        ("source_url", "postgresql://ann:x@s3cret@db/shop"),
+        ("source_url", "postgresql://ann:x/s3cret@db/shop"),
+        ("source_url", "postgresql://ann:x?s3cret@db/shop"),
+        ("source_url", "postgresql://ann:x#s3cret@db/shop"),
+        ("target_url", "mongodb://ann:x/s3cret=@db1,db2/shop"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SHOPSIGHT_{name.upper()}", value)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        load_settings()
+    assert "s3cret" not in f"{caught.value} {caught.value.remedy} {caught.value.__cause__}"
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "embedded",
+        "postgresql://ann:x%40y@db/shop",
+        "postgresql:///shop?host=/tmp/a@b&user=ann",
+        "postgresql://db/shop?user=ann@corp",
+        "postgresql://ann:x@/shop?host=%2Ftmp",
+        "sqlite:///home/ann@work/a@b.db",
+        "mongodb://ann:x@h1:1,h2:2/shop?replicaSet=rs0&authMechanismProperties=a:b@c",
+    ],
+)
+def test_addresses_as_they_should_be_are_accepted(url: str) -> None:
+    assert load_settings(source_url=url).source_url.get_secret_value() == url
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    Path("shopsight.toml").write_text("top_m = 7\n")
+    with pytest.raises(ConfigurationError, match="top_m"):
+        load_settings()
+
+
+def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPSIGHT_HOME_DIRECTORY_OF_SOMEONE", "x")
+    load_settings()
+    monkeypatch.setenv("SHOPSIGHT_TOPN", "s3cret")
+    with pytest.raises(ConfigurationError, match="SHOPSIGHT_TOPN") as caught:
+        load_settings()
+    assert caught.value.remedy == "Did you mean SHOPSIGHT_TOP_N?"
+
+
+@pytest.mark.parametrize("content", [b'source_url = "s3cret', b"\xff\xfe", b"top_n = "])
+def test_a_file_that_cannot_be_read_is_refused(content: bytes) -> None:
+    Path("shopsight.toml").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"shopsight\.toml cannot be read") as caught:
+        load_settings()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("3h", 10800), ("90m", 5400), ("1h30m", 5400), ("1d", 86400), ("45s", 45), ("60", 60), ("PT3H", 10800)],
+)
+def test_durations_as_people_write_them(monkeypatch: pytest.MonkeyPatch, text: str, seconds: int) -> None:
+    monkeypatch.setenv("SHOPSIGHT_EVERY", text)
+    assert load_settings().every == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "statuses"),
+    [
+        ("", set()),
+        ("[]", set()),
+        ("Refunded", {"refunded"}),
+        (" Canceled , refunded", {"cancelled", "refunded"}),
+        (json.dumps(["Failed"]), {"failed"}),
+    ],
+)
+def test_statuses_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, text: str, statuses: set[str]
+) -> None:
+    monkeypatch.setenv("SHOPSIGHT_EXCLUDED_ORDER_STATUSES", text)
+    assert load_settings().excluded_order_statuses == statuses
+
+
+def test_a_generation_is_fresh_for_twice_the_interval() -> None:
+    assert load_settings(every="90m").valid_for == timedelta(hours=3)
+
+
+def test_settings_cannot_be_changed_and_all_are_described() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().top_n = 3  # type: ignore[misc]
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
