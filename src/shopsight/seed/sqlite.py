@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 from shopsight.errors import ConfigurationError, SourceError, SourceUnavailable
 from shopsight.seed.database import quote
 
+#: How long to wait for another program to finish writing the file.
+WAIT_SECONDS = 5.0
+
 
 class SqliteDatabase:
     """One connection and its transaction; see :class:`shopsight.seed.database.Database`."""
@@ -99,7 +102,7 @@ def open_sqlite(path: str) -> Iterator[SqliteDatabase]:
     if not path:
         raise ConfigurationError("The SQLite URL names no file.", remedy="Give sqlite:///path/to/shop.db.")
     with _translated(f"opening {path}"):
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
     with closing(connection):
         with _translated(f"opening {path}"):
             # The references are checked by whoever reads: foreign keys are off by default anyway, and a
