@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from shopsight.errors import ConfigurationError, SourceError, SourceUnavailable
-from shopsight.seed import MadeShop, Recipe, ShopSize, Types, load_rows, seed
+from shopsight.seed import MadeShop, Recipe, ShopSize, TablesExist, Types, load_rows, seed
 from shopsight.tables import TABLES
 
 SIZE = ShopSize(customers=300, orders=900, products=60, categories=12)
@@ -270,7 +270,7 @@ def test_sqlite_has_no_schemas(sqlite_url: str) -> None:
 def test_tables_that_are_there_are_left_alone(url: str) -> None:
     load_rows(url, LITERAL)
 
-    with pytest.raises(ConfigurationError, match="customers"):
+    with pytest.raises(TablesExist, match="customers"):
         seed(url, SIZE)
 
     assert rows_of(url, "customers") == LITERAL["customers"]

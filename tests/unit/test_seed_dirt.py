@@ -230,7 +230,7 @@ def test_a_shop_without_dirt_has_none() -> None:
     shop = MadeShop(Recipe(SIZE, 0, seed=5, types=Types.TEXT, nul=True))
     frames(shop)
 
-    assert shop.dirt == {}
+    assert shop.dirt == {table: {} for table in TABLES}
 
 
 def test_customers_of_one_address_all_have_orders() -> None:

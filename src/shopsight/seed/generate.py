@@ -20,7 +20,6 @@ class MadeShop:
 
     Attributes:
         recipe: what every row depends on.
-        dirt: by table and kind, how many rows were made dirty so far.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -30,7 +29,7 @@ class MadeShop:
     @property
     def dirt(self) -> dict[str, dict[str, int]]:
         """By table and kind, how many rows were made dirty so far."""
-        return {table: dict(plan.counts) for table, plan in self._plans.items() if plan.counts}
+        return {table: dict(self._plans[table].counts) if self._plans else {} for table in TABLES}
 
     def batches(self, batch_rows: int | None = None) -> Iterator[tuple[str, pa.RecordBatch]]:
         """The rows: table name and batch, each table's columns and order being the contract's.

@@ -17,7 +17,7 @@ from shopsight.tables import TABLES
 
 
 class TablesExist(ConfigurationError):
-    """The database has tables of a shop already."""
+    """The database has tables of a shop already; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _make_room(database: Database, replace: bool) -> None:
     if found and not replace:
         raise TablesExist(
             f"The database has tables of a shop already: {', '.join(found)}. Nothing was changed.",
-            remedy="Name another database or schema, or replace the tables, whose rows are then lost.",
+            remedy="Name another database or schema, or --replace the tables: their rows are then lost.",
         )
     if found:
         database.drop(TABLES)
