@@ -49,7 +49,13 @@ def configure_logging(json: bool | None = None, level: str | None = None) -> Non
 
 
 def bind_structlog() -> None:
-    """Make structlog's loggers write records of the standard library; adds no handler."""
+    """Make structlog's loggers write records of the standard library; adds no handler.
+
+    For processes whose log somebody else has set up. INFO and above is written unless a level is set.
+    """
+    logger = logging.getLogger(ROOT)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -115,6 +121,15 @@ def _as_word(value: Any) -> str:
     return repr(text) if isinstance(value, str) and (not text or any(c.isspace() for c in text)) else text
 
 
+#: What every record has; anything else was added by whoever logged it, e.g. which flow run it belongs to.
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"event", "message", "asctime", "taskName"}
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    extras = {name: value for name, value in vars(record).items() if name not in _USUAL}
+    return {name: value for name, value in extras.items() if isinstance(value, str | int | float)}
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON document a record: timestamp, level, logger, event and its values."""
 
@@ -126,6 +141,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": event.get("event"),
+            **_extras(record),
             **event,
         }
         if record.exc_info and "exception" not in document:

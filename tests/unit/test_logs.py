@@ -99,9 +99,11 @@ def test_a_plain_record_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _stderr(monkeypatch, io.StringIO())
     configure_logging(json=True)
 
-    logging.getLogger("shopsight.plain").info("%d rows", 3)
+    logging.getLogger("shopsight.plain").info("%d rows", 3, extra={"flow_run_name": "R", "flow": object()})
 
-    assert json.loads(said.getvalue())["event"] == "3 rows"
+    line = json.loads(said.getvalue())
+    assert (line["event"], line["flow_run_name"]) == ("3 rows", "R")
+    assert "flow" not in line
 
 
 def test_an_exception_is_told_once_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ class StageProcess:
     """
 
     def __init__(self, settings: Settings, run_id: str, *, allow_shrink: bool = False) -> None:
-        self._settings = settings
+        self.settings = settings
         self.run_id = run_id
         self._allow_shrink = allow_shrink
         self._process: subprocess.Popen[str] | None = None
@@ -139,7 +139,7 @@ class StageProcess:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, **settings_environment(self._settings)},
+            env={**os.environ, **settings_environment(self.settings)},
             # Ctrl-C in the terminal must reach it through us, or a publication would be cut.
             start_new_session=True,
         )

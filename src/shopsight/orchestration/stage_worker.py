@@ -18,7 +18,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any, TextIO
 
@@ -93,7 +92,7 @@ class OutboxHandler(logging.Handler):
 
 
 class StopSignal:
-    """SIGTERM and SIGINT end the run by one SystemExit; within :meth:`deferred` nothing is cut."""
+    """SIGTERM and SIGINT end the run by one SystemExit, until :meth:`defer`."""
 
     def __init__(self) -> None:
         self._is_deferred = False
@@ -106,14 +105,9 @@ class StopSignal:
         if is_first and not self._is_deferred:
             raise SystemExit(1)
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """A stretch that comes to its own end; whoever asked to stop waits, and then closes the input."""
+    def defer(self) -> None:
+        """From here on the run comes to its own end; whoever asks to stop waits, and closes the input."""
         self._is_deferred = True
-        try:
-            yield
-        finally:
-            self._is_deferred = False
 
 
 def main() -> int:
@@ -153,8 +147,9 @@ def _work(run_id: str, allow_shrink: bool, inbox: Inbox, outbox: Outbox, stop: S
             place = STAGES.index(stage)
             for name in STAGES[done:place]:
                 opened.run_stage(name)
-            with stop.deferred() if stage == "publish" else nullcontext():
-                report = opened.run_stage(stage)
+            if stage == "publish":
+                stop.defer()
+            report = opened.run_stage(stage)
             done = max(done, place + 1)
             outbox.answer(report={**vars(report), "started_at": report.started_at.isoformat()})
     return opened.record.status
