@@ -1,0 +1,114 @@
+"""What Prefect believes of our runs, set right: runs that are dead, and runs that were missed.
+
+Prefect learns that a run died from the runner that watches it. When both were killed, or the server was away
+at that moment, the run stays Running for ever and keeps the one slot. And after a time without service, each
+missed moment of the schedule is a late run of its own; a run takes the shop as it is now, so one is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled, Crashed, Scheduled
+
+from shopsight.alerts import send_alerts
+from shopsight.errors import RunCrashed
+from shopsight.orchestration.aftermath import lease_holder, note_interruption
+from shopsight.orchestration.prefect_flow import run_id_of
+from shopsight.orchestration.prefect_schedule import next_moments
+from shopsight.settings import Settings
+
+log = structlog.stdlib.get_logger("shopsight.serve")
+
+_UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_RAN = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED]
+
+
+async def runs_under_way(client: PrefectClient, deployment_id: UUID) -> list[FlowRun]:
+    """The runs that Prefect believes to be under way."""
+    return await _runs(client, deployment_id, _UNDER_WAY)
+
+
+async def bury(client: PrefectClient, settings: Settings, dead: list[FlowRun]) -> list[FlowRun]:
+    """Set runs whose process is gone to Crashed, which frees their slot; note it, and tell it.
+
+    A run that holds the lease is alive, elsewhere, and is left alone.
+
+    Returns:
+        The runs that were buried.
+    """
+    if not dead:
+        return []
+    holder = await asyncio.to_thread(lease_holder, settings)
+    buried = []
+    for flow_run in dead:
+        run_id = run_id_of(flow_run.id, flow_run.expected_start_time or flow_run.created or datetime.now(UTC))
+        if run_id == holder:
+            log.info("left alone", run_id=run_id, reason="it holds the lease")
+            continue
+        error = RunCrashed.because("it left no word", stage=None, run_id=run_id)
+        await client.set_flow_run_state(flow_run.id, Crashed(message=str(error)), force=True)
+        record = await asyncio.to_thread(note_interruption, settings, run_id, error)
+        if (record.get("error") or {}).get("type") == "RunCrashed":
+            await asyncio.to_thread(send_alerts, settings, record)
+        log.warning("buried", run_id=run_id, flow_run=flow_run.name)
+        buried.append(flow_run)
+    return buried
+
+
+async def coalesce_missed(client: PrefectClient, deployment_id: UUID, now: datetime) -> int:
+    """Cancel the scheduled runs whose moment has passed; returns how many."""
+    scheduled = await _runs(client, deployment_id, [StateType.SCHEDULED])
+    missed = [
+        run for run in scheduled if run.next_scheduled_start_time and run.next_scheduled_start_time <= now
+    ]
+    for flow_run in missed:
+        await client.set_flow_run_state(
+            flow_run.id,
+            Cancelled(message="Missed while the service was down; one run makes up for all."),
+            force=True,
+        )
+    return len(missed)
+
+
+async def is_due(client: PrefectClient, deployment_id: UUID, cron: str, now: datetime) -> bool:
+    """Whether a moment of the schedule has passed since the last run that came to an end of its own.
+
+    So a service that was down, or whose run crashed with it, runs at once when it is started again; one that
+    was only restarted does not; and the very first start does.
+    """
+    ran = await _runs(client, deployment_id, _RAN, sort=FlowRunSort.START_TIME_DESC)
+    starts = [run.start_time for run in ran if run.start_time is not None]
+    if not starts:
+        return True
+    return (await next_moments(cron, max(starts), 1))[0] <= now
+
+
+async def run_now(client: PrefectClient, deployment_id: UUID) -> None:
+    """Schedule one run for this moment."""
+    await client.create_flow_run_from_deployment(deployment_id, state=Scheduled())
+
+
+async def _runs(
+    client: PrefectClient, deployment_id: UUID, states: list[StateType], sort: FlowRunSort | None = None
+) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
+        ),
+        sort=sort,
+        limit=200,
+    )

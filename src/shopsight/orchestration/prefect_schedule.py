@@ -1,0 +1,27 @@
+"""The moments that a cron line names, as Prefect's own scheduler reckons them (UTC); slow to load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect.server.schemas.schedules import CronSchedule
+
+from shopsight.errors import ConfigurationError
+
+
+async def next_moments(cron: str, after: datetime, count: int) -> list[datetime]:
+    """The next moments of the schedule, the first one later than ``after``.
+
+    Raises:
+        ConfigurationError: it is no cron line.
+    """
+    try:
+        schedule = CronSchedule(cron=cron, timezone="UTC")
+    except ValueError:
+        raise ConfigurationError(
+            f"{cron!r} is no cron line.",
+            remedy='Write minute, hour, day, month and weekday, as in "0 */3 * * *".',
+        ) from None
+    moments: Sequence[datetime] = await schedule.get_dates(count + 1, start=after)
+    return [moment for moment in moments if moment > after][:count]
