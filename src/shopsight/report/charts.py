@@ -38,7 +38,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     >>> ticks(0, 870)
     [0.0, 200.0, 400.0, 600.0, 800.0, 1000.0]
     >>> ticks(0, 0)
-    [0.0, 1.0]
+    [0, 1.0]
     """
     if high <= low:
         return [low, low + 1.0]
@@ -74,8 +74,7 @@ class Scale:
 
 def slots(count: int) -> list[tuple[float, float]]:
     """The places of ``count`` things side by side: (left edge, width), in per cent."""
-    width = 100 / count if count else 0.0
-    return [(round(index * width, 4), round(width, 4)) for index in range(count)]
+    return [(round(100 * index / count, 4), round(100 / count, 4)) for index in range(count)]
 
 
 def line_path(points: Sequence[tuple[float, float]]) -> str:

@@ -109,7 +109,7 @@ def format_seconds(value: float | None) -> str:
     if value is None:
         return DASH
     if 0 < value < 0.0995:
-        return f"{value * 1000:.0f} ms"
+        return f"{value * 1000:.0f} ms" if value >= 0.0005 else "<1 ms"
     if value < 9.995:
         return f"{value:.2f} s"
     if value < 99.95:

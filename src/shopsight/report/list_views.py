@@ -10,37 +10,29 @@ from typing import Any
 from shopsight.report.charts import lengths, per_cent
 from shopsight.report.figures import format_count, format_money, format_number, format_share, format_value
 from shopsight.report.insight_table import InsightTable
-from shopsight.report.view import MOST_MARKS, View, counted, note
+from shopsight.report.view import MOST_MARKS, View, counted, footnote_of_cut, note
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a list: a label, its figure, a second line, and its length as a CSS share."""
+    """One bar of a list: a label, its figure, the parts of a second line, and its length as a CSS share."""
 
     label: str
     value: str
-    detail: str
+    detail: list[str]
     length: str
 
 
-def bars_view(
-    table: InsightTable, measure: str, label: str, value: str, detail: Callable[[Any], str]
-) -> View:
-    """A list of bars, one a row, as long as ``measure`` and labelled with ``value``."""
+def bars_view(table: InsightTable, label: str, figure: str, detail: Callable[[Any], list[str]]) -> View:
+    """A list of bars, one a row, each as long as its ``figure``."""
     shown = table.rows[:MOST_MARKS]
     kinds = {column["name"]: column["kind"] for column in table.columns}
-    drawn = lengths([row[measure] for row in shown])
     bars = [
-        Bar(format_value(row[label], "text"), format_value(row[value], kinds[value]), detail(row), length)
-        for row, length in zip(shown, drawn, strict=True)
+        Bar(format_value(row[label], "text"), format_value(row[figure], kinds[figure]), detail(row), length)
+        for row, length in zip(shown, lengths([row[figure] for row in shown]), strict=True)
     ]
-    is_cut = len(table.rows) > MOST_MARKS
-    footnote = (
-        f"The first {len(shown)} of {format_count(len(table.rows))}; the table has the rest."
-        if is_cut
-        else ""
-    )
-    return View("bars", bars, has_table=is_cut, footnote=footnote)
+    cut = footnote_of_cut(table)
+    return View("bars", bars, has_table=bool(cut), footnote=cut)
 
 
 def top_customers(table: InsightTable, _as_of: date | None) -> View:
@@ -49,13 +41,13 @@ def top_customers(table: InsightTable, _as_of: date | None) -> View:
         return note("No customers yet.")
     return bars_view(
         table,
-        measure="total_amount_spent",
         label="name",
-        value="total_amount_spent",
-        detail=lambda row: (
-            f"{format_value(row['country'], 'text')} · {counted(row['total_orders'], 'order')}"
-            f" · customer {row['customer_id']}"
-        ),
+        figure="total_amount_spent",
+        detail=lambda row: [
+            format_value(row["country"], "text"),
+            counted(row["total_orders"], "order"),
+            f"customer {row['customer_id']}",
+        ],
     )
 
 
@@ -65,12 +57,13 @@ def top_products(table: InsightTable, _as_of: date | None) -> View:
         return note("No product is in a counting order yet.")
     return bars_view(
         table,
-        measure="orders",
         label="product_name",
-        value="orders",
-        detail=lambda row: (
-            f"{counted(row['units'], 'unit')} · {format_money(row['revenue'])} · product {row['product_id']}"
-        ),
+        figure="orders",
+        detail=lambda row: [
+            counted(row["units"], "unit"),
+            format_money(row["revenue"]),
+            f"product {row['product_id']}",
+        ],
     )
 
 
@@ -80,13 +73,13 @@ def country_sales(table: InsightTable, _as_of: date | None) -> View:
         return note("No customers yet, so no countries.")
     return bars_view(
         table,
-        measure="revenue",
         label="country",
-        value="revenue",
-        detail=lambda row: (
-            f"{counted(row['orders'], 'order')} · {counted(row['customers'], 'customer')}"
-            f" · {format_money(row['average_order_value'])} an order"
-        ),
+        figure="revenue",
+        detail=lambda row: [
+            counted(row["orders"], "order"),
+            counted(row["customers"], "customer"),
+            f"{format_money(row['average_order_value'])} an order",
+        ],
     )
 
 
@@ -96,10 +89,9 @@ def order_statuses(table: InsightTable, _as_of: date | None) -> View:
         return note("No orders yet.")
     return bars_view(
         table,
-        measure="orders",
         label="status",
-        value="orders",
-        detail=lambda row: f"{format_share(row['orders_share'])} of orders · {format_money(row['amount'])}",
+        figure="orders",
+        detail=lambda row: [f"{format_share(row['orders_share'])} of orders", format_money(row["amount"])],
     )
 
 
@@ -127,13 +119,8 @@ def category_ratings(table: InsightTable, _as_of: date | None) -> View:
         )
         for row in table.rows[:MOST_MARKS]
     ]
-    is_cut = len(table.rows) > MOST_MARKS
-    footnote = (
-        f"The first {MOST_MARKS} of {format_count(len(table.rows))}; the table has the rest."
-        if is_cut
-        else ""
-    )
-    return View("dots", dots, has_table=is_cut, footnote=footnote)
+    cut = footnote_of_cut(table)
+    return View("dots", dots, has_table=bool(cut), footnote=cut)
 
 
 @dataclass(frozen=True)

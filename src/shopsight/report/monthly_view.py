@@ -104,7 +104,7 @@ def _months(rows: list[dict[str, Any]], revenue: Scale, orders: Scale) -> list[M
                 name=format_month(row["month"]),
                 left=left,
                 width=width,
-                middle=round(left + width / 2, 4),
+                middle=round(100 * (index + 0.5) / len(rows), 4),
                 revenue=format_money(row["revenue"]),
                 revenue_top=revenue.top(row["revenue"]),
                 orders=format_count(row["orders"]),

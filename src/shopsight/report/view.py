@@ -45,7 +45,7 @@ class View:
 
 @dataclass(frozen=True)
 class TableView:
-    """A table as text: headings and cells, each with its kind as a class."""
+    """A table as text: columns (``style`` is figure or words), cells, and the count of rows left out."""
 
     columns: list[dict[str, str]]
     rows: list[list[str]]
@@ -59,7 +59,7 @@ def table_view(table: InsightTable) -> TableView:
         for row in table.rows[:MOST_ROWS]
     ]
     columns = [
-        {**column, "is_figure": "figure" if column["kind"] in FIGURE_KINDS else ""}
+        {**column, "style": "figure" if column["kind"] in FIGURE_KINDS else "words"}
         for column in table.columns
     ]
     return TableView(columns, rows, max(len(table.rows) - MOST_ROWS, 0))
@@ -70,6 +70,13 @@ def note(text: str) -> View:
     return View("note", text)
 
 
-def counted(count: int | None, one: str, many: str | None = None) -> str:
+def counted(count: int | None, noun: str) -> str:
     """A count and its noun: ``1 order``, ``2,000 orders``."""
-    return f"{format_count(count)} {one if count == 1 else many or one + 's'}"
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def footnote_of_cut(table: InsightTable) -> str:
+    """What is said below a chart that shows only the first rows; nothing below one that shows all."""
+    if len(table.rows) <= MOST_MARKS:
+        return ""
+    return f"The first {MOST_MARKS} of {format_count(len(table.rows))}; the table has the rest."
