@@ -14,6 +14,16 @@ Frame = nw.LazyFrame[Any]
 MONEY = nw.Decimal(18, 2)
 
 
+def shared(frame: Frame) -> Frame:
+    """The same frame, marked as the common start of several others, so that it is worked out once.
+
+    Polars finds common parts by itself, but not inside of other common parts, nor after windows and sorts,
+    whose helper columns it numbers. An engine without such a mark works the frame out as often as it is used.
+    """
+    native = frame.to_native()
+    return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
+
+
 class Engine(Protocol):
     """Reads and writes folders of Parquet. :class:`shopsight.engines.PolarsEngine` is the default."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from math import isqrt
-
 import narwhals as nw
 
-from shopsight.frames import Frame
+from shopsight.frames import Frame, shared
+from shopsight.insights.baskets import bound_of, count_orders
 from shopsight.insights.insight import Insight, InsightColumn, InsightOptions
-from shopsight.insights.popular import at_least_lines, least_of_top, most_lines
 from shopsight.insights.shop import Shop
 from shopsight.money import share_of
 
@@ -22,56 +20,59 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
 
     Grain: one row per pair, at most ``basket_pairs_n``; most orders first, ties by the smaller product A,
     then B. Pairs that no order holds are not listed.
-
-    The number of pairs grows with the square of the basket and of the catalogue. So the pairs among a few
-    leading products are counted first, which gives a bound that the last listed pair reaches, and then those
-    among the products that reach it (:mod:`shopsight.insights.popular`). The result is exact.
     """
-    count = options.basket_pairs_n
-    # 4√n products make 8n pairs: plenty to choose from, and still few.
-    leaders = shop.order_products(most_lines(shop, 4 * (isqrt(count) + 1)))
-    bound = least_of_top(_count_pairs(leaders), "orders", count)
-    candidates = shop.order_products(at_least_lines(shop, bound))
-    top = _in_order(_count_pairs(candidates)).head(count)
-    single = candidates.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("orders"))
-    baskets = (
-        shop.order_items.select("order_id")
-        .unique()
-        .join(shop.uncounted_order_ids, on="order_id", how="anti")
-        .select(nw.len().cast(nw.Int64).alias("baskets"))
-    )
-    orders, orders_a, orders_b = nw.col("orders"), nw.col("orders_a"), nw.col("orders_b")
+    baskets, length = shop.baskets, options.basket_pairs_n
+    leading = baskets.of_leaders
+    among_leaders = shared(_count_pairs(_within(leading)))
+    contending = shared(baskets.of(baskets.contenders(bound_of(among_leaders, length))))
+    with_contenders = _count_pairs(nw.concat([_within(contending), _across(contending, leading)]))
+    top = _in_order(nw.concat([among_leaders, with_contenders])).head(length)
+    orders_of = shared(count_orders(nw.concat([leading, contending])))
+    orders, orders_a, orders_b, number = map(nw.col, ("orders", "orders_a", "orders_b", "baskets"))
     return (
-        top.join(_of_product(single, "orders", "a"), on="product_a_id", how="inner")
-        .join(_of_product(single, "orders", "b"), on="product_b_id", how="inner")
-        .join(_of_product(shop.products, "product_name", "a"), on="product_a_id", how="left")
-        .join(_of_product(shop.products, "product_name", "b"), on="product_b_id", how="left")
-        .join(baskets, how="cross")
+        top.join(_side(orders_of, "a", orders="orders_a"), on="product_a_id", how="inner")
+        .join(_side(orders_of, "b", orders="orders_b"), on="product_b_id", how="inner")
+        .join(_side(shop.products, "a", product_name="product_a_name"), on="product_a_id", how="left")
+        .join(_side(shop.products, "b", product_name="product_b_name"), on="product_b_id", how="left")
+        .join(baskets.number, how="cross")
         .with_columns(
-            share_of(orders, nw.col("baskets")).alias("support"),
+            share_of(orders, number).alias("support"),
             share_of(orders, orders_a).alias("confidence"),
-            share_of(orders * nw.col("baskets"), orders_a * orders_b).alias("lift"),
+            share_of(orders * number, orders_a * orders_b).alias("lift"),
         )
         .pipe(_in_order)
     )
 
 
-def _count_pairs(order_products: Frame) -> Frame:
-    """In how many orders each two products are: product_a_id, product_b_id, orders; the smaller id is A."""
-    first = order_products.rename({"product_id": "product_a_id"})
-    second = order_products.rename({"product_id": "product_b_id"})
-    return (
-        first.join(second, on="order_id", how="inner")
-        .filter(nw.col("product_a_id") < nw.col("product_b_id"))
-        .group_by("product_a_id", "product_b_id")
-        .agg(nw.len().cast(nw.Int64).alias("orders"))
+def _within(order_products: Frame) -> Frame:
+    """Each two products of an order, once: product_a_id, product_b_id."""
+    both = _joined(order_products, order_products)
+    return both.filter(nw.col("product_a_id") < nw.col("product_b_id"))
+
+
+def _across(some: Frame, others: Frame) -> Frame:
+    """Each product of an order with each of the others, never the same: product_a_id, product_b_id."""
+    both = _joined(some, others)
+    return both.select(
+        nw.min_horizontal("product_a_id", "product_b_id").alias("product_a_id"),
+        nw.max_horizontal("product_a_id", "product_b_id").alias("product_b_id"),
     )
 
 
-def _of_product(frame: Frame, column: str, side: str) -> Frame:
-    """A column by product, named for one side of a pair: ``product_name`` becomes ``product_a_name``."""
-    name = column.replace("product_", f"product_{side}_") if column != "orders" else f"orders_{side}"
-    return frame.select(nw.col("product_id").alias(f"product_{side}_id"), nw.col(column).alias(name))
+def _joined(first: Frame, second: Frame) -> Frame:
+    first = first.rename({"product_id": "product_a_id"})
+    second = second.rename({"product_id": "product_b_id"})
+    return first.join(second, on="order_id", how="inner").select("product_a_id", "product_b_id")
+
+
+def _count_pairs(pairs: Frame) -> Frame:
+    return pairs.group_by("product_a_id", "product_b_id").agg(nw.len().cast(nw.Int64).alias("orders"))
+
+
+def _side(products: Frame, side: str, **names: str) -> Frame:
+    """Columns by product, under the names that they have on one side of a pair."""
+    columns = [nw.col(column).alias(name) for column, name in names.items()]
+    return products.select(nw.col("product_id").alias(f"product_{side}_id"), *columns)
 
 
 def _in_order(pairs: Frame) -> Frame:

@@ -1,7 +1,4 @@
-"""The clean shop, and the frames that several insights start from.
-
-Each shared frame is built once, so that an engine that looks for common parts finds them and reads them once.
-"""
+"""The clean shop, and the frames that several insights start from, each worked out once."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ from functools import cached_property
 
 import narwhals as nw
 
-from shopsight.frames import Frame
+from shopsight.frames import Frame, shared
+from shopsight.insights.baskets import Baskets
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,10 @@ class Shop:
         return self.orders.filter(nw.col("is_counting")).select("customer_id", "order_date", "total_amount")
 
     @cached_property
-    def uncounted_order_ids(self) -> Frame:
-        """The ids of the orders that do not count: mostly few, so that leaving them out is cheap."""
-        return self.orders.filter(~nw.col("is_counting")).select("order_id")
+    def baskets(self) -> Baskets:
+        """Which counting orders hold which products."""
+        uncounted = self.orders.filter(~nw.col("is_counting")).select("order_id")
+        return Baskets(self.order_items, uncounted_order_ids=uncounted)
 
     @cached_property
     def buyers(self) -> Frame:
@@ -47,40 +46,19 @@ class Shop:
         Grain: one row per counting order. ``previous_date`` is null in the customer's first order; of orders
         on one day any may be the first, which no figure depends on.
         """
-        return self.counting_orders.select(
-            "customer_id",
-            "order_date",
-            nw.col("order_date").shift(1).over("customer_id", order_by="order_date").alias("previous_date"),
+        previous_date = nw.col("order_date").shift(1).over("customer_id", order_by="order_date")
+        return shared(
+            self.counting_orders.select("customer_id", "order_date", previous_date.alias("previous_date"))
         )
 
     @cached_property
     def monthly_totals(self) -> Frame:
         """Counting orders by month: month (its first day), revenue, orders; no row for a month without."""
-        return (
+        return shared(
             self.counting_orders.with_columns(month_of("order_date").alias("month"))
             .group_by("month")
             .agg(nw.col("total_amount").sum().alias("revenue"), nw.len().cast(nw.Int64).alias("orders"))
         )
-
-    def order_products(self, products: Frame) -> Frame:
-        """Which counting orders hold which of the given products: order_id, product_id.
-
-        Grain: one row per order and product, however many lines the order has for it.
-        """
-        return (
-            self.order_items.select("order_id", "product_id")
-            .join(products.select("product_id"), on="product_id", how="semi")
-            .join(self.uncounted_order_ids, on="order_id", how="anti")
-            .unique()
-        )
-
-    @cached_property
-    def product_lines(self) -> Frame:
-        """Kept order lines by product: product_id, lines. Grain: one row per product that has any.
-
-        A bound that costs little: a product is in at most as many counting orders as it has lines.
-        """
-        return self.order_items.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("lines"))
 
 
 def month_of(column: str) -> nw.Expr:
