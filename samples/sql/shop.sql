@@ -80,6 +80,9 @@
 --     order_items 5036: price missing
 --     order_items 5037: price cannot be read
 --     order_items 5038: price negative
+--     order_items 5041: price with a third digit
+--     order_items 5042: price beyond reason
+--     order_items 5043: quantity beyond reason
 --     order_items 5039: key repeated, rows identical
 --     order_items 5040: key repeated, rows conflicting
 --     order_items (null): key missing
@@ -693,6 +696,12 @@ INSERT INTO order_items (item_id, order_id, product_id, quantity, price) VALUES
     (5037, 1028, 1, 1, 'n/a'),
     -- price negative
     (5038, 1028, 1, 1, '-7.00'),
+    -- price with a third digit
+    (5041, 1028, 12, 1, '9.995'),
+    -- price beyond reason
+    (5042, 1028, 12, 1, '1000000000000.00'),
+    -- quantity beyond reason
+    (5043, 1028, 12, 10000001, '0.01'),
     -- key repeated, rows identical
     (5039, 1028, 9, 1, '8.00'),
     -- key repeated, rows identical

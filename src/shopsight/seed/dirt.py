@@ -53,7 +53,13 @@ DIRT: tuple[Dirt, ...] = (
     *_dirt("products", Needs.TEXT, "key_unreadable", "category_unreadable"),
     *_dirt("customers", Needs.NOTHING, "name_blanks", "name_case", "name_control", "name_empty"),
     *_dirt(
-        "customers", Needs.NOTHING, "email_malformed", "country_blanks", "country_case", "country_unknown"
+        "customers",
+        Needs.NOTHING,
+        "email_malformed",
+        "email_untidy",
+        "country_blanks",
+        "country_case",
+        "country_unknown",
     ),
     Dirt("customers", "email_duplicate", weight=3),
     Dirt("customers", "country_spelling", weight=3),
@@ -69,6 +75,7 @@ DIRT: tuple[Dirt, ...] = (
     *_dirt(
         "orders", Needs.TEXT, "key_unreadable", "customer_unreadable", "date_unreadable", "total_unreadable"
     ),
+    *_dirt("orders", Needs.TEXT, "total_fraction", "total_huge"),
     *_dirt("order_items", Needs.NOTHING, "quantity_negative", "quantity_zero", "price_negative"),
     *_dirt(
         "order_items", Needs.LOOSE, "order_missing", "order_unknown", "product_missing", "product_unknown"
@@ -76,6 +83,7 @@ DIRT: tuple[Dirt, ...] = (
     *_dirt("order_items", Needs.LOOSE, "quantity_missing", "price_missing", *_KEYS),
     *_dirt("order_items", Needs.TEXT, "key_unreadable", "order_unreadable", "product_unreadable"),
     *_dirt("order_items", Needs.TEXT, "quantity_unreadable", "price_unreadable"),
+    *_dirt("order_items", Needs.TEXT, "price_fraction", "quantity_huge"),
     *_dirt("reviews", Needs.NOTHING, "same_day", "rating_missing", "date_future", "date_ancient"),
     *_dirt(
         "reviews", Needs.LOOSE, "product_missing", "product_unknown", "customer_missing", "customer_unknown"

@@ -9,6 +9,8 @@ _CONTROL = ("\t", "\n", "\r\n", "\u200b", "\ufeff", "\x07")
 _KEYS = ("12x", "A-17", "n/a", "one", "1.5.2", "#REF!")
 _DATES = ("31/02/2024", "2024-13-45", "yesterday", "0000-00-00", "2024-02-30", "n/a")
 _AMOUNTS = ("twelve", "n/a", "12.5.0", "NaN", "--", "1e400")
+_HUGE_AMOUNTS = ("1000000000000.00", "9999999999999999.99", "123456789012345678901234567890.00")
+_HUGE_COUNTS = ("1000000000", "9223372036854775807")
 _COUNTS = ("many", "n/a", "2.5", "0x10", "3 pcs", "NaN")
 
 
@@ -63,6 +65,25 @@ def address_variants(addresses: Sequence[str]) -> list[str]:
     """
     forms: tuple[Callable[[str], str], ...] = (str.upper, " {}".format, lambda text: f"{text.title()}  ")
     return [form(text) for form, text in zip(cycle(forms), addresses, strict=False)]
+
+
+def add_fraction(amounts: Sequence[str]) -> list[str]:
+    """Amounts with a third and a fourth digit, which are to be rounded.
+
+    >>> add_fraction(["19.99", "5.00"])
+    ['19.9950', '5.0050']
+    """
+    return [f"{amount}50" for amount in amounts]
+
+
+def huge_amounts(count: int) -> list[str]:
+    """Amounts that no shop takes, and of which few fit into a sum."""
+    return list(islice(cycle(_HUGE_AMOUNTS), count))
+
+
+def huge_counts(count: int) -> list[str]:
+    """Whole numbers that no shelf holds; the second is the greatest of 64 bits."""
+    return list(islice(cycle(_HUGE_COUNTS), count))
 
 
 def unreadable_keys(count: int) -> list[str]:

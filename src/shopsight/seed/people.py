@@ -33,6 +33,7 @@ _FIRST_COUNTS = np.array([len(country.first_names) for country in COUNTRIES])
 _LAST_COUNTS = np.array([len(country.last_names) for country in COUNTRIES])
 _FIRST_STARTS = np.array([0, *accumulate(_FIRST_COUNTS[:-1])])
 _LAST_STARTS = np.array([0, *accumulate(_LAST_COUNTS[:-1])])
+_EMAIL_KINDS = ("email_duplicate", "email_malformed", "email_masked", "email_missing", "email_untidy")
 _KEY_KINDS = ("key_identical", "key_conflicting", "key_missing", "key_unreadable")
 
 
@@ -97,6 +98,8 @@ class People:
 
     def _dirty_emails(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
         self._make_twins(draft, hits, ids)
+        rows = hits["email_untidy"]
+        draft.put("email", rows, address_variants(draft.texts("email", rows)))
         rows = hits["email_malformed"]
         forms = cycle(MALFORMED_EMAILS)
         draft.put(
@@ -110,9 +113,7 @@ class People:
     def _make_twins(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
         """Give each such row the name and address of the nearest earlier customer whose own are sound."""
         unsound = np.zeros(len(ids), np.bool_)
-        unsound[
-            hits.of("email_duplicate", "email_malformed", "email_masked", "email_missing", *_KEY_KINDS)
-        ] = True
+        unsound[hits.of(*_EMAIL_KINDS, *_KEY_KINDS)] = True
         sound = np.flatnonzero(~unsound)
         rows = hits["email_duplicate"]
         if not sound.size or not rows.size:

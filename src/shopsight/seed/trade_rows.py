@@ -13,6 +13,9 @@ from shopsight.seed.dirt import DirtPlan, Hits, Numbers
 from shopsight.seed.messy_text import (
     add_blanks,
     add_control_character,
+    add_fraction,
+    huge_amounts,
+    huge_counts,
     mix_case,
     unreadable_amounts,
     unreadable_counts,
@@ -174,6 +177,10 @@ class TradeRows:
             for kind, column in columns.items():
                 rows = hits[f"{kind}_unreadable"]
                 draft.put(column, rows, _UNREADABLE.get(kind, unreadable_keys)(len(rows)))
+                rows = hits[f"{kind}_fraction"]
+                draft.put(column, rows, add_fraction(draft.texts(column, rows)))
+                rows = hits[f"{kind}_huge"]
+                draft.put(column, rows, (huge_counts if kind == "quantity" else huge_amounts)(len(rows)))
         return draft.rows()
 
 
