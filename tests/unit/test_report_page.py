@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import re
 from dataclasses import replace
@@ -13,11 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from tests.report_sample import insight, sample_insights, sample_record
 
 from shopsight.errors import WorkspaceError
 from shopsight.insights import INSIGHTS
+from shopsight.publish.values import plain, to_bson
 from shopsight.report import InsightTable, render_report, write_report
 from shopsight.report.insight_views import VIEWS
 
@@ -412,6 +415,14 @@ def test_no_float_artefacts() -> None:
     figures = [text for text in page.texts if re.fullmatch(r"[-+]?[\d,.]+%?", text)]
     assert len(figures) > 300
     assert not [figure for figure in figures if re.search(r"\.\d{3,}", figure)]
+
+
+def test_what_comes_back_from_mongodb_gives_the_same_page() -> None:
+    record, insights = sample_record().as_document(), sample_insights()
+    documents = [{"_id": id_, **dataclasses.asdict(table)} for id_, table in insights.items()]
+    read_back = [plain(bson.decode(bson.encode(to_bson(document)))) for document in [record, *documents]]
+    tables = {document["_id"]: InsightTable.from_document(document) for document in read_back[1:]}
+    assert render_report(read_back[0], tables) == render_report(record, insights)
 
 
 def test_the_same_run_gives_the_same_page_and_is_left_as_it_was() -> None:
