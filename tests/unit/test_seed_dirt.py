@@ -153,6 +153,7 @@ KINDS: dict[str, dict[str, pl.Expr]] = {
         "quantity_missing": missing("quantity"),
         "quantity_unreadable": unreadable("quantity"),
         "quantity_huge": col("quantity").str.contains(r"^\d{9,}$"),
+        "price_huge": col("price").str.contains(r"^\d{12,}"),
         "price_fraction": col("price").str.contains(r"\.\d{4}$"),
         "price_negative": col("price").str.starts_with("-"),
         "price_missing": missing("price"),
@@ -247,3 +248,12 @@ def test_customers_of_one_address_all_have_orders() -> None:
 
     assert twins.height > 20
     assert with_orders.height == twins.height
+
+
+def test_a_constrained_shop_of_nothing_but_dirt_keeps_addresses_and_keys_apart() -> None:
+    size = ShopSize(customers=140_000, orders=500)
+    made = frames(MadeShop(Recipe(size, 1.0, seed=5, constraints=True)))["customers"]
+
+    assert made["email"].is_unique().all()
+    assert made["customer_id"].is_unique().all()
+    assert made["email"].str.strip_chars().str.to_lowercase().is_duplicated().sum() > 20_000

@@ -83,7 +83,7 @@ DIRT: tuple[Dirt, ...] = (
     *_dirt("order_items", Needs.LOOSE, "quantity_missing", "price_missing", *_KEYS),
     *_dirt("order_items", Needs.TEXT, "key_unreadable", "order_unreadable", "product_unreadable"),
     *_dirt("order_items", Needs.TEXT, "quantity_unreadable", "price_unreadable"),
-    *_dirt("order_items", Needs.TEXT, "price_fraction", "quantity_huge"),
+    *_dirt("order_items", Needs.TEXT, "price_fraction", "price_huge", "quantity_huge"),
     *_dirt("reviews", Needs.NOTHING, "same_day", "rating_missing", "date_future", "date_ancient"),
     *_dirt(
         "reviews", Needs.LOOSE, "product_missing", "product_unknown", "customer_missing", "customer_unknown"

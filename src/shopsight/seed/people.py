@@ -115,10 +115,15 @@ class People:
         unsound = np.zeros(len(ids), np.bool_)
         unsound[hits.of(*_EMAIL_KINDS, *_KEY_KINDS)] = True
         sound = np.flatnonzero(~unsound)
-        rows = hits["email_duplicate"]
-        if not sound.size or not rows.size:
+        asked = np.sort(hits["email_duplicate"])
+        if not sound.size or not asked.size:
             return
-        originals = sound[np.maximum(np.searchsorted(sound, rows) - 1, 0)]
+        # One twin each: two of one original might be written alike, and a UNIQUE column refuses that.
+        originals, first = np.unique(
+            sound[np.maximum(np.searchsorted(sound, asked) - 1, 0)], return_index=True
+        )
+        rows = asked[first]
+        self._plan.counts["email_duplicate"] -= len(asked) - len(rows)
         draft.put("name", rows, draft.texts("name", originals))
         draft.put("email", rows, address_variants(draft.texts("email", originals)))
         self.twins += zip(ids[originals].tolist(), ids[rows].tolist(), strict=True)

@@ -67,9 +67,7 @@ class TradeRows:
             }
         )
         _dirty_statuses(draft, hits)
-        draft.blank("customer_id", hits["customer_missing"])
-        rows = hits["customer_unknown"]
-        draft.put("customer_id", rows, numbers(_NOWHERE + rows))
+        _dirty_references(draft, hits, "customer")
         draft.blank("order_date", hits["date_missing"])
         draft.blank("total_amount", hits.of("total_missing", "total_missing_without_items"))
         draft.blank("order_id", hits["key_missing"])
@@ -104,11 +102,7 @@ class TradeRows:
                 "price": money(cents),
             }
         )
-        for column in ("order_id", "product_id"):
-            kind = column.removesuffix("_id")
-            draft.blank(column, hits[f"{kind}_missing"])
-            rows = hits[f"{kind}_unknown"]
-            draft.put(column, rows, numbers(_NOWHERE + rows))
+        _dirty_references(draft, hits, "order", "product")
         draft.blank("quantity", hits["quantity_missing"])
         draft.blank("price", hits["price_missing"])
         draft.blank("item_id", hits["key_missing"])
@@ -145,11 +139,7 @@ class TradeRows:
                 "review_date": dates(_dirty_days(reviews.day, hits)),
             }
         )
-        for column in ("product_id", "customer_id"):
-            kind = column.removesuffix("_id")
-            draft.blank(column, hits[f"{kind}_missing"])
-            rows = hits[f"{kind}_unknown"]
-            draft.put(column, rows, numbers(_NOWHERE + rows))
+        _dirty_references(draft, hits, "product", "customer")
         draft.blank("rating", hits["rating_missing"])
         draft.blank("review_date", hits["date_missing"])
         draft.blank("review_id", hits["key_missing"])
@@ -182,6 +172,13 @@ class TradeRows:
                 rows = hits[f"{kind}_huge"]
                 draft.put(column, rows, (huge_counts if kind == "quantity" else huge_amounts)(len(rows)))
         return draft.rows()
+
+
+def _dirty_references(draft: Draft, hits: Hits, *kinds: str) -> None:
+    for kind in kinds:
+        draft.blank(f"{kind}_id", hits[f"{kind}_missing"])
+        rows = hits[f"{kind}_unknown"]
+        draft.put(f"{kind}_id", rows, numbers(_NOWHERE + rows))
 
 
 def _dirty_days(day: Numbers, hits: Hits) -> Numbers:
