@@ -5,9 +5,30 @@
 - :mod:`~shopsight.orchestration.airflow_dag`: the same stages as an Airflow DAG.
 - :mod:`~shopsight.orchestration.stage_process`: a run in a process of its own, which both of them drive.
 
-Prefect and Airflow cannot share an environment; each is imported only by the modules that are about it.
+Prefect and Airflow cannot share an environment; each is imported only by modules whose names begin with it.
 """
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from shopsight.workspace import new_run_id
 
 #: The stages' names, in their order: what tasks are called in every orchestrator. (The pipeline has them too;
 #: importing it here would load all of its libraries into every scheduler. A test compares the two.)
 STAGES = ("extract", "clean", "metrics", "insights", "prove", "publish")
+
+
+def run_id_for(moment: datetime, orchestrator_run_id: str) -> str:
+    """The pipeline's id for a run of an orchestrator: the same in each of its tasks and tries.
+
+    Args:
+        moment: when that run was due; ids sort by it.
+        orchestrator_run_id: what the orchestrator calls it, unique there.
+
+    >>> from datetime import UTC
+    >>> run_id_for(datetime(2026, 11, 22, 18, tzinfo=UTC), "scheduled__2026-11-22")
+    '20261122T180000Z-2bceb3'
+    """
+    return new_run_id(moment)[:-6] + hashlib.sha256(orchestrator_run_id.encode()).hexdigest()[:6]

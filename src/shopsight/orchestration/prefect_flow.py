@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,25 +24,16 @@ from prefect.tasks import Task, exponential_backoff
 from shopsight.alerts import send_alerts
 from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, ShopsightError, is_retryable
 from shopsight.logs import bind_structlog
+from shopsight.orchestration import run_id_for
 from shopsight.orchestration.aftermath import note_interruption
-from shopsight.orchestration.artifacts import publish_artifacts
 from shopsight.orchestration.child import follow_parent
+from shopsight.orchestration.prefect_artifacts import publish_artifacts
 from shopsight.orchestration.stage_process import STOP_SECONDS, StageProcess
 from shopsight.record import StageReport
 from shopsight.settings import Settings, load_settings
-from shopsight.workspace import Workspace, new_run_id
+from shopsight.workspace import Workspace
 
 log = structlog.stdlib.get_logger("shopsight.flow")
-
-
-def run_id_of(flow_run_id: UUID | str, scheduled_at: datetime) -> str:
-    """The pipeline's id for a flow run: the same at every try of it, so that it goes on where it was.
-
-    >>> from datetime import UTC
-    >>> run_id_of("1f3a9c00-0000-0000-0000-000000000000", datetime(2026, 11, 22, 18, tzinfo=UTC))
-    '20261122T180000Z-1f3a9c'
-    """
-    return new_run_id(scheduled_at)[:-6] + str(flow_run_id)[:6]
 
 
 def should_retry(_task: Task[..., Any], _task_run: TaskRun, state: State[Any]) -> bool:
@@ -123,7 +113,7 @@ def tell_crash(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
     scheduled_at = flow_run.expected_start_time
     if scheduled_at is None:
         return
-    settings, run_id = load_settings(), run_id_of(flow_run.id, scheduled_at)
+    settings, run_id = load_settings(), run_id_for(scheduled_at, str(flow_run.id))
     error = RunCrashed.because((state.message or "no reason is known").rstrip("."), stage=None, run_id=run_id)
     record = Workspace(settings.workdir, run_id).read_record()
     if record.get("status") == "running":
@@ -147,7 +137,7 @@ def run_shopsight(allow_shrink: bool = False) -> State[Any]:
     bind_structlog()
     follow_parent()
     settings = load_settings()
-    run_id = run_id_of(this_flow_run.id, this_flow_run.scheduled_start_time)
+    run_id = run_id_for(this_flow_run.scheduled_start_time, this_flow_run.id)
     _name_flow_run(run_id)
     error: ShopsightError | None = None
     try:

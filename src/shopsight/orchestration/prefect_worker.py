@@ -23,7 +23,7 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from shopsight.logs import bind_structlog
-from shopsight.orchestration import healing
+from shopsight.orchestration import prefect_healing as healing
 from shopsight.orchestration.aftermath import note_abandoned_runs
 from shopsight.orchestration.prefect_flow import run_shopsight
 from shopsight.orchestration.schedule import cron_for

@@ -18,6 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import nullcontext
 from types import FrameType
 from typing import Any, TextIO
 
@@ -59,36 +60,34 @@ class Inbox:
             self._unfinished -= 1
 
 
-class Outbox:
-    """The output for documents alone, one a line; whatever a library prints goes to stderr instead."""
+class Outbox(logging.Handler):
+    """The output for documents alone, one a line: answers, and log records in order with them.
+
+    Whatever a library prints goes to stderr instead. That an earlier stage was found whole, which was not
+    asked for, is not worth a line.
+    """
 
     def __init__(self) -> None:
-        self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        self._lock = threading.Lock()
-        os.dup2(2, 1)
-
-    def write(self, line: str) -> None:
-        """One line, whole, whichever thread it comes from."""
-        with self._lock:
-            self._stream.write(f"{line.rstrip()}\n")
-            self._stream.flush()
-
-    def answer(self, **document: Any) -> None:
-        """One document."""
-        self.write(json.dumps(document, default=str))
-
-
-class OutboxHandler(logging.Handler):
-    """Log records as documents on the output, in order with the answers."""
-
-    def __init__(self, outbox: Outbox) -> None:
         super().__init__()
-        self._outbox = outbox
+        self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self.asked = ""
         self.setFormatter(JsonFormatter())
 
+    def answer(self, **document: Any) -> None:
+        """Write one document."""
+        with self.lock or nullcontext():
+            self._write(json.dumps(document, default=str))
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        self._outbox.write(self.format(record))
+        """Write one record; the caller holds the lock."""
+        event = getattr(record, "event", {})
+        if event.get("outcome") != "kept" or event.get("stage") == self.asked:
+            self._write(self.format(record))
+
+    def _write(self, line: str) -> None:
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
 
 
 class StopSignal:
@@ -116,11 +115,9 @@ def main() -> int:
     run_id: str = arguments.run_id
     outbox, stop = Outbox(), StopSignal()
     bind_structlog()
-    logger = logging.getLogger("shopsight")
-    logger.addHandler(OutboxHandler(outbox))
-    logger.setLevel("INFO")
+    logging.getLogger("shopsight").addHandler(outbox)
     try:
-        status = _work(run_id, arguments.allow_shrink, Inbox(sys.stdin), outbox, stop)
+        status = _work(arguments, Inbox(sys.stdin), outbox, stop)
         outbox.answer(status=status)
     except ShopsightError as error:
         outbox.answer(error=error.as_document())
@@ -137,13 +134,16 @@ def main() -> int:
     return 0
 
 
-def _work(run_id: str, allow_shrink: bool, inbox: Inbox, outbox: Outbox, stop: StopSignal) -> str:
+def _work(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox, stop: StopSignal) -> str:
     """Do what is asked for; the stages before it are looked at first and found whole. Returns the status."""
     from shopsight import pipeline  # noqa: PLC0415 - takes a second, in which a stop signal must be heard
 
-    with pipeline.open_run(load_settings(), run_id=run_id, allow_shrink=allow_shrink) as opened:
+    with pipeline.open_run(
+        load_settings(), run_id=arguments.run_id, allow_shrink=arguments.allow_shrink
+    ) as opened:
         done = 0
         for stage in inbox:
+            outbox.asked = stage
             place = STAGES.index(stage)
             for name in STAGES[done:place]:
                 opened.run_stage(name)

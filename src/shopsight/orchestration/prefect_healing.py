@@ -25,8 +25,8 @@ from prefect.states import Cancelled, Crashed, Scheduled
 
 from shopsight.alerts import send_alerts
 from shopsight.errors import RunCrashed
+from shopsight.orchestration import run_id_for
 from shopsight.orchestration.aftermath import lease_holder, note_interruption
-from shopsight.orchestration.prefect_flow import run_id_of
 from shopsight.orchestration.prefect_schedule import next_moments
 from shopsight.settings import Settings
 
@@ -54,7 +54,7 @@ async def bury(client: PrefectClient, settings: Settings, dead: list[FlowRun]) -
     holder = await asyncio.to_thread(lease_holder, settings)
     buried = []
     for flow_run in dead:
-        run_id = run_id_of(flow_run.id, flow_run.expected_start_time or flow_run.created or datetime.now(UTC))
+        run_id = run_id_for(flow_run.expected_start_time or datetime.now(UTC), str(flow_run.id))
         if run_id == holder:
             log.info("left alone", run_id=run_id, reason="it holds the lease")
             continue
