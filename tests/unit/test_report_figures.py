@@ -21,6 +21,7 @@ from shopsight.report.figures import (
     format_value,
 )
 from shopsight.report.insight_table import InsightTable
+from shopsight.report.list_views import category_ratings
 from shopsight.report.monthly_view import monthly_sales
 from shopsight.report.return_views import cohort_retention
 from shopsight.report.view import View
@@ -210,6 +211,13 @@ def test_month_of_the_snapshot_is_unfinished_and_no_best_month() -> None:
     assert [fact.value for fact in view.facts] == ["100.00"]
 
 
+def test_shop_that_opened_this_month_has_no_whole_month_to_speak_of() -> None:
+    view = monthly_sales(_monthly([(date(2026, 2, 1), "900.00", 9)]), as_of=date(2026, 2, 9))
+    assert view.facts == []
+    assert view.data.line == ""
+    assert [month.revenue for month in view.data.months] == ["900.00"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 11, 35, 61, 240])
 def test_time_axis_is_named_but_never_crowded(count: int) -> None:
     months = [(date(2001 + index // 12, index % 12 + 1, 1), "1.00", 1) for index in range(5, 5 + count)]
@@ -263,3 +271,20 @@ def test_only_the_latest_cohorts_are_drawn_and_that_is_said() -> None:
     assert len(view.data["cohorts"]) == 24
     assert view.data["cohorts"][-1].label == "Apr 2023"
     assert view.footnote.startswith("The latest 24 of 40 cohorts.")
+
+
+def test_ratings_lie_on_the_scale_from_one_to_five() -> None:
+    table = sample_insights()["category_ratings"]
+    rows = [
+        {"category_id": index, "category_name": "c", "average_rating": rating, "reviews": 3}
+        for index, rating in enumerate([5.0, 3.0, 1.0, None])
+    ]
+    dots = category_ratings(
+        InsightTable(table.id, table.title, table.description, table.columns, rows), None
+    ).data
+    assert [(dot.value, dot.left) for dot in dots] == [
+        ("5.00", "100%"),
+        ("3.00", "50%"),
+        ("1.00", "0%"),
+        ("–", None),
+    ]

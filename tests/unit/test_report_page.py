@@ -250,6 +250,14 @@ def test_stages_have_rows_seconds_and_speed() -> None:
     assert "clean\n643,970\n631,140\n11,292\n685,074\n0.94 s" in page_of().text
 
 
+def test_run_that_ended_before_cleaning_counts_no_rows() -> None:
+    page = page_of(changed(ledger={"tables": [], "rules": []}, proof=[]))
+    assert "Read as one consistent snapshot at 2026-11-22 18:00:04 UTC." in page.texts
+    assert (
+        "Read as one consistent snapshot at 2026-11-22 18:00:04 UTC: 643,970 rows, of which" in page_of().text
+    )
+
+
 def test_kept_stage_says_so_and_has_no_speed() -> None:
     record = changed()
     record["stages"][0].update(outcome="kept", seconds=0.002)
@@ -364,6 +372,7 @@ def test_failed_run_tells_its_error_and_remedy() -> None:
     page = page_of(record, {})
     assert "Run failed" in page.text
     assert "The database does not answer.\nStart it." in page.text
+    assert "Read as one consistent snapshot" not in page.text
     assert "No insights are published yet." in page.text
 
 

@@ -63,21 +63,17 @@ def monthly_sales(table: InsightTable, as_of: date | None) -> View:
     rows = table.rows
     if not rows:
         return note("No counting orders yet, so there are no months to show.")
-    is_unfinished = as_of is not None and (rows[-1]["month"].year, rows[-1]["month"].month) == (
-        as_of.year,
-        as_of.month,
-    )
-    revenue, orders = (
-        Scale.over([row["revenue"] for row in rows]),
-        Scale.over([row["orders"] for row in rows], 2),
-    )
+    last = rows[-1]["month"]
+    is_unfinished = as_of is not None and (last.year, last.month) == (as_of.year, as_of.month)
+    revenue = Scale.over([row["revenue"] for row in rows])
+    orders = Scale.over([row["orders"] for row in rows], most=2)
     months = _months(rows, revenue, orders)
     points = [(month.middle, month.revenue_top) for month in months]
-    whole = points[:-1] if is_unfinished and len(points) > 1 else points
+    whole = points[:-1] if is_unfinished else points
     chart = MonthlyChart(
         months=months,
         line=line_path(whole),
-        unfinished_line=line_path(points[-2:]) if whole is not points else "",
+        unfinished_line=line_path(points[-2:]) if is_unfinished else "",
         area=area_path(points, revenue.zero),
         revenue_axis=_axis(revenue),
         orders_axis=_axis(orders),
@@ -90,8 +86,8 @@ def monthly_sales(table: InsightTable, as_of: date | None) -> View:
     footnote = (
         f"{months[-1].name} is not over: it holds the days up to the snapshot." if is_unfinished else ""
     )
-    whole_rows = rows[:-1] if whole is not points else rows
-    return View("months", chart, facts=_facts(whole_rows), is_wide=True, has_table=True, footnote=footnote)
+    facts = _facts(rows[:-1] if is_unfinished else rows)
+    return View("months", chart, facts=facts, is_wide=True, has_table=True, footnote=footnote)
 
 
 def _months(rows: list[dict[str, Any]], revenue: Scale, orders: Scale) -> list[Month]:
@@ -142,7 +138,9 @@ def _axis(scale: Scale) -> list[Axis]:
 
 
 def _facts(rows: list[dict[str, Any]]) -> list[Fact]:
-    """The last whole month and the best one."""
+    """The last whole month and the best one; nothing when no month is over."""
+    if not rows:
+        return []
     last, best = rows[-1], max(rows, key=lambda row: row["revenue"])
     facts = [Fact(format_money(last["revenue"]), f"in {format_month(last['month'])}, the last whole month")]
     if last["growth_share"] is not None:
