@@ -25,7 +25,7 @@ from shopsight.workspace import translated_disk_errors
 USER = "shopsight"
 _HOST = "127.0.0.1"
 _SET = "shopsight"
-_ALREADY_INITIALIZED, _AUTHENTICATION_FAILED = 23, 18
+_AUTHENTICATION_FAILED, _ALREADY_INITIALIZED, _NOT_YET_INITIALIZED = 18, 23, 94
 _PORT_TRIES = 3
 
 
@@ -84,9 +84,9 @@ class MongoServer(EmbeddedServer):
             self.rotate_log()
             try:
                 self._run_mongod(port)
-            except ShopsightError:
+            except ShopsightError as error:
                 # Between choosing a port and using it somebody else may have taken it.
-                if not left or "Address already in use" not in self.log.read_text(errors="replace"):
+                if not left or "Address already in use" not in error.message:
                     raise
             else:
                 return
@@ -101,6 +101,8 @@ class MongoServer(EmbeddedServer):
             "keyFile": str(self.folder / "keyfile"),
             "wiredTigerCacheSizeGB": str(self._cache_gb),
             "oplogSize": "128",
+            # 32 MB of journal, not 300
+            "wiredTigerEngineConfigString": "log=(prealloc=false,file_max=32MB)",
             **self._options,
         }
         mongod = self._mongod()
@@ -143,9 +145,10 @@ class MongoServer(EmbeddedServer):
                     _await_writable(client, deadline)
                     return
             except OperationFailure as error:
-                if error.code != _AUTHENTICATION_FAILED:
+                if error.code == _AUTHENTICATION_FAILED:
+                    self._first_user(deadline)
+                elif error.code != _NOT_YET_INITIALIZED or time.monotonic() > deadline:
                     raise self.failed(str(error)) from error
-                self._first_user(deadline)
             except PyMongoError as error:
                 if time.monotonic() > deadline:
                     raise self.failed(str(error)) from error

@@ -11,6 +11,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -82,10 +83,10 @@ class PostgresServer(EmbeddedServer):
 
     def _launch(self) -> None:
         self.rotate_log()
-        if not (self.data / "PG_VERSION").exists():
+        sockets = self._own_socket_folder()
+        if not self.data.exists():
             self._make_data()
         self._heal()
-        sockets = self._own_socket_folder()
         settings = {
             "listen_addresses": "",
             "port": _PORT,
@@ -117,10 +118,11 @@ class PostgresServer(EmbeddedServer):
         draft = self.folder / "data.new"
         with translated_disk_errors(self.folder):
             shutil.rmtree(draft, ignore_errors=True)
-            shutil.rmtree(self.data, ignore_errors=True)
         login = ["--username", USER, "--pwfile", str(self.folder / "password"), "--auth", "scram-sha-256"]
         text = ["--encoding", "UTF8", "--locale", "C.UTF-8"]
-        self.run([self.program("initdb"), "-D", draft, *login, *text, "--no-instructions"])
+        # Who wants no fsync of the server wants none of its making either.
+        sync = ["--no-sync"] if self._options.get("fsync") == "off" else []
+        self.run([self.program("initdb"), "-D", draft, *login, *text, *sync, "--no-instructions"])
         self.run(
             [self.program("postgres"), "--single", "-D", draft, "postgres"],
             given=f"CREATE DATABASE {DATABASE}\n",
@@ -147,6 +149,13 @@ class PostgresServer(EmbeddedServer):
         sockets = self.socket_folder
         for leftover in (self.data / "postmaster.pid", sockets / f".s.PGSQL.{_PORT}.lock"):
             leftover.unlink(missing_ok=True)
+
+    def _end(self) -> bool:
+        ran = super()._end()
+        if self.socket_folder != self.folder:
+            with suppress(OSError):  # not there, or somebody else's
+                self.socket_folder.rmdir()
+        return ran
 
     def _own_socket_folder(self) -> Path:
         folder = self.socket_folder

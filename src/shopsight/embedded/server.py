@@ -60,6 +60,7 @@ class EmbeddedServer(ABC):
         self.log = self.folder / "server.log"
         self._keep_running = keep_running
         self._use: int | None = None
+        self._known: psutil.Process | None = None
         self.account: Account | None = None
 
     def start(self) -> str:
@@ -85,6 +86,7 @@ class EmbeddedServer(ABC):
             except BaseException:
                 self._end_if_unused()
                 raise
+            self._known = self.process()
             if self._use is None:
                 self._use = _lock_file(self.folder / "users", fcntl.LOCK_SH)
             if self._keep_running:
@@ -95,9 +97,14 @@ class EmbeddedServer(ABC):
         """Leave the server; it ends if nobody else uses it and nobody asked to keep it."""
         if self._use is None:
             return
+        use, self._use = self._use, None
+        if not self.folder.is_dir():
+            # Somebody removed it under the running server, which is of no use to anybody now.
+            os.close(use)
+            _end_process(self._known, self.stop_signal)
+            return
         with self._exclusively():
-            os.close(self._use)
-            self._use = None
+            os.close(use)
             self._end_if_unused()
 
     def end(self) -> bool:
@@ -235,17 +242,21 @@ class EmbeddedServer(ABC):
                 os.close(alone)
 
     def _end(self) -> bool:
-        process = self.process()
-        if process is None:
-            return False
-        for number, seconds in ((self.stop_signal, 30), (signal.SIGKILL, 10)):
-            try:
-                process.send_signal(number)
-            except psutil.NoSuchProcess:
-                break
-            if wait_gone(process, seconds):
-                break
-        return True
+        return _end_process(self.process(), self.stop_signal)
+
+
+def _end_process(process: psutil.Process | None, stop_signal: signal.Signals) -> bool:
+    """End a server, kindly at first; returns whether it ran."""
+    if process is None or not is_alive(process):
+        return False
+    for number, seconds in ((stop_signal, 30), (signal.SIGKILL, 10)):
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            break
+        if wait_gone(process, seconds):
+            break
+    return True
 
 
 def process_of(pid_file: Path, name: str, data: Path) -> psutil.Process | None:
@@ -263,9 +274,14 @@ def process_of(pid_file: Path, name: str, data: Path) -> psutil.Process | None:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether the process still does anything; a dead one that its parent has not yet seen does not."""
+    """Whether the process still does or holds anything.
+
+    A dead one that its parent has not yet seen does not, once the last of its threads has ended.
+    """
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (
+            process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
+        )
     except psutil.NoSuchProcess:
         return False
 
