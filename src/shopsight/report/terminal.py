@@ -104,38 +104,33 @@ def _measures_table(record: dict[str, Any]) -> FittingTable:
 
 
 def rules_table(record: dict[str, Any]) -> FittingTable:
-    """One row per rule that applied, by table: what it says, rows and amount."""
+    """One row per rule that applied, by table: rows and amount. What a rule says stands in the report."""
     table = FittingTable(
         "Rules that applied",
         [Field("Rule"), Field("Action"), Field("Rows", is_figure=True), Field("Amount", is_figure=True)],
         caption="" if record["ledger"]["rules"] else "no rule applied",
     )
     for rules in run_view.rules_by_table(record).values():
-        if table.rows:
-            table.rows.append(None)
         for rule in rules:
-            name = Text(rule.rule)
-            name.append(f"\n{rule.sentence}", style="dim")
-            table.add(
-                name, Text(rule.action, style=_ACTION_STYLES.get(rule.action, "")), rule.rows, rule.measure
-            )
+            action = Text(rule.action, style=_ACTION_STYLES.get(rule.action, ""))
+            table.add(rule.rule, action, rule.rows, rule.measure)
     return table
 
 
 def proof_table(record: dict[str, Any]) -> FittingTable:
-    """Every equality of the proof, link by link."""
+    """One row per link: how many equalities it has; those that do not hold with both their figures."""
     links = run_view.links(record)
     table = FittingTable(
         "Proof",
-        [Field("Figure"), Field("Expected", is_figure=True), Field("Found", is_figure=True), Field("")],
+        [Field("Link"), Field("Expected", is_figure=True), Field("Found", is_figure=True), Field("")],
         caption="" if links else "no proof",
     )
     for link in links:
-        if table.rows:
-            table.rows.append(None)
-        table.add(Text(link.name, style="bold"), "", "", "")
-        for check in link.checks:
-            table.add(check.what, check.expected, check.found, _tick(check.holds))
+        broken = [check for check in link.checks if not check.holds]
+        held = f"{len(link.checks) - len(broken)} of {len(link.checks)} hold"
+        table.add(Text(link.name), "", Text(held), _tick(not broken))
+        for check in broken:
+            table.add(check.what, check.expected, check.found, _tick(False))
     return table
 
 
