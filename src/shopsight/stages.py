@@ -84,7 +84,7 @@ def extract(run: Run) -> Figures:
                 connections=settings.extract_connections,
                 batch_rows=settings.batch_rows,
                 connect_timeout=settings.connect_timeout,
-                on_rows=lambda table, rows: run.progress("extract", table, rows),
+                on_rows=_tally(run, "extract"),
             )
         return {"snapshot": snapshot.as_details()}
 
@@ -201,12 +201,6 @@ def publish_generation(run: Run) -> Figures:
     if not run.allow_shrink:
         served = publish.served_figures(run.target)
         guard.check_shrink(guard.guarded_figures(run.record), served, run.settings)
-    loaded: Counter[str] = Counter()
-
-    def count(name: str, rows: int) -> None:
-        loaded[name] += rows
-        run.progress("publish", name, loaded[name])
-
     written = publish.write_generation(
         run.target,
         run.lease,
@@ -214,7 +208,7 @@ def publish_generation(run: Run) -> Figures:
         rejected=run.workspace.folder("rejected"),
         record=run.record,
         insights=INSIGHTS.values(),
-        on_rows=count,
+        on_rows=_tally(run, "publish"),
     )
     expected = {"customer_metrics": reconcile.mart_figures(marts / "customer_metrics")}
     expected |= {name: reconcile.mart_figures(marts / "insights" / name) for name in INSIGHTS}
@@ -235,6 +229,17 @@ STAGES: dict[str, Callable[[Run], Figures]] = {
     "prove": prove,
     "publish": publish_generation,
 }
+
+
+def _tally(run: Run, stage: str) -> Callable[[str, int], None]:
+    """A listener for rows as they come, that tells how many there are so far."""
+    so_far: Counter[str] = Counter()
+
+    def count(table: str, rows: int) -> None:
+        so_far[table] += rows
+        run.progress(stage, table, so_far[table])
+
+    return count
 
 
 def _rows(run: Run, folder: str) -> int:

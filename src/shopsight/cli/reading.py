@@ -16,6 +16,7 @@ from shopsight import embedded
 from shopsight.cli.application import AsJson, Target, Workdir, app, settings_from
 from shopsight.cli.output import err, out, print_json
 from shopsight.errors import ConfigurationError
+from shopsight.insights import INSIGHTS
 from shopsight.monitoring import prometheus_text
 from shopsight.publish import Target as OpenTarget
 from shopsight.publish import connect, find_run, latest_run, list_generations, list_runs, plain
@@ -64,8 +65,10 @@ def read_published(settings: Settings) -> Published:
 def read_served(target: OpenTarget) -> Published:
     """See :func:`read_published`."""
     generation = open_generation(target.db)
-    documents = [plain(document) for document in generation.insights.find()]
-    tables = {document["_id"]: InsightTable.from_document(document) for document in documents}
+    documents = {document["_id"]: plain(document) for document in generation.insights.find()}
+    ranks = {name: rank for rank, name in enumerate(INSIGHTS)}
+    in_order = sorted(documents, key=lambda name: ranks.get(name, len(ranks)))
+    tables = {name: InsightTable.from_document(documents[name]) for name in in_order}
     return Published(
         generation=generation.number,
         run_id=generation.run_id,
