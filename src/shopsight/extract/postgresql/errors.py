@@ -1,0 +1,139 @@
+"""PostgreSQL's and the driver's errors, as shopsight's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, unquote
+
+from adbc_driver_manager import Error as DriverError
+
+from shopsight.errors import SchemaMismatch, ShopsightError, SourceError, SourceUnavailable
+from shopsight.extract.dialect import Source, as_configuration_error
+
+STATE = "Nothing was extracted; the last generation is still served."
+
+# At the connection's start the driver passes on the text alone, and servers speak many languages: what is not
+# recognised counts as unavailable, which is tried again.
+_REFUSALS = (
+    (
+        r"password authentication failed|no password supplied|authentication failed for user"
+        r"|no pg_hba\.conf entry",
+        "refuses the user or the password",
+        "Correct the user and the password in the source URL (percent-encode special characters).",
+    ),
+    (
+        r'role ".*" does not exist|role ".*" is not permitted to log in',
+        "does not know the user",
+        "Correct the user in the source URL, or create the role (README: least-privilege GRANTs).",
+    ),
+    (
+        r'database ".*" does not exist',
+        "has no such database",
+        "Correct the database's name at the end of the source URL.",
+    ),
+    (
+        r"permission denied for database",
+        "does not let the user connect to the database",
+        "GRANT CONNECT ON DATABASE … TO the user of the source URL.",
+    ),
+)
+# The URL itself is wrong. libpq's text may quote a part of it, even of the password.
+_UNREADABLE_URL = re.compile(
+    r"invalid (URI|percent-encoded|port|connection option|.*value)|(extra|missing) key/value|forbidden value"
+    r"|unexpected character|end of string reached|could not match \d+ (port|host)"
+)
+
+
+@contextmanager
+def translated(source: Source, what: str) -> Iterator[None]:
+    """Turn the driver's errors into shopsight's.
+
+    Args:
+        source: where it happened; its credentials never enter a message.
+        what: what was being done, e.g. ``reading public.orders``.
+
+    Raises:
+        SourceUnavailable: trying again can help.
+        ConfigurationError: a privilege is missing.
+        SchemaMismatch: a table or column has gone since it was looked up.
+        SourceError: anything else.
+    """
+    try:
+        yield
+    except DriverError as error:
+        raise translation(error, source, what) from _cause(error, source)
+
+
+def connection_error(error: DriverError, source: Source) -> ShopsightError:
+    """The error for a connection that could not be opened."""
+    text = _told(error, source)
+    if _UNREADABLE_URL.search(text) and "connection to server" not in text:
+        return as_configuration_error(
+            "The source URL cannot be read.",
+            "Write it as postgresql://user:password@host:5432/database, special characters percent-encoded.",
+        )
+    for pattern, finding, remedy in _REFUSALS:
+        if re.search(pattern, text):
+            return as_configuration_error(f"PostgreSQL at {source.shown} {finding}: {text}.", remedy)
+    return SourceUnavailable(
+        f"PostgreSQL at {source.shown} does not answer: {text}. {STATE}",
+        remedy="Check that it runs, and host and port of the source URL.",
+    )
+
+
+def translation(error: DriverError, source: Source, what: str) -> ShopsightError:
+    """The error for a statement that failed, by its SQLSTATE."""
+    code = error.sqlstate or ""
+    told = f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}. {STATE}"
+    if code == "42501":
+        return as_configuration_error(
+            f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}.",
+            "GRANT USAGE ON SCHEMA … and GRANT SELECT ON the six tables to the user of the source URL.",
+        )
+    if code in ("42P01", "42703", "3F000"):
+        return SchemaMismatch(told, remedy="A table was changed while it was read: run again.")
+    remedy = _PASSING.get(code) or _PASSING.get(code[:2])
+    if code == "" or remedy is not None:
+        return SourceUnavailable(told, remedy=remedy or _PASSING["08"])
+    return SourceError(told, remedy="`shopsight doctor` tells what can be read; the server's log tells why.")
+
+
+# By SQLSTATE or its class: what goes away by itself, or at least may.
+_PASSING = {
+    "08": "Check the network and the server's log, then run again.",
+    "25": "The connection was lost within the transaction: run again.",
+    "40": "On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay; then run again.",
+    "53": "The server is out of connections, memory or disk: see its log, then run again.",
+    "55": "Another session holds a lock (a migration?): run again when it is done.",
+    "57": "The server stops, starts or cancelled the query: run again; look for a timeout if it comes back.",
+    "58": "The server has trouble with its disk: see its log.",
+    "72": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
+    "XX": "See the server's log, then run again.",
+}
+
+
+def _told(error: DriverError, source: Source) -> str:
+    """The driver's words on one line, without its prefixes, the query and any credential."""
+    text = str(error).partition("\n\nQuery was:")[0]
+    text = re.sub(r"\.?\s*SQLSTATE: \w+", "", text)
+    text = re.sub(r"^[A-Z_]+: (\[libpq\] )?(Failed to connect: |Execution error \[\w+\]: )?", "", text)
+    text = " ".join(text.split()).rstrip(".")
+    for secret in _secrets(source.url):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _cause(error: DriverError, source: Source) -> DriverError | None:
+    """The original, for ``--debug``, unless its text holds a credential."""
+    return None if any(secret in str(error) for secret in _secrets(source.url)) else error
+
+
+def _secrets(url: str) -> list[str]:
+    """The passwords of the URL, as written and decoded."""
+    address, _, options = url.partition("://")[2].partition("?")
+    written = address.rpartition("@")[0].partition(":")[2]
+    given = [value for name, value in parse_qsl(options) if "password" in name.lower()]
+    found = {text for text in (written, unquote(written), *given) if len(text) > 2}
+    return sorted(found, key=len, reverse=True)

@@ -1,0 +1,126 @@
+"""One connection to PostgreSQL, through ADBC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import pyarrow as pa
+from adbc_driver_manager import Error as DriverError
+from adbc_driver_postgresql import StatementOptions, dbapi
+
+from shopsight.extract.dialect import Source
+from shopsight.extract.postgresql.errors import connection_error
+
+# A connection through a firewall or to a dead host must end by itself within minutes. What the URL says of
+# the same option goes before.
+_LINK_OPTIONS = {
+    "fallback_application_name": "shopsight",
+    "client_encoding": "UTF8",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+    "tcp_user_timeout": "120000",
+}
+
+
+class Session:
+    """A connection. Not for several threads at once, but for :meth:`cancel`.
+
+    Raises:
+        SourceUnavailable: the server does not answer.
+        ConfigurationError: it refuses the user, the password or the database, or the URL cannot be read.
+    """
+
+    def __init__(self, source: Source) -> None:
+        try:
+            self._connection = dbapi.connect(_libpq_url(source), autocommit=True)
+        except DriverError as error:
+            # The driver's text may quote the URL.
+            raise connection_error(error, source) from None
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that gives no rows.
+
+        Raises:
+            adbc_driver_manager.Error: it failed.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_sql_query(statement)
+            cursor.adbc_statement.execute_update()
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small result.
+
+        Raises:
+            adbc_driver_manager.Error: it failed.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def texts(self, query: str, batch_bytes: int) -> Iterator[pa.Buffer]:
+        """The bytes of a result's one column of text, one value after the other, as they arrive.
+
+        Args:
+            query: gives one column of text without nulls.
+            batch_bytes: about how much is held at a time; a single value is never split.
+
+        Raises:
+            adbc_driver_manager.Error: it failed, at once or in the middle.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(
+                **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)}
+            )
+            cursor.execute(query)
+            with closing(cursor.fetch_record_batch()) as batches:
+                for batch in batches:
+                    yield _bytes_of(batch.column(0))
+
+    def cancel(self) -> None:
+        """Stop what runs; from another thread."""
+        with suppress(DriverError):
+            self._connection.adbc_cancel()
+
+    def close(self) -> None:
+        """End the session, and with it its transaction."""
+        with suppress(DriverError):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _bytes_of(texts: pa.Array) -> pa.Buffer:
+    """The bytes of all texts of an array, without a copy."""
+    offsets, data = texts.buffers()[1], texts.buffers()[2]
+    if not len(texts) or data is None:
+        return pa.py_buffer(b"")
+    starts = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, offsets], offset=texts.offset)
+    first, last = starts[0].as_py(), starts[len(texts)].as_py()
+    return data.slice(first, last - first)
+
+
+def _libpq_url(source: Source) -> str:
+    """The URL with the options that it does not give itself."""
+    base, _, options = source.url.partition("?")
+    given = {name for name, _ in parse_qsl(options, keep_blank_values=True)}
+    # libpq takes whole seconds, and waits for at least two.
+    wanted = {
+        **_LINK_OPTIONS,
+        "connect_timeout": str(max(2, math.ceil(source.connect_timeout.total_seconds()))),
+    }
+    added = "&".join(f"{name}={value}" for name, value in wanted.items() if name not in given)
+    return f"{base}?{options}&{added}" if options else f"{base}?{added}"

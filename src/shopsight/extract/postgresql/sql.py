@@ -1,0 +1,193 @@
+"""The SQL that is sent to PostgreSQL: rows as lines of text, and the figures that the proof starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shopsight.measures import (
+    AMOUNT_LIMIT,
+    AMOUNT_PATTERN,
+    INVISIBLE,
+    MEASURES,
+    OUTER,
+    WHOLE_PATTERN,
+    Factor,
+)
+from shopsight.tables import MONEY_SCALE, TABLES, Kind
+
+
+class Family(StrEnum):
+    """What a column's type is like; domains are what they are made of."""
+
+    INTEGER = "integer"
+    NUMERIC = "numeric"
+    FLOAT = "float"
+    MONEY = "money"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamptz"
+    OTHER = "other"
+
+
+_FAMILIES = {
+    "int2": Family.INTEGER,
+    "int4": Family.INTEGER,
+    "int8": Family.INTEGER,
+    "numeric": Family.NUMERIC,
+    "float4": Family.FLOAT,
+    "float8": Family.FLOAT,
+    "money": Family.MONEY,
+    "date": Family.DATE,
+    "timestamp": Family.TIMESTAMP,
+    "timestamptz": Family.TIMESTAMPTZ,
+}
+_NUMBERS = (Family.INTEGER, Family.NUMERIC, Family.FLOAT, Family.MONEY)
+_DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ)
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as the database has it.
+
+    Attributes:
+        name: its name there.
+        declared: its type as the database names it, e.g. ``numeric(10,2)``.
+        base: the type's internal name; of a domain, that of the type it is made of.
+        modifier: the type's modifier (atttypmod); -1 for none.
+    """
+
+    name: str
+    declared: str
+    base: str
+    modifier: int = -1
+
+    @property
+    def family(self) -> Family:
+        """What the column's type is like."""
+        return _FAMILIES.get(self.base, Family.OTHER)
+
+    @property
+    def is_always_amount(self) -> bool:
+        """Whether its type admits only amounts below the limit, to the cent (and NaN)."""
+        if self.family is not Family.NUMERIC or self.modifier < 0:
+            return self.base in ("int2", "int4")
+        precision, scale = (self.modifier - 4) >> 16, (self.modifier - 4) & 0x7FF
+        return scale <= MONEY_SCALE and 10 ** (precision - scale) <= AMOUNT_LIMIT
+
+
+def quote_name(name: str) -> str:
+    """The name as an SQL identifier.
+
+    >>> quote_name('odd"name')
+    '"odd""name"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """The text as an SQL literal, for statements that take no parameters.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_sent_bare(column: SourceColumn, kind: Kind) -> bool:
+    """Whether the values are sent as numbers or days, which may arrive natively; else as quoted text."""
+    if kind is Kind.DATE:
+        return column.family in _DAYS
+    return kind is not Kind.TEXT and column.family in _NUMBERS
+
+
+def line(table: str, columns: Sequence[SourceColumn]) -> str:
+    """The expression for one row as a line of CSV, line end included; never null.
+
+    Args:
+        table: the contract's table.
+        columns: the source's columns in the contract's order.
+    """
+    values = [_sent(column, of.kind) for column, of in zip(columns, TABLES[table].columns, strict=True)]
+    return f"format({quote_text(','.join(['%s'] * len(values)) + chr(10))}, {', '.join(values)})"
+
+
+def _sent(column: SourceColumn, kind: Kind) -> str:
+    name = quote_name(column.name)
+    if not is_sent_bare(column, kind):
+        # Quotes as CSV does, and leaves plain lower-case words bare.
+        return f"quote_ident({name}::text)"
+    match column.family:
+        case Family.MONEY | Family.FLOAT:
+            return _as_numeric(column)
+        case Family.TIMESTAMP:
+            return f"{name}::date"
+        case Family.TIMESTAMPTZ:
+            return f"({name} AT TIME ZONE 'UTC')::date"
+        case _:
+            return name
+
+
+def _as_numeric(column: SourceColumn) -> str:
+    """A float by its shortest text, which is what people entered, and never with an exponent."""
+    name = quote_name(column.name)
+    match column.family:
+        case Family.FLOAT:
+            return f"{name}::text::numeric"
+        case Family.MONEY:
+            return f"{name}::numeric"
+        case _:
+            return name
+
+
+def figures(
+    table: str, relation: str, columns: dict[str, SourceColumn], *, is_utf8: bool, is_guarded: bool
+) -> str:
+    """The query for a table's rows and its measure (:mod:`shopsight.measures`), both as text.
+
+    Args:
+        table: the contract's table.
+        relation: the source's table, quoted.
+        columns: the source's columns by the contract's names.
+        is_utf8: whether the database's encoding is UTF-8.
+        is_guarded: whether values that may not be numbers are left out even where a type makes that rare; the
+            measure is NaN if there are some and they were not.
+    """
+    factors = MEASURES.get(table, ())
+    terms = [_factor(columns[factor.column], factor, is_utf8, is_guarded) for factor in factors]
+    measure = f"coalesce(sum({' * '.join(terms)}), 0)::text" if terms else "NULL::text"
+    return f"SELECT count(*)::text, {measure} FROM {relation}"
+
+
+def _factor(column: SourceColumn, factor: Factor, is_utf8: bool, is_guarded: bool) -> str:
+    """The SQL for what a row's value adds; null where it is no number."""
+    is_money = factor.kind is Kind.MONEY
+    if not is_sent_bare(column, factor.kind):
+        text = _visible(f"{quote_name(column.name)}::text", is_utf8)
+        pattern = quote_text(AMOUNT_PATTERN if is_money else WHOLE_PATTERN)
+        number = f"CASE WHEN {text} ~ {pattern} THEN round({text}::numeric, 2) END"
+        return f"({number})" if is_money else _limited(number, factor)
+    number = _as_numeric(column)
+    if is_money and column.is_always_amount and not is_guarded:
+        return f"{number}::numeric" if column.family is Family.INTEGER else number
+    if is_money:
+        return f"(CASE WHEN abs({number}::numeric) < {factor.limit} THEN round({number}::numeric, 2) END)"
+    if column.base in ("int2", "int4"):
+        return number
+    return _limited(number, factor)
+
+
+def _limited(number: str, factor: Factor) -> str:
+    value = f"({number})::numeric"
+    return f"(CASE WHEN abs({value}) < {factor.limit} AND {value} = trunc({value}) THEN {value} END)"
+
+
+def _visible(text: str, is_utf8: bool) -> str:
+    """The text without what does not count in a number; other encodings know only the blanks of ASCII."""
+    if not is_utf8:
+        return f"btrim({text}, E' \\t\\n\\x0b\\f\\r')"
+    # No text in PostgreSQL holds NUL, and its expressions do not take one.
+    invisible = quote_text(f"[{INVISIBLE}]".replace(r"\u0000", r"\u0001"))
+    seen = f"regexp_replace({text}, {invisible}, '', 'g')"
+    return f"regexp_replace({seen}, {quote_text(f'^[{OUTER}]+|[{OUTER}]+$')}, '', 'g')"

@@ -1,0 +1,180 @@
+"""Rows as the databases send them, read into Arrow and written as a part of raw Parquet.
+
+All dialects let the database write its rows as lines of CSV: values as their own text, bare where they cannot
+hold a comma or a quote, else in double quotes; null is nothing at all, and an empty text is ``""``. A line is
+one value for the driver, however many columns it has, and Arrow reads lines much faster than a driver reads
+columns (docs/adr/0004-rows-travel-as-text.md).
+
+A value is native only if Arrow reads it without loss. So there is no list of what might not fit: a NaN, an
+infinite date, a third decimal or a number of twenty digits is simply not read; :class:`ValuesDoNotFit` names
+its column, and the table is read again with that column as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from shopsight.measures import AMOUNT_LIMIT, COUNT_LIMIT
+from shopsight.tables import MONEY_PRECISION, MONEY_SCALE, Kind, Table
+from shopsight.workspace import translated_disk_errors
+
+NATIVE = "native"
+TEXT = "text"
+
+_NATIVE_TYPES = {
+    Kind.KEY: pa.int64(),
+    Kind.TEXT: pa.string(),
+    Kind.DATE: pa.date32(),
+    Kind.MONEY: pa.decimal128(MONEY_PRECISION, MONEY_SCALE),
+    Kind.COUNT: pa.int64(),
+}
+# One digit less than is kept: greater amounts are no native money.
+_READ_MONEY = pa.decimal128(len(str(AMOUNT_LIMIT)) - 1 + MONEY_SCALE, MONEY_SCALE)
+# Texts of which a shop has few different ones. All others, and numbers, are slower with a dictionary.
+_REPETITIVE = ("status", "country")
+# Arrow knows a year 0; the calendar of Python and of cleaning does not.
+_FIRST_DAY = (date.min - date(1970, 1, 1)).days
+
+
+class ValuesDoNotFit(Exception):
+    """Columns hold values that their native type does not: the table is to be read again, these as text."""
+
+    def __init__(self, table: str, columns: Collection[str]) -> None:
+        super().__init__(f"{table}: {', '.join(sorted(columns))}")
+        self.table = table
+        self.columns = frozenset(columns)
+
+
+def arrow_schema(table: Table, as_text: Collection[str]) -> pa.Schema:
+    """The schema of a table's raw files: the contract's columns in order, those in ``as_text`` as strings."""
+    return pa.schema(
+        [
+            (column.name, pa.string() if column.name in as_text else _NATIVE_TYPES[column.kind])
+            for column in table.columns
+        ]
+    )
+
+
+def read_lines(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> pa.Table:
+    """Lines of CSV, in the contract's columns and order, as one table of :func:`arrow_schema`.
+
+    Native are whole numbers of 64 bits (counts: below 10^18), amounts below 10^15 with two decimals at most,
+    and days from 0001-01-01 to 9999-12-31. Text that is not UTF-8 keeps what can be read of it; any other
+    byte becomes U+FFFD.
+
+    Raises:
+        ValuesDoNotFit: naming every column, not in ``as_text``, of which a value does not fit.
+    """
+    schema = arrow_schema(table, as_text)
+    if lines.size == 0:
+        return schema.empty_table()
+    try:
+        rows = _parse(lines, table, schema.names, as_text)
+    except pa.ArrowInvalid as error:
+        if "invalid UTF8" in str(error):
+            return read_lines(_mended(lines), table, as_text)
+        if unfit := _unfit_columns(lines, table, as_text):
+            raise ValuesDoNotFit(table.name, unfit) from None
+        raise
+    unfit = [
+        name for name in _typed_columns(table, as_text) if not _is_within_limits(rows[name], table, name)
+    ]
+    if unfit:
+        raise ValuesDoNotFit(table.name, unfit)
+    return rows.cast(schema)
+
+
+def _parse(lines: pa.Buffer, table: Table, columns: Collection[str], as_text: Collection[str]) -> pa.Table:
+    types = arrow_schema(table, as_text)
+    return csv.read_csv(
+        pa.BufferReader(lines),
+        # The lines are one block, and the threads are the connections'.
+        read_options=csv.ReadOptions(column_names=types.names, use_threads=False, block_size=lines.size + 1),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types={
+                field.name: _READ_MONEY if pa.types.is_decimal(field.type) else field.type for field in types
+            },
+            include_columns=list(columns),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _typed_columns(table: Table, as_text: Collection[str]) -> list[str]:
+    return [c.name for c in table.columns if c.kind is not Kind.TEXT and c.name not in as_text]
+
+
+def _unfit_columns(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> list[str]:
+    unfit = []
+    for name in _typed_columns(table, as_text):
+        try:
+            _parse(lines, table, [name], as_text)
+        except pa.ArrowInvalid:
+            unfit.append(name)
+    return unfit
+
+
+def _is_within_limits(values: pa.ChunkedArray, table: Table, name: str) -> bool:
+    kind = table.column(name).kind
+    if kind is Kind.DATE:
+        earliest = pc.min(values.cast(pa.int32())).as_py()
+        return earliest is None or earliest >= _FIRST_DAY
+    if kind is Kind.COUNT:
+        extremes = pc.min_max(values).as_py()
+        return extremes["min"] is None or -COUNT_LIMIT < extremes["min"] <= extremes["max"] < COUNT_LIMIT
+    return True
+
+
+def _mended(lines: pa.Buffer) -> pa.Buffer:
+    return pa.py_buffer(lines.to_pybytes().decode("utf-8", "replace").encode())
+
+
+class PartWriter(AbstractContextManager["PartWriter"]):
+    """One Parquet file of a table's raw folder, written a batch at a time: a row group each.
+
+    Numbers, dates and money are plain and LZ4; money is kept as whole cents (INT64 DECIMAL).
+
+    Raises:
+        WorkspaceError: the disk is full or cannot be written.
+    """
+
+    def __init__(self, path: Path, table: Table, as_text: Collection[str]) -> None:
+        self._path = path
+        schema = arrow_schema(table, as_text)
+        with translated_disk_errors(path.parent):
+            self._writer = pq.ParquetWriter(
+                path,
+                schema,
+                compression="lz4",
+                use_dictionary=[name for name in _REPETITIVE if name in schema.names],
+                store_decimal_as_integer=True,
+                write_statistics=False,
+            )
+
+    def write(self, rows: pa.Table) -> None:
+        """Append the rows as a row group; nothing for no rows."""
+        if rows.num_rows:
+            with translated_disk_errors(self._path.parent):
+                self._writer.write_table(rows, row_group_size=rows.num_rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with translated_disk_errors(self._path.parent):
+            self._writer.close()
