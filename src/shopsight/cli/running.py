@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
+from rich.markup import escape
 
 from shopsight import embedded, pipeline
 from shopsight.cli.application import (
@@ -120,7 +123,8 @@ def demo(
         print_insights(published, ["top_customers", "top_products", "category_ratings", "monthly_sales"])
         path = settings.workdir / "report.html"
         published.write_report(path)
-    out.print(Panel("\n".join(_what_next(settings, str(path))), title="What next", expand=False))
+    for line in _what_next(settings, path):
+        out.print(line, soft_wrap=True)
 
 
 def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
@@ -132,15 +136,21 @@ def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
         err.print("The sample shop is there already; this demo runs again over the same data.")
 
 
-def _what_next(settings: Settings, report: str) -> list[str]:
+def _what_next(settings: Settings, report: Path) -> list[str]:
+    command = escape(shlex.quote(sys.argv[0]))
     return [
-        f"The report lies in [bold]{report}[/]",
         "",
-        "The databases are stopped now. Start them with [bold]shopsight up[/], then connect:",
-        *(f"  {line}" for line in embedded.connection_help(settings.workdir)),
-        "and stop them with [bold]shopsight down[/].",
+        f"[bold]The report[/] lies in {escape(str(report))}",
         "",
-        "More: [bold]shopsight show[/] · [bold]shopsight explain customer 42[/] · [bold]shopsight verify[/]",
+        "[bold]The databases[/] are stopped again. To look into them:",
+        f"  {command} up       # starts both and leaves them running",
+        *(f"  {escape(line)}" for line in embedded.connection_help(settings.workdir)),
+        f"  {command} down     # stops them",
+        "",
+        "[bold]More[/]",
+        f"  {command} show top_customers",
+        f"  {command} explain customer 42",
+        f"  {command} verify",
     ]
 
 
