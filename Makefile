@@ -14,20 +14,28 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test test-airflow lint format bench mutants faults pins upgrade browser clean .venv .venv-airflow
+.PHONY: help demo test test-airflow lint format bench mutants faults pins upgrade browser clean \
+	.venv .venv-airflow .venv-bench
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv: .venv/stamp ## make the environment, from the pins in requirements/dev.txt
+	@:
 
 .venv/stamp: requirements/dev.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv requirements/dev.txt
 
 .venv-airflow: .venv-airflow/stamp ## make Airflow's own environment (it cannot share Prefect's)
+	@:
 
 .venv-airflow/stamp: requirements/airflow.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv-airflow requirements/airflow.txt
+
+.venv-bench: .venv-bench/stamp ## make the benchmark peers' own environment
+
+.venv-bench/stamp: requirements/bench.txt requirements/bootstrap.txt tools/make_environment.sh
+	@tools/make_environment.sh .venv-bench requirements/bench.txt
 
 demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 	@$(BIN)/shopsight demo
@@ -48,8 +56,8 @@ format: .venv/stamp ## put the code into ruff's form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/stamp ## the benchmark against its peers (SCALE=0.1 PEERS=…); see docs/performance.md
-	$(BIN)/python -m benchmarks
+bench: .venv/stamp .venv-bench/stamp ## the benchmark against its peers (SCALE=0.1 PEERS=… ROUNDS=3); see docs/performance.md
+	$(BIN)/python -m benchmarks $(ARGS)
 
 mutants: .venv/stamp ## plant small faults in the code and see the tests catch each
 	$(BIN)/python tools/mutants.py
@@ -63,6 +71,7 @@ pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgra
 		--output-file requirements/dev.txt
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra airflow --group airflow-test \
 		--output-file requirements/airflow.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/bench.in --output-file requirements/bench.txt
 
 upgrade: ## renew the pins to the newest versions that pyproject.toml allows
 	@$(MAKE) pins UPGRADE=--upgrade
@@ -81,5 +90,5 @@ browser:
 
 clean: ## remove environments, caches and the working directory; stops the embedded servers first
 	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down || true; fi
-	rm -rf .venv .venv-airflow .shopsight .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-airflow .venv-bench .shopsight .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,7 @@ folder=$1
 requirements=$2
 python=${PYTHON:-python3}
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$@" >&2; }
 die() { say "$@"; exit 1; }
 
 # Two makes at once: the second waits, and then finds the work done.
@@ -32,31 +32,28 @@ unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT VIRTUAL_ENV CONDA_PRE
 export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 make_venv() {
-    local log
-    log=$(mktemp)
-    "$python" -m venv "$folder" >"$log" 2>&1 && { rm -f "$log"; return; }
+    local log missing
+    missing="$python cannot make a virtual environment. On Debian and Ubuntu: sudo apt-get install python3-venv"
+    log=$("$python" -m venv "$folder" 2>&1) && return
     rm -rf "$folder"
     # Debian packages venv's other half, ensurepip, apart as python3-venv.
     if command -v uv >/dev/null; then
-        rm -f "$log"
-        uv venv --quiet --seed --python "$python" "$folder"
+        uv venv --quiet --seed --python "$python" "$folder" || die "$missing"
     elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        rm -f "$log"
         say "python3-venv is missing: installing it"
-        { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; } >/dev/null ||
-            die "apt-get cannot install python3-venv; install it, then run make again."
-        "$python" -m venv "$folder"
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; } >/dev/null || true
+        "$python" -m venv "$folder" || die "$missing"
     else
-        sed 's/^/    /' "$log" >&2
-        rm -f "$log"
-        die "$python cannot make a virtual environment. On Debian and Ubuntu: sudo apt-get install python3-venv"
+        die "$log" "" "$missing"
     fi
 }
 
+# With this machine's pip configuration, for it may name the only index there is; if that leads nowhere, or
+# somewhere else (`target`, `prefix`), without it.
 pip_install() {
-    "$folder/bin/python" -m pip install --quiet "$@" && return
-    say "pip failed with this machine's pip configuration; once more without it"
-    PIP_CONFIG_FILE=/dev/null "$folder/bin/python" -m pip install --quiet --isolated "$@"
+    "$folder/bin/python" -m pip install --quiet "$@" && [ -x "$folder/bin/uv" ] && return
+    say "That failed with this machine's pip configuration; once more without it"
+    PIP_CONFIG_FILE=/dev/null "$folder/bin/python" -m pip install --quiet --isolated --disable-pip-version-check "$@"
 }
 
 if [ ! -x "$folder/bin/python" ] || ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
