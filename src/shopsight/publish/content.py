@@ -20,7 +20,7 @@ OF_THE_RUN = frozenset({"run_id", "as_of"})
 
 @dataclass(frozen=True)
 class Difference:
-    """A document that one side does not have (None), or has otherwise; values are plain Python."""
+    """A document that one side does not have (None), or has otherwise; plain values, ignored fields left out."""
 
     id: Any
     left: dict[str, Any] | None
@@ -47,8 +47,8 @@ def content_digest(target: Target, collection: str, *, ignoring: Collection[str]
         ignoring: top-level fields that are left out.
     """
     digest = hashlib.sha256()
-    for document in _raw(target, collection):
-        digest.update(_bytes(document, ignoring))
+    for document in _raw(target, collection, ignoring):
+        digest.update(document.raw)
     return digest.hexdigest()
 
 
@@ -63,10 +63,12 @@ def differences(
         right: another.
         ignoring: top-level fields that are not compared.
     """
-    lefts, rights = _raw(target, left), _raw(target, right)
+    lefts, rights = _raw(target, left, ignoring), _raw(target, right, ignoring)
     one, other = next(lefts, None), next(rights, None)
     while one is not None or other is not None:
-        if other is None or (one is not None and one["_id"] < other["_id"]):
+        if one is not None and other is not None and one.raw == other.raw:
+            one, other = next(lefts, None), next(rights, None)
+        elif other is None or (one is not None and one["_id"] < other["_id"]):
             assert one is not None  # noqa: S101 - for the type checker; the loop's condition says so
             yield Difference(one["_id"], _plain(one), None)
             one = next(lefts, None)
@@ -74,21 +76,16 @@ def differences(
             yield Difference(other["_id"], None, _plain(other))
             other = next(rights, None)
         else:
-            if _bytes(one, ignoring) != _bytes(other, ignoring):
-                yield Difference(one["_id"], _plain(one), _plain(other))
+            yield Difference(one["_id"], _plain(one), _plain(other))
             one, other = next(lefts, None), next(rights, None)
 
 
-def _raw(target: Target, collection: str) -> Iterator[RawBSONDocument]:
-    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
+def _raw(target: Target, collection: str, ignoring: Collection[str]) -> Iterator[RawBSONDocument]:
+    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+    without = dict.fromkeys(ignoring, 0)
     with target.translated():
-        yield from target.db.get_collection(collection, codec_options=options).find(sort=[("_id", 1)])
-
-
-def _bytes(document: RawBSONDocument, ignoring: Collection[str]) -> bytes:
-    if not any(name in document for name in ignoring):
-        return bytes(document.raw)
-    return bson.encode({name: value for name, value in document.items() if name not in ignoring})
+        found = target.db.get_collection(collection, codec_options=options)
+        yield from found.find({}, without or None, sort=[("_id", 1)])
 
 
 def _plain(document: RawBSONDocument) -> dict[str, Any]:

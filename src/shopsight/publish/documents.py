@@ -35,6 +35,8 @@ from shopsight.tables import TABLES
 BATCH_ROWS = 20_000
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 
+_NOTHING, _COLON = pa.scalar("", pa.large_string()), pa.scalar(":", pa.large_string())
+
 
 class InsightColumn(Protocol):
     """A column of an insight, as its document describes it to readers."""
@@ -144,7 +146,9 @@ def rejected_documents(folder: Path, *, run_id: str) -> Iterator[list[bytes]]:
 
 def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id: str) -> list[bytes]:
     rows = batch.num_rows
-    ids = pc.binary_join_element_wise(_id_stems(batch, key), pa.array(counted).cast(pa.large_string()), "")
+    ids = pc.binary_join_element_wise(
+        _id_stems(batch, key), pa.array(counted).cast(pa.large_string()), _NOTHING
+    )
     names = [name for name in batch.schema.names if name not in ("rule", "measure")]
     pieces = [
         *element("_id", ids),
@@ -162,7 +166,7 @@ def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id:
 def _id_stems(batch: pa.RecordBatch, key: str) -> pa.Array:
     """``<rule>:<key>:`` by row; a null key is left out."""
     keys = batch[key].cast(pa.large_string()).fill_null("")
-    return pc.binary_join_element_wise(batch["rule"].cast(pa.large_string()), keys, "", ":")
+    return pc.binary_join_element_wise(batch["rule"].cast(pa.large_string()), keys, _NOTHING, _COLON)
 
 
 def _repeated_ids(folder: Path, key: str) -> pa.Array:

@@ -75,7 +75,8 @@ def flip(
         written: what to serve.
         record: the run's record.
         valid_for: how long after its snapshot the generation counts as fresh.
-        on_step: told of each step when it is done.
+        on_step: told of each step when it is done: ``checked``, the views' names, ``published``,
+            ``generations``.
 
     Raises:
         LeaseLost: another run took over; the views point to what is served.
@@ -188,6 +189,7 @@ def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
 def _serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnStep) -> None:
     """Views first, ``published`` last; whatever goes wrong, the views are pointed to what is published."""
     lease.check()
+    on_step("checked")
     try:
         for view in naming.VIEWS:
             lease.guard()

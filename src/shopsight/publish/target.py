@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,7 +83,7 @@ def connect(url: str, database: str, timeout: timedelta) -> Iterator[Target]:
             try:
                 db = client.get_database(
                     database,
-                    codec_options=CodecOptions(tz_aware=True),
+                    codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
                     read_preference=ReadPreference.PRIMARY,
                     write_concern=DURABLE,
                     read_concern=ReadConcern("majority"),
@@ -101,6 +101,7 @@ def connect(url: str, database: str, timeout: timedelta) -> Iterator[Target]:
 def _client(url: str, timeout: timedelta) -> Iterator[MongoClient[Document]]:
     milliseconds = int(timeout.total_seconds() * 1000)
     try:
+        redacted_url(url)  # refuses what has no scheme, which the client would take for a host's name
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # an option that the driver does not know
             client: MongoClient[Document] = MongoClient(
@@ -130,7 +131,7 @@ def redacted_url(url: str) -> str:
     """
     if url.startswith("mongodb+srv://"):
         return f"mongodb+srv://{urlsplit(url).hostname}"
-    hosts = parse_uri(url, validate=False, warn=False)["nodelist"] if "://" in url else [(url, None)]
+    hosts = parse_uri(url, validate=False, warn=False)["nodelist"]
     return "mongodb://" + ",".join(host if port is None else f"{host}:{port}" for host, port in hosts)
 
 
