@@ -54,12 +54,12 @@ def start_child(
 
 def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
     """SIGTERM, then SIGKILL after so many seconds; whatever it had started and left behind is killed too."""
-    family = _descendants(process.pid)
+    family = descendants(process.pid)
     process.terminate()
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        family += _descendants(process.pid)
+        family += descendants(process.pid)
         process.kill()
         process.wait()
     if process.stdin is not None:
@@ -71,6 +71,11 @@ def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
             continue
 
 
+def ask_to_stop() -> None:
+    """SIGTERM to the main thread: it alone runs handlers, and only a signal to itself ends its waits."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
 def follow_parent() -> None:
     """Ask this process to stop (SIGTERM) when its parent is gone; for one whose input is not ours to read."""
     parent = os.getppid()
@@ -78,7 +83,7 @@ def follow_parent() -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
+        ask_to_stop()
 
     threading.Thread(target=watch, name="follow-parent", daemon=True).start()
 
@@ -91,7 +96,8 @@ def read_text(path: Path, lines: int) -> str:
         return ""
 
 
-def _descendants(pid: int) -> list[psutil.Process]:
+def descendants(pid: int) -> list[psutil.Process]:
+    """The processes that a process has started, and those that they have; none when it is gone."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -100,7 +106,7 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 def _stop_at_end_of_input(patience: float) -> None:
     os.read(0, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    ask_to_stop()
     time.sleep(patience)
     os._exit(1)
 

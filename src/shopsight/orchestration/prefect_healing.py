@@ -69,17 +69,17 @@ async def bury(client: PrefectClient, settings: Settings, dead: list[FlowRun]) -
 
 
 async def coalesce_missed(client: PrefectClient, deployment_id: UUID, now: datetime) -> int:
-    """Cancel the scheduled runs whose moment has passed; returns how many."""
+    """Of the scheduled runs whose moment has passed, keep the newest and cancel the others.
+
+    Returns:
+        How many there were, the kept one included.
+    """
     scheduled = await _runs(client, deployment_id, [StateType.SCHEDULED])
-    missed = [
-        run for run in scheduled if run.next_scheduled_start_time and run.next_scheduled_start_time <= now
-    ]
-    for flow_run in missed:
-        await client.set_flow_run_state(
-            flow_run.id,
-            Cancelled(message="Missed while the service was down; one run makes up for all."),
-            force=True,
-        )
+    missed = [(run.next_scheduled_start_time, run.id) for run in scheduled if run.next_scheduled_start_time]
+    missed = sorted((moment, run_id) for moment, run_id in missed if moment <= now)
+    message = "Missed while the service was down; one run makes up for all."
+    for _, flow_run_id in missed[:-1]:
+        await client.set_flow_run_state(flow_run_id, Cancelled(message=message), force=True)
     return len(missed)
 
 

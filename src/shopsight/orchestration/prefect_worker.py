@@ -76,8 +76,8 @@ async def _set_right(client: PrefectClient, settings: Settings, deployment_id: U
     await asyncio.to_thread(note_abandoned_runs, settings)
     now = datetime.now(UTC)
     missed = await healing.coalesce_missed(client, deployment_id, now)
-    if await healing.is_due(client, deployment_id, cron, now):
-        log.info("due", missed=missed, schedule=cron)
+    if not missed and await healing.is_due(client, deployment_id, cron, now):
+        log.info("due", schedule=cron)
         await healing.run_now(client, deployment_id)
 
 

@@ -37,7 +37,7 @@ from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.logs import bind_structlog
 from shopsight.monitoring import freshness
 from shopsight.orchestration.aftermath import served_now
-from shopsight.orchestration.child import end_child, start_child
+from shopsight.orchestration.child import descendants, end_child, start_child
 from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.prefect_server import PrefectServer, is_healthy, prefect_environment
 from shopsight.orchestration.schedule import cron_for, longest_gap
@@ -50,6 +50,7 @@ WORKER_STOP_SECONDS = PUBLISH_STOP_SECONDS + 2 * STOP_SECONDS
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
 FRESHNESS_SECONDS = 60.0
+HEALTH_SECONDS = 3.0
 WATCH_SECONDS = 0.5
 
 log = structlog.stdlib.get_logger("shopsight.serve")
@@ -117,6 +118,8 @@ class _Service:
         self._api_url = external or (self._server.api_url if self._server else "")
         self._worker: subprocess.Popen[bytes] | None = None
         self._pauses = {"server": _Pause(), "worker": _Pause()}
+        self._next_health = 0.0
+        self._was_away = False
         self._freshness = FreshnessWatch(settings, datetime.now(UTC))
 
     @property
@@ -150,6 +153,7 @@ class _Service:
             if self._worker is not None and self._worker.poll() is not None and self._may_start_worker():
                 log.error("the worker ended and is started again", exit_code=self._worker.returncode)
                 self._start_worker()
+            self._look_at_server()
             self._freshness.look(datetime.now(UTC))
 
     def stop(self) -> None:
@@ -158,6 +162,23 @@ class _Service:
             end_child(self._worker, WORKER_STOP_SECONDS)
         if self._server is not None:
             self._server.stop()
+
+    def _look_at_server(self) -> None:
+        """Renew the worker after the server was away: its ear for cancellations does not survive that.
+
+        Only once no run is under way; runs survive it.
+        """
+        now = time.monotonic()
+        if now < self._next_health:
+            return
+        self._next_health = now + HEALTH_SECONDS
+        if not is_healthy(self._api_url):
+            self._was_away = True
+        elif self._was_away and self._worker is not None and not descendants(self._worker.pid):
+            log.info("the Prefect server was away: the worker is renewed")
+            end_child(self._worker, WORKER_STOP_SECONDS)
+            self._start_worker()
+            self._was_away = False
 
     def _may_start_worker(self) -> bool:
         return self._pauses["worker"].is_over() and is_healthy(self._api_url)

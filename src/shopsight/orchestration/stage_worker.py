@@ -27,6 +27,7 @@ import structlog
 from shopsight.errors import RunStopped, ShopsightError
 from shopsight.logs import JsonFormatter, bind_structlog
 from shopsight.orchestration import STAGES
+from shopsight.orchestration.child import ask_to_stop
 from shopsight.settings import load_settings
 
 #: How long a stage may go on after its orchestrator died; then the process ends, whatever it does.
@@ -49,7 +50,7 @@ class Inbox:
             self._lines.put(line.strip())
         self._lines.put(None)
         if self._unfinished:
-            os.kill(os.getpid(), signal.SIGTERM)
+            ask_to_stop()
             last_resort = threading.Timer(ORPHAN_SECONDS, os._exit, (1,))
             last_resort.daemon = True
             last_resort.start()
