@@ -102,8 +102,17 @@ def raw_measure(table: str, folder: Path) -> Decimal | None:
         columns = [_read(batch.column(factor.column), factor) for factor in factors]
         is_whole_row = np.logical_and.reduce([is_number for _, is_number in columns])
         total += _sum_of_products([values[is_whole_row] for values, _ in columns])
-    unit = min(_UNITS[factor.kind] for factor in factors)
-    return as_measure(table, _EXACT.multiply(Decimal(total), unit))
+    return measure_of_units(table, total)
+
+
+def measure_of_units(table: str, units: int) -> Decimal:
+    """A table's measure, given in cents if there is money in it, else in pieces.
+
+    >>> measure_of_units("orders", 1250), measure_of_units("reviews", 1250)
+    (Decimal('12.50'), Decimal('1250'))
+    """
+    unit = min(_UNITS[factor.kind] for factor in MEASURES[table])
+    return _EXACT.multiply(Decimal(units), unit)
 
 
 def as_measure(table: str, figure: Decimal) -> Decimal:

@@ -18,6 +18,10 @@ from shopsight.tables import TABLES
 OnRows = Callable[[str, int], None]
 
 
+#: What every error of this stage says of the state that things are in.
+STATE = "Nothing was extracted; the last generation is still served."
+
+
 @dataclass(frozen=True)
 class Source:
     """Where to read. ``url`` may hold credentials and is never shown."""
@@ -81,8 +85,7 @@ def matching_name(kind: str, expected: str, found: Iterable[str], *, where: str,
         raise SchemaMismatch.missing(kind, expected, names, where=where, remedy=remedy)
     if len(alike) > 1:
         raise SchemaMismatch(
-            f"{where}: {kind} {expected!r} could be any of {', '.join(map(repr, alike))}."
-            " Nothing was extracted; the last generation is still served.",
+            f"{where}: {kind} {expected!r} could be any of {', '.join(map(repr, alike))}. {STATE}",
             remedy=f"Rename one, or create a view that has the {kind} under the name {expected!r}.",
         )
     return alike[0]
@@ -99,6 +102,4 @@ def matching_columns(table: str, found: Collection[str], *, where: str) -> dict[
 
 def as_configuration_error(message: str, remedy: str) -> ConfigurationError:
     """A :class:`ConfigurationError` that says what state things are in."""
-    return ConfigurationError(
-        f"{message} Nothing was extracted; the last generation is still served.", remedy=remedy
-    )
+    return ConfigurationError(f"{message} {STATE}", remedy=remedy)

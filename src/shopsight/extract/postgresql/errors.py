@@ -10,9 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from adbc_driver_manager import Error as DriverError
 
 from shopsight.errors import SchemaMismatch, ShopsightError, SourceError, SourceUnavailable
-from shopsight.extract.dialect import Source, as_configuration_error
-
-STATE = "Nothing was extracted; the last generation is still served."
+from shopsight.extract.dialect import STATE, Source, as_configuration_error
 
 # At the connection's start the driver passes on the text alone, and servers speak many languages: what is not
 # recognised counts as unavailable, which is tried again.
