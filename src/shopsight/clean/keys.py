@@ -1,0 +1,126 @@
+"""Rows that share a key: finding them cheaply, and keeping one of each.
+
+Finding is made for the usual case, in which no key or hardly any repeats, and costs a small aggregation rather
+than a hash table of all keys. Only the rows whose key does repeat are compared with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import narwhals as nw
+
+from shopsight.clean.reading import raw_name
+from shopsight.frames import Frame
+from shopsight.tables import Table
+
+_BUCKET = 32
+
+#: Stands between values that are put side by side; tidied text cannot hold it.
+_BETWEEN = "\x1f"
+
+
+def held(frame: Frame) -> Frame:
+    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
+    return frame.collect().lazy()
+
+
+def is_empty(frame: Frame) -> bool:
+    """Whether the frame has no row."""
+    return len(frame.head(1).collect()) == 0
+
+
+def repeated_keys(rows: Frame, key: str) -> Frame | None:
+    """The keys that more than one row has; None if there is none.
+
+    Grain: one row per repeated key, held in memory. Null is no key.
+
+    Keys are dealt into buckets of 32 neighbours and each stands for a power of two: 2 to its place in the bucket.
+    The sum of n powers of two has n binary ones exactly if all are different, so a bucket's count and sum tell
+    whether a key in it repeats. That is a thirtieth of the groups that counting each key would take; only the
+    keys of buckets that fail are counted one by one.
+
+    >>> import polars as pl
+    >>> orders = nw.from_native(pl.LazyFrame({"order_id": [1, 2, 2, -40, None, None]}))
+    >>> repeated_keys(orders, "order_id").collect()["order_id"].to_list()
+    [2]
+    """
+    keys = rows.filter(~nw.col(key).is_null()).select(key, (nw.col(key) // _BUCKET).alias("bucket"))
+    place = nw.col(key) - nw.col("bucket") * _BUCKET
+    buckets = (
+        keys.with_columns((nw.lit(2, dtype=nw.Int64) ** place).cast(nw.Int64).alias("power"))
+        .group_by("bucket")
+        .agg(nw.len().cast(nw.Int64).alias("keys"), nw.col("power").sum())
+    )
+    ones = nw.sum_horizontal(*((nw.col("power") // 2**bit) % 2 for bit in range(_BUCKET + 31)))
+    suspicious = held(buckets.filter(ones != nw.col("keys")).select("bucket"))
+    if is_empty(suspicious):
+        return None
+    counted = keys.join(suspicious, on="bucket", how="semi").group_by(key).agg(nw.len().alias("rows"))
+    return held(counted.filter(nw.col("rows") > 1).select(key))
+
+
+def with_duplicates_judged(
+    rows: Frame,
+    table: Table,
+    judge: Callable[[Frame], Frame],
+    repeated: Frame | None,
+    preference: Sequence[str],
+) -> Frame:
+    """The judged rows, with ``is_identical`` and ``is_conflict`` beside: False on the row of each key that stays.
+
+    Grain: the given rows, each once.
+
+    Of the sound rows with one key, the one stays whose values are greatest, column by column in the order of
+    ``preference`` (a missing value is the least; rows that differ only in how they were written, by their text).
+    Sound rows that are the same once cleaned are identical to it; the others conflict. A row that is not sound
+    anyway is neither.
+
+    Args:
+        rows: as read.
+        table: their table.
+        judge: makes of read rows judged ones: all columns clean, and ``is_sound``.
+        repeated: what :func:`repeated_keys` gives for the rows.
+        preference: all columns of the table but the key.
+    """
+    if repeated is None:
+        return judge(rows).with_columns(is_identical=nw.lit(False), is_conflict=nw.lit(False))
+    single = judge(rows.join(repeated, on=table.key, how="anti"))
+    shared = judge(rows.join(repeated, on=table.key, how="semi"))
+    return nw.concat(
+        [
+            single.with_columns(is_identical=nw.lit(False), is_conflict=nw.lit(False)),
+            _compared(shared, table, preference),
+        ]
+    )
+
+
+def _compared(shared: Frame, table: Table, preference: Sequence[str]) -> Frame:
+    names = shared.collect_schema().names()
+    shared = shared.with_columns(
+        _side_by_side(preference).alias("content"),
+        _side_by_side([raw_name(name) for name in table.column_names]).alias("writing"),
+        nw.col("is_sound").cast(nw.Int64).alias("soundness"),
+        *(nw.col(name).is_null().alias(f"has_no_{name}") for name in preference),
+    )
+    # A missing value sorts before all others in every engine only if we say so.
+    order = [
+        "soundness",
+        *(part for name in preference for part in (f"has_{name}", name)),
+        "writing",
+    ]
+    shared = shared.with_columns((~nw.col(f"has_no_{name}")).cast(nw.Int64).alias(f"has_{name}") for name in preference)
+    shared = shared.with_columns(
+        nw.col(table.key).cum_count().over(table.key, order_by=order).alias("place"),
+        nw.len().over(table.key).alias("places"),
+        nw.col("content").last().over(table.key, order_by=order).alias("kept_content"),
+    )
+    is_beside = nw.col("is_sound") & (nw.col("place") != nw.col("places"))
+    is_same = nw.col("content") == nw.col("kept_content")
+    return shared.with_columns(is_identical=is_beside & is_same, is_conflict=is_beside & ~is_same).select(
+        *names, "is_identical", "is_conflict"
+    )
+
+
+def _side_by_side(names: Sequence[str]) -> nw.Expr:
+    return nw.concat_str(*(nw.col(name).cast(nw.String).fill_null("") for name in names), separator=_BETWEEN)

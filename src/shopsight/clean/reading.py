@@ -1,0 +1,161 @@
+"""Raw columns read into the contract's types.
+
+Extraction hands a column over natively or as the source's text. Text is read strictly: what is not plainly a
+value of the column's type is unreadable, and its row is rejected; a blank text is a missing value.
+
+============  ==========================================================================================
+a key, count  ``42``, ``+42``, ``-7``, ``0042``, ``42.0``; at most 18 digits
+a date        ``2024-01-31``, or a timestamp that begins with it (``2024-01-31T23:59:00+02:00``), of which
+              the day is taken as it is written; it must be a day of the calendar
+an amount     ``1234.5``, ``-.99``, ``+12.``; at most 15 digits before the point; more than two decimals are
+              rounded half up (away from zero) to the cent
+============  ==========================================================================================
+
+Not read, as their meaning would be a guess: separators of thousands, currency signs, decimal commas, exponents,
+``NaN``, day-first dates.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+from narwhals.typing import IntoDType
+
+from shopsight.clean.policy import AMOUNT_DIGITS, WHOLE_DIGITS
+from shopsight.clean.text import tidied
+from shopsight.frames import MONEY, Frame
+from shopsight.tables import Kind, Table
+
+_TYPES: dict[Kind, IntoDType] = {
+    Kind.KEY: nw.Int64,
+    Kind.TEXT: nw.String,
+    Kind.DATE: nw.Date,
+    Kind.MONEY: MONEY,
+    Kind.COUNT: nw.Int64,
+}
+
+_WHOLE = rf"^[+-]?0*[0-9]{{1,{WHOLE_DIGITS}}}(\.0*)?$"
+_AMOUNT = rf"^[+-]?(0*[0-9]{{1,{AMOUNT_DIGITS}}}(\.[0-9]*)?|\.[0-9]+)$"
+_BELOW_CENTS = r"\.[0-9]{2}[0-9]*[1-9]"
+_DATE = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
+)
+
+
+def raw_name(column: str) -> str:
+    """Under which name :func:`read` keeps a column as it came."""
+    return f"raw_{column}"
+
+
+def rounded_name(column: str) -> str:
+    """Under which name :func:`read` says whether an amount had more than two decimals."""
+    return f"is_{column}_rounded"
+
+
+def read(raw: Frame, table: Table) -> Frame:
+    """The table's rows in the contract's types.
+
+    Grain: the raw rows, each once.
+
+    Returns:
+        Each column of the contract, typed, null where it is missing or unreadable (texts as they came). Beside
+        them, only where something had to be read from text, what :func:`completed` adds everywhere: untouched
+        copies of the columns that were read, ``is_unreadable``, and which amounts were rounded.
+
+    >>> import polars as pl
+    >>> from shopsight.tables import REVIEWS
+    >>> raw = pl.LazyFrame(
+    ...     {"review_id": ["1", "2", "x"], "product_id": [7] * 3, "customer_id": [8] * 3, "rating": ["5.0", "", "4"],
+    ...      "review_date": ["2024-02-29 08:00", "2023-02-28", "2024-01-01"]}
+    ... )
+    >>> rows = read(nw.from_native(raw), REVIEWS).select("review_id", "rating", "review_date", "is_unreadable")
+    >>> for row in rows.collect().iter_rows():
+    ...     print(*row)
+    1 5 2024-02-29 False
+    2 None 2023-02-28 False
+    None 4 2024-01-01 True
+    """
+    schema = raw.collect_schema()
+    foreign = {c.name: c.kind for c in table.columns if schema[c.name] != _TYPES[c.kind]}
+    rows = raw.select(table.column_names)
+    return _read_as_text(rows, foreign) if foreign else rows
+
+
+def with_raw(rows: Frame, *columns: str) -> Frame:
+    """The rows with ``raw_<column>`` for those of the columns that have none yet: what stands there now.
+
+    Call it before a column is changed, and not before a join: a column that is carried along costs.
+    """
+    present = set(rows.collect_schema().names())
+    lacking = [name for name in columns if raw_name(name) not in present]
+    return rows.with_columns(nw.col(name).alias(raw_name(name)) for name in lacking) if lacking else rows
+
+
+def completed(rows: Frame, table: Table) -> Frame:
+    """The rows with everything that rules may look at.
+
+    Returns:
+        The rows; ``raw_<column>`` for every column of the contract; ``is_unreadable``, whether some value of
+        the row could not be read; ``is_<column>_rounded`` for each amount.
+    """
+    rows = with_raw(rows, *table.column_names)
+    present = set(rows.collect_schema().names())
+    marks = {"is_unreadable", *(rounded_name(c.name) for c in table.columns if c.kind is Kind.MONEY)} - present
+    return rows.with_columns(nw.lit(False).alias(mark) for mark in sorted(marks)) if marks else rows
+
+
+def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
+    """The rows with these columns read from their text."""
+    rows = with_raw(rows, *kinds).with_columns(
+        nw.lit(False).alias("is_unreadable"), *(nw.col(name).cast(nw.String) for name in kinds)
+    )
+    for name, kind in kinds.items():
+        if kind is Kind.TEXT:
+            continue
+        rows = rows.with_columns(tidied(nw.col(name)).alias("written"))
+        if kind is Kind.MONEY:
+            is_rounded = nw.col("written").str.contains(_BELOW_CENTS)
+            rows = rows.with_columns(is_rounded.fill_null(False).alias(rounded_name(name)))
+        value = _READERS[kind](nw.col("written"))
+        is_unreadable = nw.col("is_unreadable") | (~nw.col("written").is_null() & nw.col(name).is_null())
+        rows = rows.with_columns(value.alias(name)).with_columns(is_unreadable.alias("is_unreadable")).drop("written")
+    return rows
+
+
+def _whole_number(text: nw.Expr) -> nw.Expr:
+    digits = text.str.replace_all(r"\.0*$", "").str.replace_all(r"^\+", "")
+    return nw.when(text.str.contains(_WHOLE)).then(digits).cast(nw.Int64)
+
+
+def _calendar_day(text: nw.Expr) -> nw.Expr:
+    formed = nw.when(text.str.contains(_DATE)).then(text)
+    year, month, day = (formed.str.slice(start, length).cast(nw.Int64) for start, length in ((0, 4), (5, 2), (8, 2)))
+    is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))
+    last = nw.when(month == 2).then(february).when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
+    # Checked by hand, as engines differ in what they do with a day that is not.
+    return nw.when((day <= last) & (year > 0)).then(formed.str.slice(0, 10)).str.to_date(format="%Y-%m-%d")
+
+
+def _amount(text: nw.Expr) -> nw.Expr:
+    formed = nw.when(text.str.contains(_AMOUNT)).then(text.str.replace_all(r"^[+-]", ""))
+    whole = nw.concat_str(nw.lit("0"), formed.str.replace_all(r"\..*$", "")).cast(nw.Int64)
+    decimals = nw.concat_str(formed.str.replace_all(r"^[0-9]*\.?", ""), nw.lit("000")).str.slice(0, 3).cast(nw.Int64)
+    cents = whole * 100 + (decimals + 5) // 10
+    sign = nw.when(text.str.starts_with("-")).then(nw.lit("-")).otherwise(nw.lit(""))
+    # By way of text, which every engine turns into a decimal without a float between.
+    written = nw.concat_str(
+        sign,
+        (cents // 100).cast(nw.String),
+        nw.lit("."),
+        (cents % 100).cast(nw.String).str.zfill(2),
+    )
+    return written.cast(MONEY)
+
+
+_READERS = {
+    Kind.KEY: _whole_number,
+    Kind.COUNT: _whole_number,
+    Kind.DATE: _calendar_day,
+    Kind.MONEY: _amount,
+}

@@ -1,0 +1,150 @@
+"""The whole shop, cleaned from folder to folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import narwhals as nw
+
+from shopsight.clean.categories import clean_categories, uncategorised_id, with_uncategorised
+from shopsight.clean.customers import clean_customers
+from shopsight.clean.keys import held, is_empty, repeated_keys
+from shopsight.clean.order_items import clean_order_items
+from shopsight.clean.orders import clean_orders, item_totals, order_flags, orders_without_total
+from shopsight.clean.parents import Parents, parents
+from shopsight.clean.policy import CleaningPolicy
+from shopsight.clean.products import clean_products
+from shopsight.clean.reading import read
+from shopsight.clean.reviews import clean_reviews
+from shopsight.clean.verdicts import Cleaned
+from shopsight.frames import Engine, Frame
+from shopsight.tables import CATEGORIES, CUSTOMERS, ORDER_ITEMS, ORDERS, PRODUCTS, REVIEWS, Table
+
+
+def clean_shop(
+    engine: Engine,
+    raw: Path,
+    clean: Path,
+    rejected: Path,
+    policy: CleaningPolicy,
+    on_table: Callable[[str], None] | None = None,
+) -> None:
+    """Clean the six tables of ``raw``: what is kept to ``clean``, what became of the rest to ``rejected``.
+
+    Tables are cleaned one after the other, parents first; each is written in one pass over its raw rows.
+
+    Args:
+        engine: reads and writes the folders.
+        raw: one folder a table, as extraction left them.
+        clean: the contract's columns and types, no nulls but ``customers.email``, unique keys, references that
+            hold, and ``orders.is_counting``.
+        rejected: ``<table>``, ``repairs/<table>``, ``merged/<table>``, ``flags/<table>``, as
+            :class:`shopsight.clean.verdicts.Cleaned` says.
+        policy: the shop's.
+        on_table: called with a table's name when it has been written.
+
+    Raises:
+        WorkspaceError: a folder cannot be written.
+    """
+    shop = _Shop(engine, raw, clean, rejected, policy)
+    for table, work in (
+        (PRODUCTS, shop.categories_and_products),
+        (CUSTOMERS, shop.customers),
+        (ORDERS, shop.orders),
+        (ORDER_ITEMS, shop.order_items),
+        (REVIEWS, shop.reviews),
+    ):
+        work()
+        if on_table is not None:
+            if table is PRODUCTS:
+                on_table(CATEGORIES.name)
+            on_table(table.name)
+
+
+class _Shop:
+    """The folders of one run, and the tables in the order in which they hang on each other."""
+
+    def __init__(self, engine: Engine, raw: Path, clean: Path, rejected: Path, policy: CleaningPolicy) -> None:
+        self._engine = engine
+        self._raw = raw
+        self._clean = clean
+        self._rejected = rejected
+        self._policy = policy
+
+    def categories_and_products(self) -> None:
+        """Products decide whether there must be a category for those without."""
+        rows = self._rows(CATEGORIES)
+        categories = clean_categories(rows, self._policy, repeated_keys(rows, CATEGORIES.key))
+        fallback = uncategorised_id(categories.kept)
+        rows = self._rows(PRODUCTS)
+        repeated = repeated_keys(rows, PRODUCTS.key)
+        self._write(PRODUCTS, clean_products(rows, categories.kept, fallback, self._policy, repeated))
+        products = self._engine.scan(self._clean / PRODUCTS.name)
+        self._write(CATEGORIES, with_uncategorised(categories, products, fallback))
+
+    def customers(self) -> None:
+        """Customers hang on nothing."""
+        rows = self._rows(CUSTOMERS)
+        self._write(CUSTOMERS, clean_customers(rows, self._policy, repeated_keys(rows, CUSTOMERS.key)))
+
+    def orders(self) -> None:
+        """Orders hang on customers; their flags are written with the items."""
+        rows = self._rows(ORDERS)
+        totals = self._totals_from_items(rows)
+        repeated = repeated_keys(rows, ORDERS.key)
+        customers = self._parents(CUSTOMERS, "customer")
+        self._write(ORDERS, clean_orders(rows, customers, self._policy, repeated, totals), flags=False)
+
+    def order_items(self) -> None:
+        """Items hang on orders and products."""
+        rows = self._rows(ORDER_ITEMS)
+        orders = self._parents(ORDERS, "order", "is_counting")
+        products = self._parents(PRODUCTS, "product")
+        repeated = repeated_keys(rows, ORDER_ITEMS.key)
+        self._write(ORDER_ITEMS, clean_order_items(rows, orders, products, self._policy, repeated))
+        flags = order_flags(
+            self._engine.scan(self._clean / ORDERS.name),
+            self._engine.scan(self._clean / ORDER_ITEMS.name),
+            self._policy,
+        )
+        self._engine.sink({self._rejected / "flags" / ORDERS.name: flags})
+
+    def reviews(self) -> None:
+        """Reviews hang on products and customers."""
+        rows = self._rows(REVIEWS)
+        products, customers = self._parents(PRODUCTS, "product"), self._parents(CUSTOMERS, "customer")
+        repeated = repeated_keys(rows, REVIEWS.key)
+        self._write(REVIEWS, clean_reviews(rows, products, customers, self._policy, repeated))
+
+    def _totals_from_items(self, orders: Frame) -> Frame | None:
+        """What the items of the orders without a total add up to; None if every order has one."""
+        lacking = held(orders_without_total(orders, self._policy))
+        if is_empty(lacking):
+            return None
+        items = held(self._rows(ORDER_ITEMS).join(lacking, on=ORDERS.key, how="semi"))
+        none = lacking.head(0).select(ORDERS.key).with_columns(order_was_rejected=nw.lit(True))
+        # Sound by themselves: whether their order stays is what is being found out.
+        their_orders = Parents(ORDERS, lacking, none)
+        products = self._parents(PRODUCTS, "product")
+        repeated = repeated_keys(items, ORDER_ITEMS.key)
+        return held(item_totals(clean_order_items(items, their_orders, products, self._policy, repeated).kept))
+
+    def _rows(self, table: Table) -> Frame:
+        return read(self._engine.scan(self._raw / table.name), table)
+
+    def _parents(self, table: Table, name: str, *also: str) -> Parents:
+        merged = self._engine.scan(self._rejected / "merged" / table.name) if table is CUSTOMERS else None
+        clean, rejected = (self._engine.scan(folder / table.name) for folder in (self._clean, self._rejected))
+        return parents(table, name, clean, rejected, *also, merged=merged)
+
+    def _write(self, table: Table, cleaned: Cleaned, *, flags: bool = True) -> None:
+        frames = {
+            self._clean / table.name: cleaned.kept,
+            self._rejected / table.name: cleaned.rejected,
+            self._rejected / "repairs" / table.name: cleaned.repairs,
+            self._rejected / "merged" / table.name: cleaned.merged,
+        }
+        if flags:
+            frames[self._rejected / "flags" / table.name] = cleaned.flags
+        self._engine.sink(frames)
