@@ -3,7 +3,8 @@
 1. source = raw: what the database says in the snapshot's transaction, against what the raw files hold;
 2. raw = clean + rejected + merged, by the ledger;
 3. clean = marts: the clean files' own sums, against the metrics' and the insights';
-4. marts = MongoDB: the marts' sums, against the server's own aggregation over the new generation.
+4. marts = MongoDB: the marts' sums, against the server's own aggregation over the new generation; and a
+   digest of the documents as they were encoded, against that of the documents as the server hands them out.
 
 The sums are made here with Arrow alone and share no code with the stages they check.
 """
@@ -29,6 +30,9 @@ SOURCE_IS_RAW = "1 (source = raw)"
 RAW_IS_CLEAN = "2 (raw = clean + rejected + merged)"
 CLEAN_IS_MARTS = "3 (clean = marts)"
 MARTS_ARE_TARGET = "4 (marts = MongoDB)"
+
+#: What the digest of a collection's documents is called among its figures.
+CONTENT = "content (SHA-256)"
 
 
 def demand(link: Link) -> Link:
@@ -147,19 +151,28 @@ def clean_totals(clean: Path, excluded_statuses: Iterable[str]) -> dict[str, Fig
 
 
 def prove_target(
-    expected: Mapping[str, Mapping[str, Figure]], found: Mapping[str, Mapping[str, Figure]]
+    expected: Mapping[str, Mapping[str, Figure]],
+    read_back: Callable[[], Mapping[str, Mapping[str, Figure]]],
+    encoded: Mapping[str, str],
+    read_digests: Callable[[], Mapping[str, str]],
 ) -> Link:
-    """Link 4: what the marts add up to, against what MongoDB's own aggregation says of the new generation.
+    """Link 4: what the marts add up to and the documents made of them, against what MongoDB holds.
 
     Args:
         expected: by mart, the figures of :func:`mart_figures`.
-        found: by mart, the same figures as the server gives them.
+        read_back: gives the same figures by the server's own aggregation.
+        encoded: by collection, the digest of the documents as they were encoded.
+        read_digests: gives the same of the documents as the server hands them out.
     """
 
     def checks() -> Iterable[Check]:
+        found = read_back()
         for mart, figures in expected.items():
             for what, figure in figures.items():
                 yield Check(f"{mart}: {what}", figure, found.get(mart, {}).get(what))
+        digests = read_digests()
+        for collection, digest in encoded.items():
+            yield Check(f"{collection}: {CONTENT}", digest, digests.get(collection))
 
     return _timed(MARTS_ARE_TARGET, checks)
 

@@ -147,11 +147,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Check:
-    """One equality of the proof."""
+    """One equality of the proof: of exact figures, or of digests of content as text."""
 
     what: str
-    expected: Figure
-    found: Figure
+    expected: Figure | str
+    found: Figure | str
 
     @property
     def holds(self) -> bool:

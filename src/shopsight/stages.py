@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shopsight import __version__, embedded, guard, publish, reconcile
@@ -213,7 +214,14 @@ def publish_generation(run: Run) -> Figures:
     expected = {"customer_metrics": reconcile.mart_figures(marts / "customer_metrics")}
     expected |= {name: reconcile.mart_figures(marts / "insights" / name) for name in INSIGHTS}
     expected["rejected_rows"] = reconcile.rejected_figures(run.record.ledger)
-    run.record.proof.append(reconcile.prove_target(expected, publish.read_back(run.target, written)))
+    run.record.proof.append(
+        reconcile.prove_target(
+            expected,
+            partial(publish.read_back, run.target, written),
+            written.digests,
+            partial(publish.read_digests, run.target, written),
+        )
+    )
     reconcile.demand(run.record.proof[-1])
     publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)
     publish.sweep(run.target, run.lease, keep=run.settings.keep_generations)

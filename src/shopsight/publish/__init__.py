@@ -5,7 +5,10 @@ In: the run's marts and rejected rows as Parquet, and its record. Out: ``custome
 ``pipeline_runs``. Nobody sees a generation before it is whole, and at most one run publishes (``lease``).
 """
 
+from shopsight.publish.comparing import differences_from
 from shopsight.publish.content import Difference, content_digest, differences, read_documents
+from shopsight.publish.digest import read_digests
+from shopsight.publish.documents import run_documents
 from shopsight.publish.figures import read_back
 from shopsight.publish.generations import Generation, flip, list_generations, rollback, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
@@ -28,6 +31,7 @@ __all__ = [
     "connect",
     "content_digest",
     "differences",
+    "differences_from",
     "find_run",
     "flip",
     "heal_views",
@@ -38,9 +42,11 @@ __all__ = [
     "list_runs",
     "plain",
     "read_back",
+    "read_digests",
     "read_documents",
     "redacted_url",
     "rollback",
+    "run_documents",
     "save_run",
     "served",
     "served_figures",

@@ -20,7 +20,7 @@ OF_THE_RUN = frozenset({"run_id", "as_of"})
 
 @dataclass(frozen=True)
 class Difference:
-    """A document that one side does not have (None), or has otherwise; plain values, ignored fields left out."""
+    """A document that one side does not have (None), or has otherwise; plain values, without ignored fields."""
 
     id: Any
     left: dict[str, Any] | None
@@ -47,7 +47,7 @@ def content_digest(target: Target, collection: str, *, ignoring: Collection[str]
         ignoring: top-level fields that are left out.
     """
     digest = hashlib.sha256()
-    for document in _raw(target, collection, ignoring):
+    for document in raw_documents(target, collection, ignoring):
         digest.update(document.raw)
     return digest.hexdigest()
 
@@ -63,24 +63,27 @@ def differences(
         right: another.
         ignoring: top-level fields that are not compared.
     """
-    lefts, rights = _raw(target, left, ignoring), _raw(target, right, ignoring)
+    lefts, rights = raw_documents(target, left, ignoring), raw_documents(target, right, ignoring)
     one, other = next(lefts, None), next(rights, None)
     while one is not None or other is not None:
         if one is not None and other is not None and one.raw == other.raw:
             one, other = next(lefts, None), next(rights, None)
         elif other is None or (one is not None and one["_id"] < other["_id"]):
             assert one is not None  # noqa: S101 - for the type checker; the loop's condition says so
-            yield Difference(one["_id"], _plain(one), None)
+            yield Difference(one["_id"], decoded(one), None)
             one = next(lefts, None)
         elif one is None or other["_id"] < one["_id"]:
-            yield Difference(other["_id"], None, _plain(other))
+            yield Difference(other["_id"], None, decoded(other))
             other = next(rights, None)
         else:
-            yield Difference(one["_id"], _plain(one), _plain(other))
+            yield Difference(one["_id"], decoded(one), decoded(other))
             one, other = next(lefts, None), next(rights, None)
 
 
-def _raw(target: Target, collection: str, ignoring: Collection[str]) -> Iterator[RawBSONDocument]:
+def raw_documents(
+    target: Target, collection: str, ignoring: Collection[str] = ()
+) -> Iterator[RawBSONDocument]:
+    """A collection's documents as they are encoded, in the order of ``_id``."""
     options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
     without = dict.fromkeys(ignoring, 0)
     with target.translated():
@@ -88,6 +91,7 @@ def _raw(target: Target, collection: str, ignoring: Collection[str]) -> Iterator
         yield from found.find({}, without or None, sort=[("_id", 1)])
 
 
-def _plain(document: RawBSONDocument) -> dict[str, Any]:
-    decoded: dict[str, Any] = plain(bson.decode(document.raw))
-    return decoded
+def decoded(document: RawBSONDocument) -> dict[str, Any]:
+    """An encoded document as plain values."""
+    values: dict[str, Any] = plain(bson.decode(document.raw))
+    return values

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from bson.raw_bson import RawBSONDocument
 
 from shopsight.errors import PublishError
+from shopsight.publish import naming
 from shopsight.publish.encoding import Pieces, constant, documents, element, subdocument
 from shopsight.tables import TABLES
 
@@ -72,6 +73,30 @@ class InsightText(Protocol):
     @property
     def columns(self) -> Iterable[InsightColumn]:
         """In the order in which they are shown."""
+
+
+def run_documents(
+    marts: Path, rejected: Path, insights: Iterable[InsightText], *, run_id: str, as_of: datetime
+) -> dict[str, Iterator[list[bytes]]]:
+    """By view, in the order in which they are written, the documents of a run's files.
+
+    Customers come in the order of ``_id`` if the mart is in that of its key, the others in no such order.
+
+    Args:
+        marts: holds ``customer_metrics`` and ``insights/<id>``.
+        rejected: holds one folder per table.
+        insights: what the insights say of themselves, in the order of the report.
+        run_id: the run they are of.
+        as_of: the moment they are of.
+
+    Raises:
+        PublishError: an insight has more rows than one document can hold.
+    """
+    return {
+        naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics"),
+        naming.INSIGHTS: insight_documents(marts / "insights", insights, run_id=run_id, as_of=as_of),
+        naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id),
+    }
 
 
 def customer_documents(folder: Path) -> Iterator[list[bytes]]:

@@ -18,6 +18,7 @@ from pymongo.collection import Collection
 
 from shopsight.errors import TargetUnavailable
 from shopsight.publish import naming
+from shopsight.publish.digest import ContentDigest
 from shopsight.publish.target import Document, Target
 
 INSERT_DOCUMENTS = 5_000
@@ -37,10 +38,11 @@ OnRows = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What went into a collection."""
+    """What went into a collection; ``digest`` is that of the very bytes that were sent."""
 
     documents: int
     bytes: int
+    digest: str
 
 
 def load_collection(
@@ -71,6 +73,7 @@ def load_collection(
             target.db.create_collection(collection)
     into = target.db.get_collection(collection, write_concern=_IN_MEMORY)
     count = size = 0
+    digest = ContentDigest()
     with _inserter(target, into, threads) as insert:
         for batch in batches:
             for first in range(0, len(batch), INSERT_DOCUMENTS):
@@ -79,9 +82,10 @@ def load_collection(
                 insert(portion)
                 count += len(portion)
                 size += sum(map(len, portion))
+                digest.add(portion)
                 if on_rows is not None:
                     on_rows(len(portion))
-    return Loaded(count, size)
+    return Loaded(count, size, digest.hexdigest())
 
 
 @contextmanager

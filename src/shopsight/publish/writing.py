@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from shopsight.publish import naming
-from shopsight.publish.documents import InsightText, customer_documents, insight_documents, rejected_documents
+from shopsight.publish.documents import InsightText, run_documents
 from shopsight.publish.lease import Lease
 from shopsight.publish.load import THREADS, OnRows, build_indexes, load_collection, settle
 from shopsight.publish.target import Target
@@ -29,6 +29,7 @@ class WrittenGeneration:
         collections: by view, the collection.
         counts: by view, the documents.
         bytes: by view, their size in BSON.
+        digests: by view, the digest of the documents as they were encoded (:mod:`shopsight.publish.digest`).
     """
 
     generation: int
@@ -37,6 +38,7 @@ class WrittenGeneration:
     collections: dict[str, str]
     counts: dict[str, int]
     bytes: dict[str, int]
+    digests: dict[str, str]
 
     @property
     def documents(self) -> int:
@@ -78,11 +80,7 @@ def write_generation(
     check_names(target)
     generation = lease.take_generation()
     collections = naming.collections_of(generation)
-    batches = {
-        naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics"),
-        naming.INSIGHTS: insight_documents(marts / "insights", insights, run_id=run_id, as_of=as_of),
-        naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id),
-    }
+    batches = run_documents(marts, rejected, insights, run_id=run_id, as_of=as_of)
     loaded = {}
     for view, collection in collections.items():
         loaded[view] = load_collection(
@@ -103,6 +101,7 @@ def write_generation(
         collections,
         {view: what.documents for view, what in loaded.items()},
         {view: what.bytes for view, what in loaded.items()},
+        {view: what.digest for view, what in loaded.items()},
     )
     _note(target, written, record)
     return written

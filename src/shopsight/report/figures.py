@@ -17,6 +17,7 @@ DASH = "–"
 # Sums are Decimal(38, 2); Python's default context stops at 28 digits.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _CENT = Decimal("0.01")
+_DIGEST_SHOWN = 16
 
 
 def format_value(value: Any, kind: str) -> str:
@@ -66,14 +67,16 @@ def format_number(value: float | Decimal | None, digits: int = 2) -> str:
     return f"{_EXACT.quantize(Decimal(str(value)), Decimal(1).scaleb(-digits)):,.{digits}f}"
 
 
-def format_exact(value: Decimal | int | None) -> str:
-    """A figure with all the digits it has; nothing is rounded.
+def format_exact(value: Decimal | int | str | None) -> str:
+    """A figure with all the digits it has; nothing is rounded. Of a digest the beginning.
 
     >>> format_exact(Decimal("1E+3")), format_exact(12345), format_exact(Decimal("0.10"))
     ('1,000', '12,345', '0.10')
     """
     if value is None:
         return DASH
+    if isinstance(value, str):
+        return value if len(value) <= _DIGEST_SHOWN else f"{value[:_DIGEST_SHOWN]}…"
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 
