@@ -93,5 +93,6 @@ BASKET_PAIRS = Insight(
         InsightColumn("confidence", "share", "Confidence"),
         InsightColumn("lift", "number", "Lift"),
     ),
+    key=("product_a_id", "product_b_id"),
     compute=basket_pairs,
 )

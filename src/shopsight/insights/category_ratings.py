@@ -42,5 +42,6 @@ CATEGORY_RATINGS = Insight(
         InsightColumn("average_rating", "number", "Average rating"),
         InsightColumn("reviews", "count", "Reviews"),
     ),
+    key=("category_id",),
     compute=category_ratings,
 )

@@ -71,5 +71,6 @@ COHORT_RETENTION = Insight(
         InsightColumn("customers", "count", "Customers"),
         InsightColumn("retained_share", "share", "Share"),
     ),
+    key=("cohort_month", "months_since"),
     compute=cohort_retention,
 )

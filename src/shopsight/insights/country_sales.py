@@ -48,5 +48,6 @@ COUNTRY_SALES = Insight(
         InsightColumn("customers", "count", "Customers"),
         InsightColumn("average_order_value", "money", "Average order value"),
     ),
+    key=("country",),
     compute=country_sales,
 )

@@ -61,6 +61,7 @@ class Insight:
         title: its heading.
         description: what a row is and what is counted, in a sentence or two.
         columns: in order.
+        key: the columns that tell one row from all others; none for a single row about the whole shop.
         compute: gives the rows, in the insight's stated order, with the columns' names; :meth:`frame` sees to
             the types.
     """
@@ -69,6 +70,7 @@ class Insight:
     title: str
     description: str
     columns: tuple[InsightColumn, ...]
+    key: tuple[str, ...]
     compute: Callable[[Shop, InsightOptions], Frame]
 
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:

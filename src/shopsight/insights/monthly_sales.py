@@ -50,5 +50,6 @@ MONTHLY_SALES = Insight(
         InsightColumn("average_order_value", "money", "Average order value"),
         InsightColumn("growth_share", "share", "Growth"),
     ),
+    key=("month",),
     compute=monthly_sales,
 )

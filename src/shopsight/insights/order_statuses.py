@@ -38,5 +38,6 @@ ORDER_STATUSES = Insight(
         InsightColumn("amount", "money", "Amount"),
         InsightColumn("orders_share", "share", "Share"),
     ),
+    key=("status",),
     compute=order_statuses,
 )

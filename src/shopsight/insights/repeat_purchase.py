@@ -51,5 +51,6 @@ REPEAT_PURCHASE = Insight(
         InsightColumn("repeat_share", "share", "Share"),
         InsightColumn("median_days_between_orders", "number", "Median days between orders"),
     ),
+    key=(),
     compute=repeat_purchase,
 )

@@ -122,5 +122,6 @@ RFM_SEGMENTS = Insight(
         InsightColumn("customers_share", "share", "Share of customers"),
         InsightColumn("revenue_share", "share", "Share of revenue"),
     ),
+    key=("segment",),
     compute=rfm_segments,
 )

@@ -26,5 +26,6 @@ TOP_CUSTOMERS = Insight(
         InsightColumn("total_amount_spent", "money", "Total spent"),
         InsightColumn("total_orders", "count", "Orders"),
     ),
+    key=("customer_id",),
     compute=top_customers,
 )

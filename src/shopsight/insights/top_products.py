@@ -52,5 +52,6 @@ TOP_PRODUCTS = Insight(
         InsightColumn("units", "count", "Units"),
         InsightColumn("revenue", "money", "Revenue"),
     ),
+    key=("product_id",),
     compute=top_products,
 )

@@ -49,7 +49,7 @@ def _merged(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument
 
 def _is_before(stored: object, expected: int) -> bool:
     """Whether a stored ``_id`` is of no document to come; one of another type is of none at all."""
-    return type(stored) is not type(expected) or stored < expected  # type: ignore[operator]
+    return type(stored) is not type(expected) or stored < expected
 
 
 def _looked_up(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument]) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def read_digests(target: Target, generation: Stored) -> dict[str, str]:
         digest = ContentDigest()
         with target.translated():
             for batch in target.db[collection].find_raw_batches({}):
-                digest.add(split_batch(batch))
+                digest.add(split_batch(cast(bytes, batch)))  # typed as documents by the driver
         digests[view] = digest.hexdigest()
     return digests
 
