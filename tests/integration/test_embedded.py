@@ -136,7 +136,9 @@ def test_each_test_gets_an_empty_postgres_database(postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as connection:
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         version = connection.execute("SHOW server_version").fetchone()
+        cased = connection.execute("SELECT lower('ÄÖÜ'), upper('ñ'), 'a' > 'B'").fetchone()
     assert tables == (0,)
+    assert cased == ("äöü", "Ñ", True)
     assert version is not None
     assert version[0].startswith("18.")
 
@@ -265,6 +267,16 @@ def test_a_killed_postgres_restarts_with_its_data(restartable_postgres: Restarta
     assert restartable_postgres.restart() == url
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_a_server_that_is_just_being_killed_is_not_joined(
+    restartable_postgres: Restartable, restartable_mongo: Restartable
+) -> None:
+    for one in (restartable_postgres, restartable_mongo):
+        before = one.pid
+        os.kill(before, signal.SIGKILL)
+        one.restart()
+        assert one.pid != before
 
 
 def test_a_killed_mongo_restarts_with_its_data(restartable_mongo: Restartable) -> None:

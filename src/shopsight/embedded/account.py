@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shopsight.errors import WorkspaceError
+from shopsight.workspace import translated_disk_errors
 
 USER = "shopsight"
 
@@ -44,9 +45,14 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, *paths: Path) -> None:
-        """Hand files or folders over to this user."""
+        """Hand files or folders over to this user.
+
+        Raises:
+            WorkspaceError: the file system knows no owners.
+        """
         for path in paths:
-            os.chown(path, self.uid, self.gid)
+            with translated_disk_errors(path):
+                os.chown(path, self.uid, self.gid)
 
     def let_pass(self, path: Path) -> None:
         """Let this user get to ``path`` through the folders above it.

@@ -150,9 +150,9 @@ class MongoServer(EmbeddedServer):
                 elif error.code != _NOT_YET_INITIALIZED or time.monotonic() > deadline:
                     raise self.failed(str(error)) from error
             except PyMongoError as error:
-                if time.monotonic() > deadline:
+                if self.process() is None or time.monotonic() > deadline:
                     raise self.failed(str(error)) from error
-                time.sleep(0.05)
+            time.sleep(0.02)
 
     def _first_user(self, deadline: float) -> None:
         """Use the exception that MongoDB makes for its own machine while it has no user yet."""

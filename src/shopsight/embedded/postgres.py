@@ -119,7 +119,9 @@ class PostgresServer(EmbeddedServer):
         with translated_disk_errors(self.folder):
             shutil.rmtree(draft, ignore_errors=True)
         login = ["--username", USER, "--pwfile", str(self.folder / "password"), "--auth", "scram-sha-256"]
-        text = ["--encoding", "UTF8", "--locale", "C.UTF-8"]
+        # PostgreSQL's own locale: the same order and letter case on every system.
+        text = ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"]
+        text += ["--builtin-locale", "C.UTF-8"]
         # Who wants no fsync of the server wants none of its making either.
         sync = ["--no-sync"] if self._options.get("fsync") == "off" else []
         self.run([self.program("initdb"), "-D", draft, *login, *text, *sync, "--no-instructions"])

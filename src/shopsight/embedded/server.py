@@ -79,10 +79,8 @@ class EmbeddedServer(ABC):
         self.account = server_account(self.data)
         with self._exclusively():
             self._prepare()
-            if self.process() is None:
-                self._launch()
             try:
-                self._initialise()
+                self._launch_or_join()
             except BaseException:
                 self._end_if_unused()
                 raise
@@ -92,6 +90,19 @@ class EmbeddedServer(ABC):
             if self._keep_running:
                 (self.folder / "keep").touch()
         return self.url
+
+    def _launch_or_join(self) -> None:
+        if self.process() is not None:
+            try:
+                self._initialise()
+            except ShopsightError:
+                if self.process() is not None:
+                    raise
+                # It was about to end when we joined it.
+            else:
+                return
+        self._launch()
+        self._initialise()
 
     def stop(self) -> None:
         """Leave the server; it ends if nobody else uses it and nobody asked to keep it."""
@@ -174,7 +185,7 @@ class EmbeddedServer(ABC):
             ShopsightError: it failed.
         """
         # Variables such as PGPORT or PGOPTIONS of the caller's shell are not meant for this server.
-        kept = {name: os.environ[name] for name in ("PATH", "TZ", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "TZ") if name in os.environ}
         # A file, for a server that keeps a pipe open would keep us waiting at its end.
         with tempfile.TemporaryFile("w+") as output:
             try:
@@ -266,7 +277,10 @@ def process_of(pid_file: Path, name: str, data: Path) -> psutil.Process | None:
     """
     try:
         process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        if is_alive(process) and process.name() == name and str(data) in process.cmdline():
+        if process.status() == psutil.STATUS_ZOMBIE:
+            # While its last threads end, it still has its data and its port.
+            wait_gone(process, 10)
+        elif process.name() == name and str(data) in process.cmdline():
             return process
     except (OSError, ValueError, psutil.Error):
         pass
