@@ -9,8 +9,6 @@ from shopsight.insights.insight import Insight, InsightColumn, InsightOptions
 from shopsight.insights.shop import Shop
 from shopsight.money import share_of
 
-MINUTES_PER_DAY = 24 * 60
-
 
 def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
     """Of the customers with a counting order, those with two or more; and the usual wait between two.
@@ -27,7 +25,7 @@ def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
         is_repeat.sum().fill_null(0).cast(nw.Int64).alias("repeat_customers"),
     )
     gaps = shop.purchases.filter(nw.col("order_date") > nw.col("previous_date")).select(
-        _days_between("previous_date", "order_date").alias("days")
+        (_day_number("order_date") - _day_number("previous_date")).alias("days")
     )
     waited = gaps.select(nw.col("days").median().alias("median_days_between_orders"))
     return counted.join(waited, how="cross").with_columns(
@@ -35,10 +33,14 @@ def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
     )
 
 
-def _days_between(earlier: str, later: str) -> nw.Expr:
-    # Dates subtracted give a duration on one engine and a number on another; moments give a duration on all.
-    elapsed = nw.col(later).cast(nw.Datetime("us")) - nw.col(earlier).cast(nw.Datetime("us"))
-    return elapsed.dt.total_minutes() // MINUTES_PER_DAY
+def _day_number(column: str) -> nw.Expr:
+    """Days of the Gregorian calendar up to a date.
+
+    Dates subtracted give a number on one engine, a duration on another, and one without days on a third.
+    """
+    years = nw.col(column).dt.year().cast(nw.Int64) - 1
+    leap_days = years // 4 - years // 100 + years // 400
+    return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
 
 
 REPEAT_PURCHASE = Insight(
