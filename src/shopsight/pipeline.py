@@ -101,6 +101,7 @@ def open_run(
     """
     workspace = _workspace(settings, run_id, resume=resume)
     with (
+        workspace.in_use(),
         _kept_record(workspace) as record,
         embedded.resolve(settings.target_url, "target", settings.workdir) as url,
         connect(url, settings.target_database, settings.connect_timeout) as target,
@@ -108,17 +109,18 @@ def open_run(
         _published_record(target, record),
     ):
         heal_views(target)
+        # Before the work, not after it: runs that fail leave directories too.
+        sweep_runs(settings.workdir, settings.keep_runs)
         yield PipelineRun(settings, workspace, record, target, lease, allow_shrink, on_progress)
-    sweep_runs(settings.workdir, settings.keep_runs)
 
 
 @contextmanager
 def open_dry_run(settings: Settings, *, on_progress: Progress | None = None) -> Iterator[PipelineRun]:
     """Open a run that does everything but publish: it touches no MongoDB and holds no lease."""
     workspace = _workspace(settings, None, resume=False)
-    with _kept_record(workspace, kind="plan") as record:
+    with workspace.in_use(), _kept_record(workspace, kind="plan") as record:
+        sweep_runs(settings.workdir, settings.keep_runs)
         yield PipelineRun(settings, workspace, record, on_progress=on_progress)
-    sweep_runs(settings.workdir, settings.keep_runs)
 
 
 def run(

@@ -4,6 +4,7 @@
 
     <workdir>/runs/<run_id>/
         run.json                     the run's document, as it goes to MongoDB
+        lock                         held by the process that works on the run
         manifests/<stage>.json       closes the stage's folders
         raw/<table>/*.parquet
         clean/<table>/*.parquet
@@ -19,6 +20,7 @@ either no manifest or a true one.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -183,6 +185,27 @@ class Workspace:
             return []
         return sorted(path.name for path in folder.iterdir() if RUN_ID.match(path.name))
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the directory from being swept, and from a second process, while the context lasts.
+
+        The lock is the operating system's: it goes when the process does, however it ends.
+
+        Raises:
+            WorkspaceError: another process works on this run.
+        """
+        with translated_disk_errors(self.root):
+            lock = (self.root / "lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    f"Another process works on run {self.run_id}. Nothing was changed.",
+                    remedy="Wait until it has ended, or start a run of its own with `shopsight run`.",
+                ) from None
+            yield
+
     def folder(self, name: str) -> Path:
         """A folder of the run, e.g. ``raw`` or ``rejected/repairs``."""
         return self.root / name
@@ -238,8 +261,14 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def sweep_runs(workdir: Path, keep: int) -> list[str]:
-    """Remove the oldest runs' directories beyond ``keep``; returns the ids removed."""
-    removed = Workspace.run_ids(workdir)[:-keep] if keep > 0 else []
-    for run_id in removed:
-        shutil.rmtree(workdir / "runs" / run_id, ignore_errors=True)
+    """Remove the oldest runs' directories beyond ``keep``, but for those in use; returns the ids removed."""
+    removed = []
+    for run_id in Workspace.run_ids(workdir)[:-keep] if keep > 0 else []:
+        workspace = Workspace(workdir, run_id)
+        try:
+            with workspace.in_use():
+                shutil.rmtree(workspace.root, ignore_errors=True)
+        except WorkspaceError:
+            continue
+        removed.append(run_id)
     return removed

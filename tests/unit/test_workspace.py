@@ -214,3 +214,18 @@ def test_sweeping_keeps_the_newest_runs(workdir: Path) -> None:
 
 def test_sweeping_where_nothing_ran_does_nothing(workdir: Path) -> None:
     assert sweep_runs(workdir, keep=3) == []
+
+
+def test_run_in_use_is_neither_swept_nor_taken_by_another(workdir: Path) -> None:
+    ids = [f"2026112{day}T000000Z-aaaaaa" for day in range(1, 5)]
+    for run_id in ids:
+        Workspace.create(workdir, run_id)
+    with Workspace(workdir, ids[0]).in_use():
+        assert sweep_runs(workdir, keep=2) == [ids[1]]
+        with (
+            pytest.raises(WorkspaceError, match="Another process works on run"),
+            Workspace(workdir, ids[0]).in_use(),
+        ):
+            pass
+    assert Workspace.run_ids(workdir) == [ids[0], ids[2], ids[3]]
+    assert sweep_runs(workdir, keep=2) == [ids[0]]
