@@ -23,7 +23,7 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from shopsight.embedded import EmbeddedServer, MongoServer, PostgresServer
-from shopsight.embedded.server import wait_gone
+from shopsight.embedded.process import wait_gone
 
 SCRATCH_PREFIX = "shopsight-test-"
 

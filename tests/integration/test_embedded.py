@@ -37,7 +37,7 @@ from shopsight.embedded import (
     resolve,
     server,
 )
-from shopsight.embedded.server import is_alive
+from shopsight.embedded.process import is_alive
 from shopsight.errors import ConfigurationError, SourceUnavailable, TargetUnavailable, WorkspaceError
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from shopsight.embedded.server import START_SECONDS, EmbeddedServer, process_of
+from shopsight.embedded.process import process_of
+from shopsight.embedded.server import START_SECONDS, EmbeddedServer
 from shopsight.errors import ConfigurationError, ShopsightError, TargetUnavailable
 from shopsight.workspace import translated_disk_errors
 

@@ -18,7 +18,8 @@ from urllib.parse import quote
 
 import psutil
 
-from shopsight.embedded.server import START_SECONDS, EmbeddedServer, process_of, wait_gone
+from shopsight.embedded.process import process_of, wait_gone
+from shopsight.embedded.server import START_SECONDS, EmbeddedServer
 from shopsight.errors import ConfigurationError, SourceUnavailable, WorkspaceError
 from shopsight.workspace import translated_disk_errors
 

@@ -35,6 +35,7 @@ from typing import ClassVar, Self
 import psutil
 
 from shopsight.embedded.account import Account, server_account
+from shopsight.embedded.process import end_process, how_it_ended, lock_file
 from shopsight.errors import ShopsightError, WorkspaceError
 from shopsight.workspace import translated_disk_errors
 
@@ -86,7 +87,7 @@ class EmbeddedServer(ABC):
                 raise
             self._known = self.process()
             if self._use is None:
-                self._use = _lock_file(self.folder / "users", fcntl.LOCK_SH)
+                self._use = lock_file(self.folder / "users", fcntl.LOCK_SH)
             if self._keep_running:
                 (self.folder / "keep").touch()
         return self.url
@@ -112,7 +113,7 @@ class EmbeddedServer(ABC):
         if not self.folder.is_dir():
             # Somebody removed it under the running server, which is of no use to anybody now.
             os.close(use)
-            _end_process(self._known, self.stop_signal)
+            end_process(self._known, self.stop_signal)
             return
         with self._exclusively():
             os.close(use)
@@ -208,7 +209,7 @@ class EmbeddedServer(ABC):
             output.seek(0)
             said = output.read()
         if done.returncode:
-            raise self.failed(_how_it_ended(Path(command[0]).name, done.returncode), said)
+            raise self.failed(how_it_ended(Path(command[0]).name, done.returncode), said)
 
     def failed(self, what: str, said: str = "") -> ShopsightError:
         """The error for a server that does not start, with the tails of what it said and logged."""
@@ -230,7 +231,7 @@ class EmbeddedServer(ABC):
     def _exclusively(self) -> Iterator[None]:
         deadline = time.monotonic() + 2 * START_SECONDS
         with translated_disk_errors(self.folder):
-            while (lock := _lock_file(self.folder / "lock", fcntl.LOCK_EX)) is None:
+            while (lock := lock_file(self.folder / "lock", fcntl.LOCK_EX)) is None:
                 if time.monotonic() > deadline:
                     raise WorkspaceError(
                         f"Another process has been starting or ending {self.folder}'s server for minutes.",
@@ -245,7 +246,7 @@ class EmbeddedServer(ABC):
     def _end_if_unused(self) -> None:
         if (self.folder / "keep").exists():
             return
-        alone = _lock_file(self.folder / "users", fcntl.LOCK_EX)
+        alone = lock_file(self.folder / "users", fcntl.LOCK_EX)
         if alone is not None:
             try:
                 self._end()
@@ -253,78 +254,4 @@ class EmbeddedServer(ABC):
                 os.close(alone)
 
     def _end(self) -> bool:
-        return _end_process(self.process(), self.stop_signal)
-
-
-def _end_process(process: psutil.Process | None, stop_signal: signal.Signals) -> bool:
-    """End a server, kindly at first; returns whether it ran."""
-    if process is None or not is_alive(process):
-        return False
-    for number, seconds in ((stop_signal, 30), (signal.SIGKILL, 10)):
-        try:
-            process.send_signal(number)
-        except psutil.NoSuchProcess:
-            break
-        if wait_gone(process, seconds):
-            break
-    return True
-
-
-def process_of(pid_file: Path, name: str, data: Path) -> psutil.Process | None:
-    """The running process whose id is on the first line of ``pid_file``, if it is that server over ``data``.
-
-    An id alone proves nothing: after a crash another process may have it.
-    """
-    try:
-        process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            # While its last threads end, it still has its data and its port.
-            wait_gone(process, 10)
-        elif process.name() == name and str(data) in process.cmdline():
-            return process
-    except (OSError, ValueError, psutil.Error):
-        pass
-    return None
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Whether the process still does or holds anything.
-
-    A dead one that its parent has not yet seen does not, once the last of its threads has ended.
-    """
-    try:
-        return process.is_running() and (
-            process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
-        )
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_gone(process: psutil.Process, seconds: float) -> bool:
-    """Wait until the process has ended; returns whether it has."""
-    deadline = time.monotonic() + seconds
-    while is_alive(process):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _lock_file(path: Path, kind: int) -> int | None:
-    """An open file, locked; None when others hold it in a way that excludes this one."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _how_it_ended(name: str, code: int) -> str:
-    if code == -signal.SIGILL:
-        return f"{name} was ended by SIGILL: this processor lacks instructions that it needs (AVX)"
-    return f"{name} was ended by signal {-code}" if code < 0 else f"{name} ended with code {code}"
+        return end_process(self.process(), self.stop_signal)
