@@ -1,126 +1,152 @@
-"""A run's marts against a published generation, document by document: for ``plan`` and ``verify``.
+"""What differs between a published generation and a run's files, summed up for people: ``plan``.
 
-Both sides come in the order of the key and are merged, so that the memory does not grow with the shop.
+Documents that are the same are never decoded (:func:`shopsight.publish.differences_from`).
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from shopsight.parquet import read_batches
+from shopsight.publish import Difference
+
+Row = Mapping[str, Any]
 
 EXAMPLES = 10
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One customer whose document differs.
-
-    Attributes:
-        fields: by field name, the served value and the new one.
-        amount: by how much total_amount_spent changes; an added or removed customer's whole amount.
-    """
-
-    customer_id: int
-    kind: str
-    fields: dict[str, tuple[Any, Any]]
-    amount: Decimal
-
-
 @dataclass
-class Comparison:
-    """How many documents are added, removed, changed and the same, and the largest differences."""
+class Counts:
+    """How many documents of a collection come, go, change and stay the same."""
 
     added: int = 0
     removed: int = 0
     changed: int = 0
     unchanged: int = 0
-    largest: list[Difference] = field(default_factory=list)
+
+    def count(self, difference: Difference) -> str:
+        """Count one difference, and say which kind it is of."""
+        kind = "added" if difference.left is None else "removed" if difference.right is None else "changed"
+        setattr(self, kind, getattr(self, kind) + 1)
+        return kind
+
+    def settle(self, documents: int) -> None:
+        """All differences are counted, and there are so many new documents."""
+        self.unchanged = documents - self.added - self.changed
+
+
+@dataclass(frozen=True)
+class CustomerChange:
+    """One customer whose document differs.
+
+    Attributes:
+        kind: added, removed or changed.
+        name: as in the new document, or in the served one if that is gone.
+        fields: by field name, the served value and the new one; empty unless changed.
+        before: total_amount_spent in the served document; 0 if there is none.
+        after: the same in the new one.
+    """
+
+    customer_id: Any
+    kind: str
+    name: str
+    fields: dict[str, tuple[Any, Any]]
+    before: Decimal
+    after: Decimal
 
     @property
-    def is_same(self) -> bool:
-        """Whether nothing differs."""
-        return not (self.added or self.removed or self.changed)
+    def amount(self) -> Decimal:
+        """By how much total_amount_spent changes."""
+        return self.after - self.before
 
 
-def mart_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a mart in the order in which they were written."""
-    for batch in read_batches(folder, None):
-        yield from batch.to_pylist()
+@dataclass
+class CustomerChanges(Counts):
+    """The counts, and the ten customers whose total_amount_spent changes most, ties by the smaller id."""
+
+    largest: list[CustomerChange] = field(default_factory=list)
 
 
-def compare_customers(served: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Comparison:
-    """Compare served documents with new rows, both in ascending order of ``customer_id``.
+def compare_customers(differences: Iterable[Difference], documents: int) -> CustomerChanges:
+    """Sum up the differences of ``customer_metrics``.
 
     Args:
-        served: documents of ``customer_metrics`` as plain values; ``_id`` is not looked at.
-        new: rows of the mart.
-
-    Returns:
-        The counts, and the ten differences that move the most money, ties by the smaller customer_id.
+        differences: served (left) against new (right), in ascending order of ``_id``.
+        documents: how many new documents there are.
     """
-    comparison = Comparison()
-    largest: list[tuple[Decimal, int, Difference]] = []
-    for customer_id, before, after in _merged(iter(served), iter(new)):
-        difference = _difference(customer_id, before, after)
-        if difference is None:
-            comparison.unchanged += 1
-            continue
-        setattr(comparison, difference.kind, getattr(comparison, difference.kind) + 1)
-        heapq.heappush(largest, (abs(difference.amount), -customer_id, difference))
+    changes = CustomerChanges()
+    largest: list[tuple[Decimal, int, CustomerChange]] = []
+    for place, difference in enumerate(differences):
+        change = _customer_change(difference, changes.count(difference))
+        heapq.heappush(largest, (abs(change.amount), -place, change))
         if len(largest) > EXAMPLES:
             heapq.heappop(largest)
-    comparison.largest = [difference for _, _, difference in sorted(largest, reverse=True)]
-    return comparison
+    changes.settle(documents)
+    changes.largest = [change for _, _, change in sorted(largest, reverse=True)]
+    return changes
 
 
-Row = Mapping[str, Any]
+def _customer_change(difference: Difference, kind: str) -> CustomerChange:
+    left, right = difference.left or {}, difference.right or {}
+    fields = changed_fields(left, right) if kind == "changed" else {}
+    name = str((right or left).get("name"))
+    return CustomerChange(difference.id, kind, name, fields, _amount(left), _amount(right))
 
 
-def _merged(served: Iterator[Row], new: Iterator[Row]) -> Iterator[tuple[int, Row | None, Row | None]]:
-    """Each customer of either side once, with its row on both; None where a side does not have it."""
-    both = heapq.merge(
-        ((row["customer_id"], 0, row) for row in served), ((row["customer_id"], 1, row) for row in new)
-    )
-    for customer_id, rows in itertools.groupby(both, key=lambda entry: entry[0]):
-        sides: list[Row | None] = [None, None]
-        for _, side, row in rows:
-            sides[side] = row
-        yield customer_id, sides[0], sides[1]
+def _amount(document: Row) -> Decimal:
+    """What a customer spent; 0 where a stranger wrote something else."""
+    amount = document.get("total_amount_spent")
+    return amount if isinstance(amount, Decimal) and amount.is_finite() else Decimal("0.00")
 
 
-def _difference(customer_id: int, before: Row | None, after: Row | None) -> Difference | None:
-    spent_before = before["total_amount_spent"] if before else Decimal(0)
-    spent_after = after["total_amount_spent"] if after else Decimal(0)
-    moved = spent_after - spent_before
-    if before is None or after is None:
-        return Difference(customer_id, "added" if before is None else "removed", {}, moved)
-    fields = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
-    return Difference(customer_id, "changed", fields, moved) if fields else None
+def changed_fields(left: Row, right: Row) -> dict[str, tuple[Any, Any]]:
+    """By name, both values of each field that is not the same on both sides; None where it is missing."""
+    names = [*right, *(name for name in left if name not in right)]
+    return {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
 
 
-def compare_insight(served: list[Row], new: list[Row], key: tuple[str, ...]) -> dict[str, list[Row]]:
-    """Which rows of an insight come, go, and change, by the key's columns; rows as on their own side."""
-    before = {tuple(_plain(row[name]) for name in key): row for row in served}
-    after = {tuple(_plain(row[name]) for name in key): row for row in new}
-    return {
-        "added": [row for known, row in after.items() if known not in before],
-        "removed": [row for known, row in before.items() if known not in after],
-        "changed": [row for known, row in after.items() if known in before and not _same(before[known], row)],
-    }
+@dataclass(frozen=True)
+class RowChange:
+    """One row of an insight that comes, goes, changes or moves.
+
+    Attributes:
+        before: the served row; None for one that comes.
+        after: the new row; None for one that goes.
+        place_before: its place in the served rows, from 1.
+        place_after: its place in the new rows, from 1.
+    """
+
+    before: Row | None
+    after: Row | None
+    place_before: int | None
+    place_after: int | None
 
 
-def _same(before: Row, after: Row) -> bool:
-    return all(_plain(before.get(name)) == _plain(value) for name, value in after.items())
+def compare_insight(served: Sequence[Row], new: Sequence[Row], key: Sequence[str]) -> list[RowChange]:
+    """The rows of an insight that are not the same at the same place on both sides.
+
+    Args:
+        served: the served rows in their order.
+        new: the new rows in theirs.
+        key: the columns that tell rows apart; none for an insight of one row.
+
+    Returns:
+        In the order of the new rows, those that are gone behind them.
+    """
+    before = {_key(row, key): (place, row) for place, row in enumerate(served, start=1)}
+    after = {_key(row, key): (place, row) for place, row in enumerate(new, start=1)}
+    nowhere: tuple[None, None] = (None, None)
+    changes = []
+    for known in [*after, *(known for known in before if known not in after)]:
+        (place_before, old), (place_after, now) = before.get(known, nowhere), after.get(known, nowhere)
+        if (place_before, old) != (place_after, now):
+            changes.append(RowChange(old, now, place_before, place_after))
+    return changes
 
 
-def _plain(value: Any) -> Any:
-    """A calendar day is stored as midnight UTC; compare it as a day again."""
-    return value.date() if isinstance(value, datetime) else value
+def _key(row: Row, key: Sequence[str]) -> tuple[str, ...]:
+    # As text, for a stranger may have put anything there.
+    return tuple(str(row.get(name)) for name in key)

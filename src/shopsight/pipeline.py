@@ -121,6 +121,8 @@ def open_dry_run(settings: Settings, *, on_progress: Progress | None = None) -> 
     with workspace.in_use(), _kept_record(workspace, kind="plan") as record:
         sweep_runs(settings.workdir, settings.keep_runs)
         yield PipelineRun(settings, workspace, record, on_progress=on_progress)
+        record.status, record.ended_at = "succeeded", datetime.now(UTC)
+        record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
 
 
 def run(

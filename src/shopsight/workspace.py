@@ -230,6 +230,12 @@ class Workspace:
         """One folder per insight."""
         return Stage("insights", self.root, ("marts/insights",))
 
+    @property
+    def is_published(self) -> bool:
+        """Whether the run's record says that it was published."""
+        record = self.read_record()
+        return bool(record.get("kind") == "run" and record.get("status") == "succeeded")
+
     def write_record(self, document: dict[str, Any]) -> None:
         """Keep the run's document beside its data."""
         with translated_disk_errors(self.root):
@@ -261,10 +267,18 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def sweep_runs(workdir: Path, keep: int) -> list[str]:
-    """Remove the oldest runs' directories beyond ``keep``, but for those in use; returns the ids removed."""
+    """Remove the oldest runs' directories beyond ``keep``, but for those in use; returns the ids removed.
+
+    The newest run that was published stays, however many failed or were plans since: it explains what is
+    served.
+    """
     removed = []
-    for run_id in Workspace.run_ids(workdir)[:-keep] if keep > 0 else []:
-        workspace = Workspace(workdir, run_id)
+    workspaces = [Workspace(workdir, run_id) for run_id in Workspace.run_ids(workdir)]
+    published = next((w.run_id for w in reversed(workspaces) if w.is_published), None)
+    for workspace in workspaces[:-keep] if keep > 0 else []:
+        run_id = workspace.run_id
+        if run_id == published:
+            continue
         try:
             with workspace.in_use():
                 shutil.rmtree(workspace.root, ignore_errors=True)

@@ -212,6 +212,19 @@ def test_sweeping_keeps_the_newest_runs(workdir: Path) -> None:
     assert sweep_runs(workdir, keep=2) == []
 
 
+def test_the_run_that_explains_what_is_served_is_never_swept(workdir: Path) -> None:
+    ids = [f"2026112{day}T000000Z-aaaaaa" for day in range(1, 6)]
+    for run_id, kind, status in zip(
+        ids,
+        ("run", "run", "run", "plan", "run"),
+        ("succeeded", "succeeded", "failed", "succeeded", "refused"),
+        strict=True,
+    ):
+        Workspace.create(workdir, run_id).write_record({"kind": kind, "status": status})
+    assert sweep_runs(workdir, keep=2) == [ids[0], ids[2]]
+    assert Workspace.run_ids(workdir) == [ids[1], ids[3], ids[4]]
+
+
 def test_sweeping_where_nothing_ran_does_nothing(workdir: Path) -> None:
     assert sweep_runs(workdir, keep=3) == []
 

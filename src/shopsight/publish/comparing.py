@@ -11,13 +11,13 @@ from shopsight.publish.target import Target
 
 
 def differences_from(
-    target: Target, collection: str, documents: Iterable[list[bytes]], *, in_order: bool
+    target: Target, collection: str | None, documents: Iterable[list[bytes]], *, in_order: bool
 ) -> Iterator[Difference]:
     """What differs between a collection (left) and encoded documents (right); only what differs is decoded.
 
     Args:
         target: where the collection is.
-        collection: a collection or a view.
+        collection: a collection or a view; None for one that is not there yet.
         documents: as :func:`shopsight.publish.documents.run_documents` gives them.
         in_order: whether they come in ascending order of ``_id``, whole numbers. Then both sides are merged,
             in whatever memory; otherwise all of these documents are held.
@@ -25,7 +25,7 @@ def differences_from(
     Raises:
         TargetUnavailable: MongoDB does not answer.
     """
-    stored = raw_documents(target, collection)
+    stored = raw_documents(target, collection) if collection is not None else iter(())
     encoded = (RawBSONDocument(document) for batch in documents for document in batch)
     return _merged(stored, encoded) if in_order else _looked_up(stored, encoded)
 
