@@ -39,7 +39,7 @@ def clean_tables(**given: Iterable[Row]) -> Tables:
     """All six tables from the rows that matter; what these refer to and is not given is made up.
 
     Orders are ``(order_id, customer_id, order_date, total_amount, status, is_counting)``, the others as in
-    the contract. A customer made up is ``(id, "Customer <id>", None, "Nowhere")``, a product is in category 1.
+    the contract. A made-up customer is ``(id, "Customer <id>", None, "Nowhere")``, a product in category 1.
     """
     tables: Tables = {name: list(given.get(name, [])) for name in TABLES}
     assert not given.keys() - TABLES.keys()
