@@ -8,6 +8,8 @@ import re
 import shlex
 import shutil
 import signal
+import socket
+import struct
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,6 +28,8 @@ from shopsight.workspace import translated_disk_errors
 USER = "postgres"
 DATABASE = "shop"
 _PORT = "5432"
+# The shortest question of its protocol, answered with one letter before any login.
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
 # A socket's whole path has 107 bytes at most, and a comma or a quote means something to PostgreSQL.
 _SOCKET_FOLDER = re.compile(r"/[\w./ +@-]{0,90}", re.ASCII)
 _BINARIES = "pginstall18/bin"
@@ -108,9 +112,15 @@ class PostgresServer(EmbeddedServer):
             time.sleep(0.02)
 
     def _is_ready(self) -> bool:
-        """Whether PostgreSQL says so on the last line of its lock file."""
+        """Whether PostgreSQL says so on the last line of its lock file, and answers."""
         try:
-            return (self.data / "postmaster.pid").read_text().rstrip().endswith("ready")
+            if not (self.data / "postmaster.pid").read_text().rstrip().endswith("ready"):
+                return False
+            with socket.socket(socket.AF_UNIX) as call:
+                call.settimeout(5)
+                call.connect(str(self.socket_folder / f".s.PGSQL.{_PORT}"))
+                call.sendall(_SSL_REQUEST)
+                return bool(call.recv(1))
         except OSError:
             return False
 
