@@ -1,9 +1,9 @@
 """Cleaning: raw Parquet in, clean and rejected Parquet out, every row and every cent of it explained.
 
-Rules repair, flag, merge or reject (:mod:`shopsight.clean.rules`). What enters are the six tables as the source
-has them, in its own types or as text; what leaves are tables that hold the contract of
-:mod:`shopsight.tables` (unique keys, references that hold, no nulls but a customer's missing e-mail address),
-and beside them each row that was set aside or folded, and each value that was changed.
+Rules repair, flag, merge or reject (:mod:`shopsight.clean.rules`). What enters are the six tables as the
+source has them, in its own types or as text; what leaves are tables that hold the contract of
+:mod:`shopsight.tables` (unique keys, references that hold, no nulls but a customer's missing e-mail
+address), and beside them each row that was set aside or folded, and each value that was changed.
 
 Everything here is written on Narwhals frames and knows no engine.
 """

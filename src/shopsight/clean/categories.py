@@ -49,8 +49,8 @@ RULES: tuple[Rule, ...] = (
         "categories.uncategorised_added",
         "categories",
         Action.REPAIR,
-        "A category added for the products that have none: id 0 or, where the shop has a category 0 of its own,"
-        " the nearest free negative one.",
+        "A category added for the products that have none: id 0 or, where the shop has a category 0 of its"
+        " own, the nearest free negative one.",
         column="category_id",
     ),
 )
@@ -67,8 +67,8 @@ def clean_categories(rows: Frame, policy: CleaningPolicy, repeated: Frame | None
     >>> import datetime, polars as pl
     >>> from shopsight.clean.reading import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
-    >>> raw = nw.from_native(pl.LazyFrame({"category_id": [1, 2, None], "category_name": [" Books ", "", "Toys"]}))
-    >>> clean_categories(read(raw, CATEGORIES), policy).kept.collect().rows()
+    >>> raw = pl.LazyFrame({"category_id": [1, 2, None], "category_name": [" Books ", "", "Toys"]})
+    >>> clean_categories(read(nw.from_native(raw), CATEGORIES), policy).kept.collect().rows()
     [(1, 'Books'), (2, 'Unknown category 2')]
     """
 
@@ -77,7 +77,7 @@ def clean_categories(rows: Frame, policy: CleaningPolicy, repeated: Frame | None
         rows = with_raw(rows, "category_name").with_columns(has_no_name=name.is_null(), category_name=name)
         stand_in = nw.concat_str(nw.lit("Unknown category "), nw.col("category_id").cast(nw.String))
         rows = rows.with_columns(category_name=nw.coalesce("category_name", stand_in))
-        return with_soundness(measured(rows), CATEGORIES, RULES, policy)
+        return with_soundness(measured(rows, CATEGORIES), RULES, policy)
 
     rows = with_duplicates_judged(rows, CATEGORIES, judge, repeated, ["category_name"])
     rows = with_fate(rows.with_columns(into_key=nw.col("category_id")), RULES, policy)

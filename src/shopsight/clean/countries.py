@@ -55,8 +55,16 @@ _ALIASES = {
     "FI": ("suomi",),
     "FR": ("frankreich", "francia"),
     "GB": (
-        "uk", "great britain", "britain", "england", "scotland", "wales", "northern ireland",
-        "united kingdom (uk)", "united kingdom of great britain", "grossbritannien",
+        "uk",
+        "great britain",
+        "britain",
+        "england",
+        "scotland",
+        "wales",
+        "northern ireland",
+        "united kingdom (uk)",
+        "united kingdom of great britain",
+        "grossbritannien",
     ),
     "GR": ("hellas", "ellada", "griechenland"),
     "HR": ("hrvatska",),
@@ -87,8 +95,14 @@ _ALIASES = {
     "TZ": ("tanzania, united republic",),
     "UA": ("украина", "ukraina"),
     "US": (
-        "u s a", "u s", "america", "united states (usa)", "united states of america (usa)", "estados unidos",
-        "etats-unis", "vereinigte staaten",
+        "u s a",
+        "u s",
+        "america",
+        "united states (usa)",
+        "united states of america (usa)",
+        "estados unidos",
+        "etats-unis",
+        "vereinigte staaten",
     ),
     "VA": ("holy see", "vatican"),
     "VN": ("viet nam",),
@@ -101,8 +115,8 @@ def display_names(written: Iterable[str]) -> dict[str, str]:
     Names, official names, ISO codes of two or three letters or digits, and common aliases are known, whatever
     their case, accents and full stops. A display name is its own: naming twice changes nothing.
 
-    >>> display_names(["USA", "us", "U.S.A.", "United States of America", "Atlantis"])
-    {'USA': 'United States', 'us': 'United States', 'U.S.A.': 'United States', 'United States of America': 'United States'}
+    >>> display_names(["us", "U.S.A.", "Holland", "Atlantis"])
+    {'us': 'United States', 'U.S.A.': 'United States', 'Holland': 'Netherlands'}
     """
     known = _names_by_writing()
     named = ((text, known.get(_folded(text))) for text in written)
@@ -114,7 +128,7 @@ def _names_by_writing() -> dict[str, str]:
     """Display names by the folded form of each way to write them."""
     names = {_folded(UNKNOWN_COUNTRY): UNKNOWN_COUNTRY}
     for country in pycountry.countries:
-        name = _DISPLAY_NAMES.get(country.alpha_2) or getattr(country, "common_name", country.name)
+        name = _DISPLAY_NAMES.get(country.alpha_2) or str(getattr(country, "common_name", country.name))
         ways = [name, *(getattr(country, field, None) for field in ("name", "official_name", "flag"))]
         ways += [country.alpha_2, country.alpha_3, country.numeric, *_ALIASES.get(country.alpha_2, ())]
         for way in ways:

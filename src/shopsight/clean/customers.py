@@ -134,7 +134,7 @@ def clean_customers(rows: Frame, policy: CleaningPolicy, repeated: Frame | None 
     def judge(rows: Frame) -> Frame:
         rows = with_raw(rows, "name", "email", "country")
         rows = _with_names_and_countries(_with_emails(rows), display)
-        return with_soundness(measured(rows), CUSTOMERS, RULES, policy)
+        return with_soundness(measured(rows, CUSTOMERS), RULES, policy)
 
     judged = with_duplicates_judged(rows, CUSTOMERS, judge, repeated, _PREFERENCE)
     owners = _owners_of_shared_emails(rows, judged)
@@ -171,7 +171,10 @@ def _display_names(rows: Frame) -> dict[str, str]:
 
 
 def _owners_of_shared_emails(rows: Frame, judged: Frame) -> Frame | None:
-    """For each valid address of several sound customers its ``owner_id``, their smallest; None if there is none."""
+    """For each valid address of several sound customers the smallest of them; None if there is none.
+
+    Grain: one row per ``email``, with ``owner_id``; held in memory.
+    """
     addresses = _with_emails(rows).filter(~nw.col("email").is_null()).select("email")
     counted = addresses.group_by("email").agg(nw.len().alias("customers"))
     shared = held(counted.filter(nw.col("customers") > 1).select("email"))

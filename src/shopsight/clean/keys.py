@@ -1,7 +1,7 @@
 """Rows that share a key: finding them cheaply, and keeping one of each.
 
-Finding is made for the usual case, in which no key or hardly any repeats, and costs a small aggregation rather
-than a hash table of all keys. Only the rows whose key does repeat are compared with each other.
+Finding is made for the usual case, in which no key or hardly any repeats, and costs a small aggregation
+rather than a hash table of all keys. Only the rows whose key does repeat are compared with each other.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
 
     Grain: one row per repeated key, held in memory. Null is no key.
 
-    Keys are dealt into buckets of 32 neighbours and each stands for a power of two: 2 to its place in the bucket.
-    The sum of n powers of two has n binary ones exactly if all are different, so a bucket's count and sum tell
-    whether a key in it repeats. That is a thirtieth of the groups that counting each key would take; only the
-    keys of buckets that fail are counted one by one.
+    Keys are dealt into buckets of 32 neighbours, and each stands for a power of two: 2 to its place in the
+    bucket. The sum of n powers of two has n binary ones exactly if all are different, so a bucket's count and
+    sum tell whether a key in it repeats. That is a thirtieth of the groups that counting each key would take;
+    only the keys of buckets that fail are counted one by one.
 
     >>> import polars as pl
     >>> orders = nw.from_native(pl.LazyFrame({"order_id": [1, 2, 2, -40, None, None]}))
@@ -67,14 +67,16 @@ def with_duplicates_judged(
     repeated: Frame | None,
     preference: Sequence[str],
 ) -> Frame:
-    """The judged rows, with ``is_identical`` and ``is_conflict`` beside: False on the row of each key that stays.
+    """The judged rows, with ``is_identical`` and ``is_conflict``: neither is true of the row that stays.
 
     Grain: the given rows, each once.
 
     Of the sound rows with one key, the one stays whose values are greatest, column by column in the order of
-    ``preference`` (a missing value is the least; rows that differ only in how they were written, by their text).
-    Sound rows that are the same once cleaned are identical to it; the others conflict. A row that is not sound
-    anyway is neither.
+    ``preference`` (a missing value is the least; rows that differ only in how they were written, by their
+    text). Sound rows that are the same once cleaned are identical to it; the others conflict. A row that is
+    not sound anyway is neither.
+
+    The rows whose key repeats are held in memory.
 
     Args:
         rows: as read.
@@ -84,40 +86,69 @@ def with_duplicates_judged(
         preference: all columns of the table but the key.
     """
     if repeated is None:
-        return judge(rows).with_columns(is_identical=nw.lit(False), is_conflict=nw.lit(False))
-    single = judge(rows.join(repeated, on=table.key, how="anti"))
-    shared = judge(rows.join(repeated, on=table.key, how="semi"))
+        return _alone(judge(rows))
+    shared = held(rows.join(repeated, on=table.key, how="semi"))
+    differing = _differing_keys(shared, table.key)
+    twins = shared.join(differing, on=table.key, how="anti")
+    rivals = shared.join(differing, on=table.key, how="semi")
     return nw.concat(
         [
-            single.with_columns(is_identical=nw.lit(False), is_conflict=nw.lit(False)),
-            _compared(shared, table, preference),
+            _alone(judge(rows.join(repeated, on=table.key, how="anti"))),
+            _twins_judged(twins, table.key, judge),
+            _rivals_compared(judge(rivals), table, preference),
         ]
     )
 
 
-def _compared(shared: Frame, table: Table, preference: Sequence[str]) -> Frame:
-    names = shared.collect_schema().names()
-    shared = shared.with_columns(
+def _alone(judged: Frame) -> Frame:
+    return judged.with_columns(is_identical=nw.lit(False), is_conflict=nw.lit(False))
+
+
+def _differing_keys(shared: Frame, key: str) -> Frame:
+    """The keys whose rows are not all the same as they came: values, nulls and writing.
+
+    Grain: one row per such key, held in memory.
+    """
+    others = [name for name in shared.collect_schema().names() if name != key]
+    bits = (nw.col(name).is_null().cast(nw.Int64) * 2**bit for bit, name in enumerate(others))
+    spread = (
+        shared.with_columns(nw.sum_horizontal(*bits).alias("nulls"))
+        .group_by(key)
+        .agg(
+            *(nw.col(name).min().alias(f"least_{name}") for name in (*others, "nulls")),
+            *(nw.col(name).max().alias(f"most_{name}") for name in (*others, "nulls")),
+        )
+    )
+    differs = (nw.col(f"least_{name}") != nw.col(f"most_{name}") for name in (*others, "nulls"))
+    return held(spread.filter(nw.any_horizontal(*differs, ignore_nulls=True)).select(key))
+
+
+def _twins_judged(twins: Frame, key: str, judge: Callable[[Frame], Frame]) -> Frame:
+    """Rows that are all the same for each key: which of them stays makes no difference."""
+    place = nw.col(key).cum_count().over(key, order_by=key)
+    judged = judge(held(twins.with_columns((place > 1).alias("is_extra"))))
+    is_identical = nw.col("is_sound") & nw.col("is_extra")
+    return judged.with_columns(is_identical=is_identical, is_conflict=nw.lit(False)).drop("is_extra")
+
+
+def _rivals_compared(rivals: Frame, table: Table, preference: Sequence[str]) -> Frame:
+    names = rivals.collect_schema().names()
+    rivals = rivals.with_columns(
         _side_by_side(preference).alias("content"),
         _side_by_side([raw_name(name) for name in table.column_names]).alias("writing"),
         nw.col("is_sound").cast(nw.Int64).alias("soundness"),
-        *(nw.col(name).is_null().alias(f"has_no_{name}") for name in preference),
+        # A missing value comes before all others in every engine only if we say so.
+        *((~nw.col(name).is_null()).cast(nw.Int64).alias(f"has_{name}") for name in preference),
     )
-    # A missing value sorts before all others in every engine only if we say so.
-    order = [
-        "soundness",
-        *(part for name in preference for part in (f"has_{name}", name)),
-        "writing",
-    ]
-    shared = shared.with_columns((~nw.col(f"has_no_{name}")).cast(nw.Int64).alias(f"has_{name}") for name in preference)
-    shared = shared.with_columns(
+    order = ["soundness", *(part for name in preference for part in (f"has_{name}", name)), "writing"]
+    rivals = rivals.with_columns(
         nw.col(table.key).cum_count().over(table.key, order_by=order).alias("place"),
         nw.len().over(table.key).alias("places"),
         nw.col("content").last().over(table.key, order_by=order).alias("kept_content"),
     )
     is_beside = nw.col("is_sound") & (nw.col("place") != nw.col("places"))
     is_same = nw.col("content") == nw.col("kept_content")
-    return shared.with_columns(is_identical=is_beside & is_same, is_conflict=is_beside & ~is_same).select(
+    return rivals.with_columns(is_identical=is_beside & is_same, is_conflict=is_beside & ~is_same).select(
         *names, "is_identical", "is_conflict"
     )
 

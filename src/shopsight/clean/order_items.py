@@ -12,6 +12,7 @@ from shopsight.clean.policy import (
     QUANTITY_LIMIT,
     CleaningPolicy,
 )
+from shopsight.clean.reading import readable_amount, readable_number
 from shopsight.clean.references import missing_reference, rejected_parent, unknown_reference
 from shopsight.clean.verdicts import (
     Action,
@@ -141,13 +142,11 @@ def clean_order_items(
     """
 
     def judge(rows: Frame) -> Frame:
-        is_measured = (nw.col("quantity") < MEASURED_QUANTITY_LIMIT) & (
-            nw.col("quantity") > -MEASURED_QUANTITY_LIMIT
-        )
         rows = products.joined_to(orders.joined_to(rows))
-        rows = measured(rows, nw.when(is_measured).then(nw.col("quantity")) * nw.col("price"))
+        units = readable_number("quantity", MEASURED_QUANTITY_LIMIT)
+        rows = measured(rows, ORDER_ITEMS, units * readable_amount("price"))
         rows = rows.with_columns(is_negative=(nw.col("quantity") < 0) | (nw.col("price") < 0))
-        return with_soundness(rows, ORDER_ITEMS, RULES, policy)
+        return with_soundness(rows, RULES, policy)
 
     def with_reasons(rejected: Frame) -> Frame:
         return products.explained_to(orders.explained_to(rejected))

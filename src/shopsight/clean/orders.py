@@ -7,7 +7,7 @@ import narwhals as nw
 from shopsight.clean.keys import with_duplicates_judged
 from shopsight.clean.parents import Parents
 from shopsight.clean.policy import AMOUNT_LIMIT, CleaningPolicy
-from shopsight.clean.reading import with_raw
+from shopsight.clean.reading import readable_amount, with_raw
 from shopsight.clean.references import (
     date_rules,
     missing_reference,
@@ -24,6 +24,7 @@ from shopsight.clean.verdicts import (
     Rule,
     common_rules,
     flags,
+    measured,
     outcome,
     with_fate,
     with_soundness,
@@ -134,7 +135,7 @@ def clean_orders(
 ) -> Cleaned:
     """Orders, one row per ``order_id``, with ``is_counting`` beside the contract's columns.
 
-    ``total_amount`` is never null. The flags are not here, as they look at kept items: see :func:`order_flags`.
+    ``total_amount`` is never null. The flags are not here, as they look at kept items: :func:`order_flags`.
 
     Args:
         rows: as read.
@@ -147,12 +148,12 @@ def clean_orders(
     >>> from shopsight.clean.parents import parents
     >>> from shopsight.clean.reading import read
     >>> from shopsight.tables import CUSTOMERS
-    >>> people = [nw.from_native(pl.LazyFrame({n: ids for n in CUSTOMERS.column_names})) for ids in ([1], [2])]
+    >>> people = [pl.LazyFrame({name: ids for name in CUSTOMERS.column_names}) for ids in ([1], [2])]
     >>> raw = {"order_id": [1, 2, 3], "customer_id": [1, 2, 3], "order_date": ["2024-01-01"] * 3,
     ...        "total_amount": ["9.5"] * 3, "status": ["Canceled "] * 3}
     >>> cleaned = clean_orders(
     ...     read(nw.from_native(pl.LazyFrame(raw)), ORDERS),
-    ...     parents(CUSTOMERS, "customer", *people),
+    ...     parents(CUSTOMERS, "customer", *(nw.from_native(frame) for frame in people)),
     ...     CleaningPolicy(datetime.date(2024, 1, 1), frozenset({"cancelled"}), "reject"),
     ... )
     >>> print(*cleaned.kept.collect().row(0))
@@ -168,9 +169,9 @@ def clean_orders(
         rows = repointed(customers.joined_to(_with_status(rows, statuses, policy)))
         if item_totals is None:
             rows = rows.with_columns(has_no_total=nw.col("total_amount").is_null())
-        total = nw.col("total_amount").cast(MEASURE)
-        rows = rows.with_columns(clean_measure=total, measure=nw.when(~nw.col("has_no_total")).then(total))
-        return with_soundness(rows, ORDERS, _ROW_RULES, policy)
+        rows = measured(rows, ORDERS, readable_amount("total_amount"))
+        rows = rows.with_columns(measure=nw.when(~nw.col("has_no_total")).then(nw.col("measure")))
+        return with_soundness(rows, _ROW_RULES, policy)
 
     def with_reasons(rejected: Frame) -> Frame:
         return customers.explained_to(rejected.with_columns(customer_id=nw.col("named_customer")))
@@ -191,7 +192,8 @@ def orders_without_total(rows: Frame, policy: CleaningPolicy) -> Frame:
     """
     lacking = rows.filter(nw.col("total_amount").is_null())
     lacking = _with_status(lacking, _statuses(lacking), policy)
-    orders = lacking.filter(~nw.col("order_id").is_null()).group_by("order_id").agg(nw.col("is_counting").max())
+    named = lacking.filter(~nw.col("order_id").is_null())
+    orders = named.group_by("order_id").agg(nw.col("is_counting").max())
     return orders.with_columns(order_into=nw.col("order_id"))
 
 
@@ -200,7 +202,8 @@ def item_totals(items: Frame) -> Frame:
 
     Grain: one row per ``order_id`` that has items.
     """
-    lines = items.select("order_id", (nw.col("quantity") * nw.col("price")).cast(MEASURE).alias("items_amount"))
+    amount = (nw.col("quantity") * nw.col("price")).cast(MEASURE)
+    lines = items.select("order_id", amount.alias("items_amount"))
     return lines.group_by("order_id").agg(nw.col("items_amount").sum())
 
 

@@ -17,8 +17,8 @@ class Parents:
 
     Attributes:
         table: the table.
-        kept: one row per key that may be pointed to: the key, ``<name>_into`` (the key that it stands for now)
-            and what else children look at.
+        kept: one row per key that may be pointed to: the key, ``<name>_into`` (the key that it stands for
+            now) and what else children look at.
         rejected: one row per key of a rejected row: the key, and ``<name>_was_rejected``, true. A key of both
             is kept.
     """

@@ -16,13 +16,13 @@ AMOUNT_LIMIT = Decimal(10) ** 12
 #: Units beyond which an order line is a slip.
 QUANTITY_LIMIT = 10_000_000
 
-#: Quantities of this size and beyond carry no measure: their product with a price could leave Decimal(38, 2).
+#: Quantities of this size and beyond add nothing to a measure: their products could leave Decimal(38, 2).
 MEASURED_QUANTITY_LIMIT = 10_000_000_000
 
 #: The greatest whole number that is read from text; one digit less than INT64 holds.
 WHOLE_DIGITS = 18
 
-#: Digits before the point that are read from text; one less than DECIMAL(18, 2) holds, as rounding may add one.
+#: Digits before the point that are read; one less than DECIMAL(18, 2) holds, as rounding may add one.
 AMOUNT_DIGITS = 15
 
 

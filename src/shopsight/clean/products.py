@@ -77,9 +77,10 @@ def clean_products(
     >>> import datetime, polars as pl
     >>> from shopsight.clean.reading import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
-    >>> raw = pl.LazyFrame({"product_id": [1, 2, 3], "product_name": ["Pen", " ", "Cup"], "category_id": [7, None, 9]})
+    >>> raw = {"product_id": [1, 2, 3], "product_name": ["Pen", " ", "Cup"], "category_id": [7, None, 9]}
+    >>> rows = read(nw.from_native(pl.LazyFrame(raw)), PRODUCTS)
     >>> categories = nw.from_native(pl.LazyFrame({"category_id": [7], "category_name": ["Office"]}))
-    >>> cleaned = clean_products(read(nw.from_native(raw), PRODUCTS), categories, 0, policy)
+    >>> cleaned = clean_products(rows, categories, 0, policy)
     >>> sorted(cleaned.kept.collect().rows())
     [(1, 'Pen', 7), (2, 'Unknown product 2', 0), (3, 'Cup', 0)]
     """
@@ -87,7 +88,8 @@ def clean_products(
 
     def judge(rows: Frame) -> Frame:
         name = tidied(nw.col("product_name"))
-        rows = with_raw(rows.join(known, on="category_id", how="left"), "product_name", "category_id").with_columns(
+        rows = rows.join(known, on="category_id", how="left")
+        rows = with_raw(rows, "product_name", "category_id").with_columns(
             has_no_name=name.is_null(),
             has_no_category=nw.col("category_id").is_null(),
             named_category=nw.col("category_id"),
@@ -98,7 +100,7 @@ def clean_products(
             product_name=nw.coalesce("product_name", stand_in),
             category_id=nw.col("known_category").fill_null(uncategorised_id),
         )
-        return with_soundness(measured(rows), PRODUCTS, RULES, policy)
+        return with_soundness(measured(rows, PRODUCTS), RULES, policy)
 
     rows = with_duplicates_judged(rows, PRODUCTS, judge, repeated, ["category_id", "product_name"])
     rows = with_fate(rows.with_columns(into_key=nw.col("product_id")), RULES, policy)

@@ -11,8 +11,8 @@ an amount     ``1234.5``, ``-.99``, ``+12.``; at most 15 digits before the point
               rounded half up (away from zero) to the cent
 ============  ==========================================================================================
 
-Not read, as their meaning would be a guess: separators of thousands, currency signs, decimal commas, exponents,
-``NaN``, day-first dates.
+Not read, as their meaning would be a guess: separators of thousands, currency signs, decimal commas,
+exponents, ``NaN``, day-first dates.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ def read(raw: Frame, table: Table) -> Frame:
     Grain: the raw rows, each once.
 
     Returns:
-        Each column of the contract, typed, null where it is missing or unreadable (texts as they came). Beside
-        them, only where something had to be read from text, what :func:`completed` adds everywhere: untouched
-        copies of the columns that were read, ``is_unreadable``, and which amounts were rounded.
+        Each column of the contract, typed, null where it is missing or unreadable (texts as they came).
+        Beside them, only where something had to be read from text, what :func:`completed` adds everywhere:
+        untouched copies of the columns that were read, ``is_unreadable``, and which amounts were rounded.
 
     >>> import polars as pl
     >>> from shopsight.tables import REVIEWS
     >>> raw = pl.LazyFrame(
-    ...     {"review_id": ["1", "2", "x"], "product_id": [7] * 3, "customer_id": [8] * 3, "rating": ["5.0", "", "4"],
-    ...      "review_date": ["2024-02-29 08:00", "2023-02-28", "2024-01-01"]}
+    ...     {"review_id": ["1", "2", "x"], "product_id": [7] * 3, "customer_id": [8] * 3,
+    ...      "rating": ["5.0", "", "4"], "review_date": ["2024-02-29 08:00", "2023-02-28", "2024-01-01"]}
     ... )
-    >>> rows = read(nw.from_native(raw), REVIEWS).select("review_id", "rating", "review_date", "is_unreadable")
-    >>> for row in rows.collect().iter_rows():
+    >>> rows = read(nw.from_native(raw), REVIEWS)
+    >>> for row in rows.select("review_id", "rating", "review_date", "is_unreadable").collect().iter_rows():
     ...     print(*row)
     1 5 2024-02-29 False
     2 None 2023-02-28 False
@@ -100,8 +100,22 @@ def completed(rows: Frame, table: Table) -> Frame:
     """
     rows = with_raw(rows, *table.column_names)
     present = set(rows.collect_schema().names())
-    marks = {"is_unreadable", *(rounded_name(c.name) for c in table.columns if c.kind is Kind.MONEY)} - present
-    return rows.with_columns(nw.lit(False).alias(mark) for mark in sorted(marks)) if marks else rows
+    marks = {"is_unreadable", *(rounded_name(c.name) for c in table.columns if c.kind is Kind.MONEY)}
+    lacking = sorted(marks - present)
+    return rows.with_columns(nw.lit(False).alias(mark) for mark in lacking) if lacking else rows
+
+
+def readable_number(column: str, limit: int = 10**WHOLE_DIGITS) -> nw.Expr:
+    """A whole number as far as measures count it: null beyond the limit, however it came."""
+    number = nw.col(column)
+    return nw.when((number < limit) & (number > -limit)).then(number)
+
+
+def readable_amount(column: str) -> nw.Expr:
+    """An amount as far as measures count it: null if it has more digits than are read, however it came."""
+    amount, limit = nw.col(column), 10**AMOUNT_DIGITS
+    # Text of that many digits may have been rounded up to one more.
+    return nw.when(((amount < limit) & (amount > -limit)) | nw.col(rounded_name(column))).then(amount)
 
 
 def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
@@ -116,9 +130,9 @@ def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
         if kind is Kind.MONEY:
             is_rounded = nw.col("written").str.contains(_BELOW_CENTS)
             rows = rows.with_columns(is_rounded.fill_null(False).alias(rounded_name(name)))
-        value = _READERS[kind](nw.col("written"))
+        rows = rows.with_columns(_READERS[kind](nw.col("written")).alias(name))
         is_unreadable = nw.col("is_unreadable") | (~nw.col("written").is_null() & nw.col(name).is_null())
-        rows = rows.with_columns(value.alias(name)).with_columns(is_unreadable.alias("is_unreadable")).drop("written")
+        rows = rows.with_columns(is_unreadable.alias("is_unreadable")).drop("written")
     return rows
 
 
@@ -129,10 +143,12 @@ def _whole_number(text: nw.Expr) -> nw.Expr:
 
 def _calendar_day(text: nw.Expr) -> nw.Expr:
     formed = nw.when(text.str.contains(_DATE)).then(text)
-    year, month, day = (formed.str.slice(start, length).cast(nw.Int64) for start, length in ((0, 4), (5, 2), (8, 2)))
+    places = ((0, 4), (5, 2), (8, 2))
+    year, month, day = (formed.str.slice(start, length).cast(nw.Int64) for start, length in places)
     is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))
-    last = nw.when(month == 2).then(february).when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
+    others = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
+    last = nw.when(month == 2).then(february).otherwise(others)
     # Checked by hand, as engines differ in what they do with a day that is not.
     return nw.when((day <= last) & (year > 0)).then(formed.str.slice(0, 10)).str.to_date(format="%Y-%m-%d")
 
@@ -140,8 +156,8 @@ def _calendar_day(text: nw.Expr) -> nw.Expr:
 def _amount(text: nw.Expr) -> nw.Expr:
     formed = nw.when(text.str.contains(_AMOUNT)).then(text.str.replace_all(r"^[+-]", ""))
     whole = nw.concat_str(nw.lit("0"), formed.str.replace_all(r"\..*$", "")).cast(nw.Int64)
-    decimals = nw.concat_str(formed.str.replace_all(r"^[0-9]*\.?", ""), nw.lit("000")).str.slice(0, 3).cast(nw.Int64)
-    cents = whole * 100 + (decimals + 5) // 10
+    decimals = nw.concat_str(formed.str.replace_all(r"^[0-9]*\.?", ""), nw.lit("000"))
+    cents = whole * 100 + (decimals.str.slice(0, 3).cast(nw.Int64) + 5) // 10
     sign = nw.when(text.str.starts_with("-")).then(nw.lit("-")).otherwise(nw.lit(""))
     # By way of text, which every engine turns into a decimal without a float between.
     written = nw.concat_str(

@@ -7,6 +7,7 @@ import narwhals as nw
 from shopsight.clean.keys import held, is_empty, with_duplicates_judged
 from shopsight.clean.parents import Parents
 from shopsight.clean.policy import CleaningPolicy
+from shopsight.clean.reading import readable_number
 from shopsight.clean.references import (
     date_rules,
     missing_reference,
@@ -105,8 +106,8 @@ def clean_reviews(
 
     def judge(rows: Frame) -> Frame:
         rows = repointed(products.joined_to(customers.joined_to(rows)))
-        rows = measured(rows, nw.col("rating"))
-        return with_soundness(rows, REVIEWS, RULES, policy)
+        rows = measured(rows, REVIEWS, readable_number("rating"))
+        return with_soundness(rows, RULES, policy)
 
     def with_reasons(rejected: Frame) -> Frame:
         named = rejected.with_columns(customer_id=nw.col("named_customer"))
@@ -123,7 +124,10 @@ def clean_reviews(
 
 
 def _last_of_the_day(rows: Frame, customers: Parents, judged: Frame) -> Frame | None:
-    """For each customer, product and day with several sound reviews the ``last_review_id``; None if there is none."""
+    """The last of several sound reviews by one customer of one product on one day; None if there are none.
+
+    Grain: one row per customer, product and day with several, with ``last_review_id``; held in memory.
+    """
     occasions = repointed(customers.joined_to(rows.select(*_OCCASION)))
     counted = occasions.group_by(_OCCASION).agg(nw.len().alias("reviews"))
     several = held(counted.filter(nw.col("reviews") > 1).select(_OCCASION))

@@ -1,7 +1,7 @@
 """The registry: every rule of cleaning, by id, in the order in which the tables and their rules are applied.
 
-Each rule is written beside its table's function; ``docs/definitions.md`` lists them, and a test holds the list
-against this registry.
+Each rule is written beside its table's function; ``docs/definitions.md`` lists them, and a test holds the
+list against this registry.
 """
 
 from __future__ import annotations

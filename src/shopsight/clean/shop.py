@@ -28,6 +28,7 @@ def clean_shop(
     clean: Path,
     rejected: Path,
     policy: CleaningPolicy,
+    *,
     on_table: Callable[[str], None] | None = None,
 ) -> None:
     """Clean the six tables of ``raw``: what is kept to ``clean``, what became of the rest to ``rejected``.
@@ -37,8 +38,8 @@ def clean_shop(
     Args:
         engine: reads and writes the folders.
         raw: one folder a table, as extraction left them.
-        clean: the contract's columns and types, no nulls but ``customers.email``, unique keys, references that
-            hold, and ``orders.is_counting``.
+        clean: the contract's columns and types, no nulls but ``customers.email``, unique keys, references
+            that hold, and ``orders.is_counting``.
         rejected: ``<table>``, ``repairs/<table>``, ``merged/<table>``, ``flags/<table>``, as
             :class:`shopsight.clean.verdicts.Cleaned` says.
         policy: the shop's.
@@ -65,7 +66,9 @@ def clean_shop(
 class _Shop:
     """The folders of one run, and the tables in the order in which they hang on each other."""
 
-    def __init__(self, engine: Engine, raw: Path, clean: Path, rejected: Path, policy: CleaningPolicy) -> None:
+    def __init__(
+        self, engine: Engine, raw: Path, clean: Path, rejected: Path, policy: CleaningPolicy
+    ) -> None:
         self._engine = engine
         self._raw = raw
         self._clean = clean
@@ -128,7 +131,8 @@ class _Shop:
         their_orders = Parents(ORDERS, lacking, none)
         products = self._parents(PRODUCTS, "product")
         repeated = repeated_keys(items, ORDER_ITEMS.key)
-        return held(item_totals(clean_order_items(items, their_orders, products, self._policy, repeated).kept))
+        cleaned = clean_order_items(items, their_orders, products, self._policy, repeated)
+        return held(item_totals(cleaned.kept))
 
     def _rows(self, table: Table) -> Frame:
         return read(self._engine.scan(self._raw / table.name), table)

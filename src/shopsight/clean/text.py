@@ -9,8 +9,9 @@ _BLANKS = (
     r"[\x{09}-\x{0d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 )
 
-# Control characters that are not blanks (NUL among them), soft hyphens, zero-width and bidirectional controls.
-# The zero-width joiner and non-joiner stay where they join: Persian, Indic scripts and emoji need them.
+# Control characters that are not blanks (NUL among them), soft hyphens, zero-width and bidirectional
+# controls. The zero-width joiner and non-joiner stay where they join: Persian, Indic scripts and emoji
+# need them.
 _INVISIBLE = (
     r"[\x{00}-\x{08}\x{0e}-\x{1f}\x{7f}-\x{84}\x{86}-\x{9f}\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}"
     r"\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{206f}\x{feff}\x{fff9}-\x{fffb}]"
@@ -25,7 +26,7 @@ _MASKED = r"^[x*#._@-]+$"
 
 
 def tidied(text: nw.Expr) -> nw.Expr:
-    r"""The text trimmed, with single blanks inside and without invisible characters; null when nothing is left.
+    r"""The text trimmed, with single blanks and without invisible characters; null when nothing is left.
 
     Blanks are all of Unicode's, tabs and line ends included. Case and composition stay as they are.
 
@@ -41,9 +42,9 @@ def tidied(text: nw.Expr) -> nw.Expr:
 def is_valid_email(address: nw.Expr) -> nw.Expr:
     """Whether a tidied, lower-case address could be a person's; null for null.
 
-    It has one ``@``, no blanks or quotes, single dots inside, a domain with a dot whose last part starts with
-    a letter, and at most 254 characters. Letters of all scripts are allowed. Addresses made of ``x``, ``*`` and
-    ``#`` alone are masked and not valid, as merging customers by them would lose all but one.
+    It has one ``@``, no blanks or quotes, single dots inside, a domain with a dot whose last part starts
+    with a letter, and at most 254 characters. Letters of all scripts are allowed. Addresses made of ``x``,
+    ``*`` and ``#`` alone are masked and not valid: merging customers by them would lose all but one.
 
     >>> import polars as pl
     >>> addresses = pl.DataFrame({"email": ["ann@example.com", "xxx@xxx.xx", "ann@@example.com"]})

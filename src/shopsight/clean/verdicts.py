@@ -27,8 +27,8 @@ Predicate = Callable[[CleaningPolicy], nw.Expr]
 class Action(StrEnum):
     """What a rule does.
 
-    *repair* changes a value and says so; *flag* keeps the row and counts it; *merge* folds a row into another;
-    *reject* sets the row aside, whole.
+    *repair* changes a value and says so; *flag* keeps the row and counts it; *merge* folds a row into
+    another; *reject* sets the row aside, whole.
     """
 
     REPAIR = "repair"
@@ -40,8 +40,8 @@ class Action(StrEnum):
 class Phase(StrEnum):
     """When a rejection can be decided.
 
-    ``ROW``: from the row and its parents. ``GROUP``: from sound rows beside it, so after those. ``REASON``: it
-    names, for a row that another rule rejects, a nearer cause.
+    ``ROW``: from the row and its parents. ``GROUP``: from sound rows beside it, so after those. ``REASON``:
+    it names, for a row that another rule rejects, a nearer cause.
     """
 
     ROW = "row"
@@ -58,7 +58,8 @@ class Rule:
         table: the table whose rows it looks at.
         action: what it does.
         sentence: what it says to people.
-        predicate: on which of the judged rows it applies (null counts as no); None where no single row shows it.
+        predicate: on which of the judged rows it applies (null counts as no); None where no single row
+            shows it.
         phase: for rejections.
         column: for repairs, the column that changes.
         changes_measure: for repairs, whether the table's measure changes with it.
@@ -99,9 +100,8 @@ def any_applies(rules: Iterable[Rule], policy: CleaningPolicy) -> nw.Expr:
     return nw.any_horizontal(nw.lit(False), *predicates, ignore_nulls=True)
 
 
-def with_soundness(rows: Frame, table: Table, rules: Sequence[Rule], policy: CleaningPolicy) -> Frame:
-    """The completed rows with ``is_sound``: no rule rejects them for what they and their parents are."""
-    rows = completed(rows, table)
+def with_soundness(rows: Frame, rules: Sequence[Rule], policy: CleaningPolicy) -> Frame:
+    """The rows with ``is_sound``: no rule rejects them for what they and their parents are."""
     rejecting = [rule for rule in rules if rule.action is Action.REJECT and rule.phase is Phase.ROW]
     return rows.with_columns(is_sound=~any_applies(rejecting, policy))
 
@@ -136,8 +136,8 @@ def outcome(
     """What the rules make of the rows.
 
     Args:
-        rows: judged, with fates, ``measure`` (what the row carries as it was read) and ``clean_measure`` (what
-            it carries when kept), and, where a rule merges, ``into_key``.
+        rows: judged, with fates, ``measure`` (what the row carries as it was read) and ``clean_measure``
+            (what it carries when kept), and, where a rule merges, ``into_key``.
         table: their table.
         rules: the table's; the first rejection in this order names a rejected row.
         policy: the shop's.
@@ -224,10 +224,12 @@ def _merged(rows: Frame, table: Table, rule: Rule, policy: CleaningPolicy) -> Fr
     )
 
 
-def measured(rows: Frame, measure: nw.Expr | None = None) -> Frame:
-    """The rows with ``measure`` and ``clean_measure``, the same in both; null for tables that carry none."""
+def measured(rows: Frame, table: Table, measure: nw.Expr | None = None) -> Frame:
+    """The completed rows with ``measure`` and ``clean_measure``, the same in both; null where there is none."""
     expression = nw.lit(None) if measure is None else measure
-    return rows.with_columns(measure=expression.cast(MEASURE), clean_measure=expression.cast(MEASURE))
+    return completed(rows, table).with_columns(
+        measure=expression.cast(MEASURE), clean_measure=expression.cast(MEASURE)
+    )
 
 
 def common_rules(table: Table) -> tuple[Rule, ...]:
