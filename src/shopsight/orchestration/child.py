@@ -29,6 +29,7 @@ def start_child(
     environment: Mapping[str, str],
     patience: float,
     output: IO[str] | None = None,
+    lifelines: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start ``python -m …`` as a child of this process alone, in a session of its own.
 
@@ -40,6 +41,7 @@ def start_child(
         environment: goes on top of this process's own.
         patience: the seconds that it gets to stop by itself after the parent died.
         output: where stdout and stderr go; by default where the parent's go.
+        lifelines: other children's inputs, which this one holds open too: they do not end before it does.
     """
     command = [sys.executable, "-m", "shopsight.orchestration.child", str(patience), *arguments]
     return subprocess.Popen(
@@ -49,6 +51,7 @@ def start_child(
         stderr=subprocess.STDOUT if output is not None else None,
         env={**os.environ, **environment},
         start_new_session=True,
+        pass_fds=lifelines,
     )
 
 

@@ -33,7 +33,7 @@ from shopsight.settings import Settings
 log = structlog.stdlib.get_logger("shopsight.serve")
 
 _UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-_RAN = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED]
+_ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED]
 
 
 async def runs_under_way(client: PrefectClient, deployment_id: UUID) -> list[FlowRun]:
@@ -84,16 +84,15 @@ async def coalesce_missed(client: PrefectClient, deployment_id: UUID, now: datet
 
 
 async def is_due(client: PrefectClient, deployment_id: UUID, cron: str, now: datetime) -> bool:
-    """Whether a moment of the schedule has passed since the last run that came to an end of its own.
+    """Whether a run is owed: none ever ran, the last one was cut short, or a moment has passed since.
 
-    So a service that was down, or whose run crashed with it, runs at once when it is started again; one that
-    was only restarted does not; and the very first start does.
+    So a service that was down runs at once when it is started again; one that was only restarted does not.
     """
-    ran = await _runs(client, deployment_id, _RAN, sort=FlowRunSort.START_TIME_DESC)
-    starts = [run.start_time for run in ran if run.start_time is not None]
-    if not starts:
+    ended = await _runs(client, deployment_id, _ENDED, sort=FlowRunSort.START_TIME_DESC)
+    last = next((run for run in ended if run.start_time is not None), None)
+    if last is None or last.start_time is None or last.state_type is StateType.CRASHED:
         return True
-    return (await next_moments(cron, max(starts), 1))[0] <= now
+    return (await next_moments(cron, last.start_time, 1))[0] <= now
 
 
 async def run_now(client: PrefectClient, deployment_id: UUID) -> None:

@@ -83,6 +83,12 @@ class PrefectServer:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def lifelines(self) -> list[int]:
+        """Its input, to be held open by whoever needs it to the last."""
+        process = self._process
+        return [process.stdin.fileno()] if process is not None and process.stdin is not None else []
+
+    @property
     def log_path(self) -> Path:
         """What it says."""
         return self._home / "server.log"

@@ -190,7 +190,11 @@ class _Service:
             **settings_environment(self._settings),
         }
         self._worker = start_child(
-            ["shopsight.orchestration.prefect_worker"], environment=environment, patience=WORKER_STOP_SECONDS
+            ["shopsight.orchestration.prefect_worker"],
+            environment=environment,
+            patience=WORKER_STOP_SECONDS,
+            # When this process is killed, the worker still has to tell the server how its run ended.
+            lifelines=self._server.lifelines if self._server is not None else (),
         )
 
 
