@@ -1,6 +1,6 @@
 """What publishing samples/sql/shop.sql gives, as extended JSON: writes samples/mongo/*.json.
 
-One document a line, by ``_id``, as mongoimport reads it. What differs from run to run, its id and its clock, is
+One document a line, by ``_id``, as mongoimport reads it. What differs from run to run, its id and clock, is
 set to fixed values, so that the files can be compared.
 
     .venv/bin/python tools/sample_mongo.py

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from shopsight import __version__
-from shopsight.errors import ConfigurationError
 from shopsight.logs import configure_logging
 from shopsight.settings import Settings, load_settings
 
@@ -87,23 +84,3 @@ def settings_from(
     return load_settings(
         source_url=source, source_schema=source_schema, target_url=target, workdir=workdir, **others
     )
-
-
-_DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
-
-
-def parse_duration(text: str) -> timedelta:
-    """A duration such as ``3h``, ``90m`` or ``1h30m``.
-
-    Raises:
-        ConfigurationError: it is none, or it is zero.
-
-    >>> parse_duration("1h30m")
-    datetime.timedelta(seconds=5400)
-    """
-    match = _DURATION.match(text.strip().lower())
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
-    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not duration:
-        raise ConfigurationError(f"{text!r} is no duration.", remedy="Write it as in 3h, 90m, 1h30m or 1d.")
-    return duration

@@ -18,7 +18,6 @@ from shopsight.cli.application import (
     Target,
     Workdir,
     app,
-    parse_duration,
     settings_from,
 )
 from shopsight.cli.output import err, out, print_json, stage_progress
@@ -173,7 +172,7 @@ def serve(
         target=target,
         source_schema=source_schema,
         workdir=workdir,
-        every=parse_duration(every) if every else None,
+        every=every,
         cron=cron,
     )
     try:
