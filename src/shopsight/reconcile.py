@@ -22,7 +22,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.errors import ProofBroken
-from shopsight.measures import raw_measure
 from shopsight.parquet import count_rows, parquet_files, read_batches, sum_column
 from shopsight.record import Check, Figure, Ledger, Link, Snapshot
 
@@ -47,14 +46,15 @@ def demand(link: Link) -> Link:
     return link
 
 
-def prove_extraction(snapshot: Snapshot, raw: Path) -> Link:
-    """Link 1: rows and measures as the database gave them, against the raw files."""
+def prove_extraction(snapshot: Snapshot, ledger: Ledger) -> Link:
+    """Link 1: rows and measures as the database gave them, against what the ledger found in the raw files."""
 
     def checks() -> Iterable[Check]:
-        for name, told in snapshot.tables.items():
-            yield Check(f"{name}: rows", told.rows, count_rows(raw / name))
-            if told.measure is not None:
-                yield Check(f"{name}: measure", told.measure, raw_measure(name, raw / name))
+        for table in ledger.tables:
+            told = snapshot.tables[table.table]
+            yield Check(f"{table.table}: rows", told.rows, table.rows_in)
+            if table.measure is not None:
+                yield Check(f"{table.table}: {table.measure}", told.measure, table.measure_in)
 
     return _timed(SOURCE_IS_RAW, checks)
 

@@ -176,9 +176,9 @@ def prove(run: Run) -> Figures:
     """
     folder, record = run.workspace.folder, run.record
     sentences = {rule.id: (str(rule.action), rule.sentence) for rule in RULES.values()}
-    record.proof = [reconcile.prove_extraction(run.snapshot, folder("raw"))]
-    reconcile.demand(record.proof[-1])
     record.ledger = build_ledger(run.workspace.root, sentences)
+    record.proof = [reconcile.prove_extraction(run.snapshot, record.ledger)]
+    reconcile.demand(record.proof[-1])
     record.proof.append(reconcile.prove_cleaning(record.ledger))
     reconcile.demand(record.proof[-1])
     excluded = run.settings.excluded_order_statuses
