@@ -6,9 +6,10 @@ Documents that are the same are never decoded (:func:`shopsight.publish.differen
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from typing import Any
 
 from shopsight.publish import Difference
@@ -105,7 +106,33 @@ def _amount(document: Row) -> Decimal:
 def changed_fields(left: Row, right: Row) -> dict[str, tuple[Any, Any]]:
     """By name, both values of each field that is not the same on both sides; None where it is missing."""
     names = [*right, *(name for name in left if name not in right)]
-    return {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
+    both = {name: (left.get(name), right.get(name)) for name in names}
+    return {name: sides for name, sides in both.items() if _differ(*sides)}
+
+
+def _differ(left: Any, right: Any) -> bool:
+    try:
+        return bool(left != right)
+    except InvalidOperation:  # a signalling NaN, which compares with nothing
+        return True
+
+
+def changed_leaves(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """By path, such as ``rows.0.name``, both values wherever two nested values differ.
+
+    >>> dict(changed_leaves({"rows": [{"n": 1}, {"n": 2}]}, {"rows": [{"n": 1}, {"n": 3}]}))
+    {'rows.1.n': (2, 3)}
+    """
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        sides: dict[Any, tuple[Any, Any]] = changed_fields(left, right)
+    elif isinstance(left, list) and isinstance(right, list):
+        sides = dict(enumerate(zip_longest(left, right)))
+    else:
+        if _differ(left, right):
+            yield path, (left, right)
+        return
+    for name, (one, other) in sides.items():
+        yield from changed_leaves(one, other, f"{path}.{name}" if path else str(name))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ CLEAN_IS_MARTS = "3 (clean = marts)"
 MARTS_ARE_TARGET = "4 (marts = MongoDB)"
 
 #: What the digest of a collection's documents is called among its figures.
-CONTENT = "content (SHA-256)"
+CONTENT = "SHA-256"
 
 
 def demand(link: Link) -> Link:

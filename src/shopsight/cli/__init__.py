@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
-from shopsight.cli import application, databases, reading, running
+from shopsight.cli import application, databases, reading, running, tracing
 from shopsight.cli.output import print_error
 from shopsight.errors import ShopsightError
 
-__all__ = ["application", "databases", "main", "reading", "running"]
+__all__ = ["application", "databases", "main", "reading", "running", "tracing"]
 
 
 def main() -> None:

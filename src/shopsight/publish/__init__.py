@@ -16,7 +16,14 @@ from shopsight.publish.lease import Lease, held_until, hold_lease
 from shopsight.publish.probe import TargetCheck, check_target
 from shopsight.publish.target import Target, connect, redacted_url, translated
 from shopsight.publish.values import plain, to_bson
-from shopsight.publish.views import Served, heal_views, served, served_figures
+from shopsight.publish.views import (
+    Served,
+    generation_note,
+    heal_views,
+    served,
+    served_figures,
+    shown_collections,
+)
 from shopsight.publish.writing import WrittenGeneration, write_generation
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "differences_from",
     "find_run",
     "flip",
+    "generation_note",
     "heal_views",
     "held_until",
     "hold_lease",
@@ -50,6 +58,7 @@ __all__ = [
     "save_run",
     "served",
     "served_figures",
+    "shown_collections",
     "sweep",
     "to_bson",
     "translated",

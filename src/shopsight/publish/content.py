@@ -20,7 +20,7 @@ OF_THE_RUN = frozenset({"run_id", "as_of"})
 
 @dataclass(frozen=True)
 class Difference:
-    """A document that one side does not have (None), or has otherwise; plain values, without ignored fields."""
+    """A document that one side does not have (None), or has otherwise; plain values, the ignored left out."""
 
     id: Any
     left: dict[str, Any] | None

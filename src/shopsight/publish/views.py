@@ -60,10 +60,16 @@ def served_figures(target: Target) -> dict[str, Any] | None:
     current = served(target)
     if current is None:
         return None
-    with target.translated():
-        document = target.db[naming.GENERATIONS].find_one({"_id": current.generation})
-    figures: dict[str, Any] = plain((document or {}).get("figures", {}))
+    figures: dict[str, Any] = generation_note(target, current.generation).get("figures", {})
     return figures
+
+
+def generation_note(target: Target, generation: int) -> dict[str, Any]:
+    """What was noted of a generation when it was written and published; empty when there is no such note."""
+    with target.translated():
+        document = target.db[naming.GENERATIONS].find_one({"_id": generation})
+    note: dict[str, Any] = plain(document or {})
+    return note
 
 
 def point_view(target: Target, view: str, collection: str) -> None:
@@ -135,6 +141,14 @@ def heal_views(target: Target) -> list[str]:
         " changes them. `published` says what is served.",
         remedy="Find out who else writes to this database (`shopsight runs`), and stop it.",
     )
+
+
+def shown_collections(target: Target) -> dict[str, str | None]:
+    """By view, the collection that it shows as it is; None for one that is gone or shows something else."""
+    with target.translated():
+        views = list(target.db.list_collections(filter={"name": {"$in": [*naming.VIEWS]}, "type": "view"}))
+    plain_views = {v["name"]: v["options"]["viewOn"] for v in views if not v["options"].get("pipeline")}
+    return {view: plain_views.get(view) for view in naming.VIEWS}
 
 
 def check_names(target: Target) -> None:

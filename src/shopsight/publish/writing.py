@@ -119,6 +119,7 @@ def _note(target: Target, written: WrittenGeneration, record: RunRecord) -> None
                 "collections": written.collections,
                 "counts": written.counts,
                 "bytes": written.bytes,
+                "digests": written.digests,
                 "figures": to_bson(_figures(record)),
             }
         )

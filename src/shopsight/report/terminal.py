@@ -31,7 +31,7 @@ def insight_table(table: InsightTable) -> FittingTable:
     fitting = FittingTable(table.title, fields, caption="" if table.rows else "no rows")
     for row in table.rows:
         fitting.add(
-            *(_one_line(format_value(row.get(column["name"]), column["kind"])) for column in table.columns)
+            *(one_line(format_value(row.get(column["name"]), column["kind"])) for column in table.columns)
         )
     return fitting
 
@@ -41,7 +41,7 @@ def _name_of(key: str) -> str:
     return "name" if key == "customer_id" else key.removesuffix("_id") + "_name"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text of the shop on one line, without what a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in text)
 
