@@ -14,7 +14,7 @@ from shopsight.clean.reading import raw_name
 from shopsight.frames import Frame
 from shopsight.tables import Table
 
-_BUCKET = 32
+_BUCKET = 16
 
 #: Stands between values that are put side by side; tidied text cannot hold it.
 _BETWEEN = "\x1f"
@@ -35,10 +35,10 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
 
     Grain: one row per repeated key, held in memory. Null is no key.
 
-    Keys are dealt into buckets of 32 neighbours, and each stands for a power of two: 2 to its place in the
+    Keys are dealt into buckets of 16 neighbours, and each stands for a power of two: 2 to its place in the
     bucket. The sum of n powers of two has n binary ones exactly if all are different, so a bucket's count and
-    sum tell whether a key in it repeats. That is a thirtieth of the groups that counting each key would take;
-    only the keys of buckets that fail are counted one by one.
+    sum tell whether a key in it repeats. Keys that lie close together so take a sixteenth of the groups that
+    counting each would take; only the keys of buckets that fail are counted one by one.
 
     >>> import polars as pl
     >>> orders = nw.from_native(pl.LazyFrame({"order_id": [1, 2, 2, -40, None, None]}))
@@ -52,8 +52,10 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
         .group_by("bucket")
         .agg(nw.len().cast(nw.Int64).alias("keys"), nw.col("power").sum())
     )
-    ones = nw.sum_horizontal(*((nw.col("power") // 2**bit) % 2 for bit in range(_BUCKET + 31)))
-    suspicious = held(buckets.filter(ones != nw.col("keys")).select("bucket"))
+    ones = nw.sum_horizontal(*((nw.col("power") // 2**bit) % 2 for bit in range(_BUCKET)))
+    # Different keys stay below this sum.
+    are_different = (ones == nw.col("keys")) & (nw.col("power") < 2**_BUCKET)
+    suspicious = held(buckets.filter(~are_different).select("bucket"))
     if is_empty(suspicious):
         return None
     counted = keys.join(suspicious, on="bucket", how="semi").group_by(key).agg(nw.len().alias("rows"))

@@ -225,7 +225,7 @@ def _merged(rows: Frame, table: Table, rule: Rule, policy: CleaningPolicy) -> Fr
 
 
 def measured(rows: Frame, table: Table, measure: nw.Expr | None = None) -> Frame:
-    """The completed rows with ``measure`` and ``clean_measure``, the same in both; null where there is none."""
+    """The completed rows with ``measure`` and ``clean_measure``, the same; null where there is none."""
     expression = nw.lit(None) if measure is None else measure
     return completed(rows, table).with_columns(
         measure=expression.cast(MEASURE), clean_measure=expression.cast(MEASURE)
