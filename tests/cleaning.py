@@ -63,6 +63,10 @@ class Outcome:
 
     frames: dict[Path, pl.DataFrame]
 
+    def frame(self, folder: str) -> pl.DataFrame:
+        """All rows of a folder, in any order."""
+        return self.frames[Path(folder)]
+
     def kept(self, table: str) -> list[tuple[Any, ...]]:
         """The clean rows, sorted by key."""
         return self.frames[CLEAN / table].sort(TABLES[table].key).rows()

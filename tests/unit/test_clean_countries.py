@@ -9,7 +9,10 @@ from shopsight.clean.countries import display_names
 @pytest.mark.parametrize(
     ("name", "ways"),
     [
-        ("United States", ["USA", "us", "U.S.A.", "u.s.", "United States of America", "840", "The United States"]),
+        (
+            "United States",
+            ["USA", "us", "U.S.A.", "u.s.", "United States of America", "840", "The United States"],
+        ),
         ("United Kingdom", ["UK", "Great Britain", "england", "GB", "GBR"]),
         ("Netherlands", ["Holland", "The Netherlands", "nederland", "NL"]),
         ("Russia", ["Russian Federation", "RUSSIA", "Россия", "ru"]),

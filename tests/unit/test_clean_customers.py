@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import pytest
-
 from tests.cleaning import cleaned as cleaned_shop
 
 cleaned = partial(cleaned_shop, last_table="customers")
@@ -35,16 +33,14 @@ def test_customers_with_one_address_become_the_one_with_the_smallest_id() -> Non
     assert outcome.rules("customers") == []
 
 
-@pytest.mark.parametrize("address", ["XXXXXXXXX", "xxx@xxx.xxx", "n/a", "ann@example", "", "  ", None])
-def test_addresses_that_are_not_valid_merge_nobody(address: str | None) -> None:
-    outcome = cleaned(
-        customers=customers((1, "Ann", address, "Germany"), (2, "Bo", address, "Germany")), orders=[]
-    )
-    assert outcome.kept("customers") == [(1, "Ann", None, "Germany"), (2, "Bo", None, "Germany")]
+def test_addresses_that_are_not_valid_merge_nobody() -> None:
+    addresses = ["XXXXXXXXX", "xxx@xxx.xxx", "n/a", "ann@example", "", "  ", None]
+    rows = [(i, "Ann", address, "Germany") for i, address in enumerate(addresses * 2)]
+    outcome = cleaned(customers=rows)
+    assert outcome.kept("customers") == [(i, "Ann", None, "Germany") for i in range(14)]
     assert outcome.merged("customers") == []
     assert outcome.rules("customers") == []
-    rule = "email_invalid" if address is not None and address.strip() else "email_missing"
-    assert outcome.flags("customers") == {f"customers.{rule}": 2}
+    assert outcome.flags("customers") == {"customers.email_invalid": 8, "customers.email_missing": 6}
 
 
 def test_an_invalid_address_is_cleared_and_can_be_traced() -> None:
@@ -116,7 +112,9 @@ def test_countries_have_one_name_and_unknown_ones_are_kept_and_flagged() -> None
 
 def test_customers_without_a_key_are_rejected_and_own_no_address() -> None:
     outcome = cleaned(
-        customers=customers((None, "Ann", "ann@example.com", "Germany"), (9, "Ann", "ann@example.com", "Germany"))
+        customers=customers(
+            (None, "Ann", "ann@example.com", "Germany"), (9, "Ann", "ann@example.com", "Germany")
+        )
     )
     assert outcome.kept("customers") == [(9, "Ann", "ann@example.com", "Germany")]
     assert outcome.rejected("customers") == [(None, "customers.key_missing")]

@@ -33,7 +33,8 @@ def values_of(column: str, texts: list[str | None]) -> list[Any]:
     """What each text is read as in this column."""
     frame = read_orders(**{column: texts})
     return [
-        UNREADABLE if row["is_unreadable"] else row[column] for row in frame.select(column, "is_unreadable").to_dicts()
+        UNREADABLE if row["is_unreadable"] else row[column]
+        for row in frame.select(column, "is_unreadable").to_dicts()
     ]
 
 
@@ -198,7 +199,8 @@ def test_measures_count_numbers_up_to_the_digits_that_are_read() -> None:
             "product_id": 1,
             "quantity": [10**10 - 1, 10**10, -(10**10), None],
             "price": pl.Series(
-                [Decimal(10**15) - Decimal("0.01"), Decimal(10**15), Decimal(-(10**15)), None], dtype=pl.Decimal(18, 2)
+                [Decimal(10**15) - Decimal("0.01"), Decimal(10**15), Decimal(-(10**15)), None],
+                dtype=pl.Decimal(18, 2),
             ),
         }
     )

@@ -29,7 +29,7 @@ def tidy(text: str | None) -> str | None:
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("\u200cمی\u200d", "می"),
         ("👩\u200d👧 & Co", "👩\u200d👧 & Co"),
-        ("O'Hara \"Bo\" $where a.b", "O'Hara \"Bo\" $where a.b"),
+        ('O\'Hara "Bo" $where a.b', 'O\'Hara "Bo" $where a.b'),
         ("e\u0301", "e\u0301"),
         ("ANN lee", "ANN lee"),
         (" " * 100, None),

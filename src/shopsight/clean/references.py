@@ -27,7 +27,7 @@ def unknown_reference(table: str, parent: str) -> Rule:
         f"{table}.{parent}_unknown",
         table,
         Action.REJECT,
-        f"It names a {parent} that is not there.",
+        f"The {parent} that it names is not there.",
         lambda _: nw.col(f"{parent}_into").is_null(),
     )
 
