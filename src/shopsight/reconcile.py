@@ -148,7 +148,7 @@ def clean_totals(clean: Path, excluded_statuses: Iterable[str]) -> dict[str, Fig
 def _units(order_items: Path, idle_orders: pa.ChunkedArray) -> int:
     """The sum of quantity over all lines but those of the idle orders.
 
-    The ids are sorted once and searched: building a hash table of them for each batch costs six times as much.
+    The ids are sorted once and searched: a hash table of them for each batch costs six times as much.
     """
     idle = np.sort(idle_orders.to_numpy())
     units = 0
