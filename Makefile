@@ -33,6 +33,7 @@ help: ## list what there is to do
 	@tools/make_environment.sh .venv-airflow requirements/airflow.txt
 
 .venv-bench: .venv-bench/stamp ## make the benchmark peers' own environment
+	@:
 
 .venv-bench/stamp: requirements/bench.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv-bench requirements/bench.txt

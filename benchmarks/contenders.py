@@ -1,0 +1,185 @@
+"""Who is measured: shopsight and its peers, in groups that do the same work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import checks
+from benchmarks.checks import Check
+from benchmarks.shop import MeasuredShop, Servers
+from shopsight.tables import TABLES
+
+ROOT = Path(__file__).parent.parent
+PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+OURS = "shopsight"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one contender does its work.
+
+    Attributes:
+        servers: the same for all.
+        shop: the source.
+        prepared: a clean shop and its customers' metrics, for those who begin in the middle.
+        output: the contender's own empty folder.
+        database: the contender's own empty target.
+    """
+
+    servers: Servers
+    shop: MeasuredShop
+    prepared: Path
+    output: Path
+    database: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a contender's process is told. Addresses hold passwords: they are never on a command line."""
+        source = self.servers.postgres.url_of(self.shop.name)
+        return {
+            "PYTHONPATH": str(ROOT),
+            "BENCH_SOURCE_URL": source,
+            "BENCH_TARGET_URL": self.servers.mongo.url,
+            "BENCH_TARGET_DATABASE": self.database,
+            "BENCH_INPUT": str(self.prepared),
+            "BENCH_OUTPUT": str(self.output),
+            "SHOPSIGHT_SOURCE_URL": source,
+            "SHOPSIGHT_TARGET_URL": self.servers.mongo.url,
+            "SHOPSIGHT_TARGET_DATABASE": self.database,
+            "SHOPSIGHT_WORKDIR": str(self.output),
+            "PGPASSFILE": str(self.servers.postgres.folder / "pgpass"),
+        }
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One program in one group.
+
+    Attributes:
+        group: those of a group do the same work.
+        name: ``shopsight`` or the peer's.
+        title: what it is, for people.
+        command: the program and its arguments.
+        check: compares what it made with what shopsight made; None where nothing is made.
+        is_timed_within: whether its own clock counts, as the group is about a part of a program.
+        missing: why it cannot run here; empty if it can.
+    """
+
+    group: str
+    name: str
+    title: str
+    command: Callable[[Place], list[str | Path]]
+    check: Check | None = None
+    is_timed_within: bool = False
+    missing: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its name in results.json."""
+        return f"{self.group}/{self.name}"
+
+
+def _module(name: str, python: Path | str = PEER_PYTHON) -> Callable[[Place], list[str | Path]]:
+    return lambda _: [python, "-m", name]
+
+
+def _ours(name: str) -> Callable[[Place], list[str | Path]]:
+    return _module(f"benchmarks.ours.{name}", sys.executable)
+
+
+def _run(_: Place) -> list[str | Path]:
+    return [Path(sys.executable).with_name("shopsight"), "run", "--json"]
+
+
+def _copy_everything(place: Place) -> list[str | Path]:
+    postgres = place.servers.postgres
+    copies = "; ".join(
+        f"COPY (SELECT {', '.join(table.column_names)} FROM {table.name}) TO STDOUT (FORMAT binary)"
+        for table in TABLES.values()
+    )
+    arguments = ["--no-psqlrc", "-h", postgres.socket_folder, "-U", "postgres", "-d", place.shop.name]
+    return [
+        "/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', postgres.program("psql"), *arguments, "-c", copies,
+    ]  # fmt: skip
+
+
+def _java_missing() -> str:
+    if shutil.which("java") or os.environ.get("JAVA_HOME"):
+        return ""
+    return "java is not installed"
+
+
+def all_contenders() -> list[Contender]:
+    """Everyone, in the order in which they take their turns."""
+    return [
+        Contender("extraction", OURS, "shopsight, two connections, with link 1's figures", _ours("extraction")),
+        Contender("extraction", "psql", "psql, COPY binary to nowhere, one connection", _copy_everything),
+        Contender(
+            "extraction",
+            "duckdb",
+            "DuckDB's PostgreSQL scanner to Parquet",
+            _module("benchmarks.peers.duckdb_extraction"),
+            checks.same_extraction,
+        ),
+        Contender(
+            "extraction",
+            "dlt",
+            "dlt's sql_database to Parquet",
+            _module("benchmarks.peers.dlt_extraction"),
+            checks.same_extraction,
+        ),
+        Contender("run", OURS, "shopsight run: clean, ten insights, ledger, proof, publish", _run),
+        Contender(
+            "run",
+            "pandas",
+            "pandas + SQLAlchemy + insert_many: four insights",
+            _module("benchmarks.peers.pandas_job"),
+            checks.same_target,
+        ),
+        Contender(
+            "run",
+            "duckdb",
+            "DuckDB + pymongo by hand: ten insights",
+            _module("benchmarks.peers.duckdb_job"),
+            checks.same_target,
+        ),
+        Contender("middle", OURS, "shopsight's metrics and four insights", _ours("middle")),
+        Contender(
+            "middle",
+            "spark",
+            "Spark, local, from the same Parquet",
+            _module("benchmarks.peers.spark_middle"),
+            checks.same_marts,
+            missing=_java_missing(),
+        ),
+        Contender(
+            "load", OURS, "shopsight: Parquet to BSON to MongoDB", _ours("load"), is_timed_within=True
+        ),
+        Contender(
+            "load",
+            "bson",
+            "BSON encoded before the clock starts, two threads",
+            _module("benchmarks.peers.bson_load"),
+            checks.same_load,
+            is_timed_within=True,
+        ),
+    ]
+
+
+def chosen_contenders(peers: str) -> list[Contender]:
+    """shopsight in every group, and the named peers (``all``, ``none``, or names with commas between).
+
+    Raises:
+        SystemExit: a name that no peer has.
+    """
+    everyone = all_contenders()
+    known = {contender.name for contender in everyone} - {OURS}
+    wanted = known if peers == "all" else set(peers.split(",")) - {"none", ""}
+    if wrong := wanted - known:
+        raise SystemExit(f"No peer is called {', '.join(sorted(wrong))}; there are {', '.join(sorted(known))}.")
+    return [contender for contender in everyone if contender.name in wanted | {OURS}]

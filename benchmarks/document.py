@@ -1,0 +1,165 @@
+"""docs/performance.md: the part between its markers is made from results.json, the prose around it is by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks import chart
+from benchmarks.contenders import OURS, ROOT
+from benchmarks.results import Measured, read_results
+
+PATH = ROOT / "docs" / "performance.md"
+CHART = ROOT / "docs" / "images" / "growth.svg"
+_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+TITLES = {
+    "extraction": "Extraction: six tables out of PostgreSQL",
+    "run": "The whole job: out of PostgreSQL, into MongoDB",
+    "middle": "The middle: from clean Parquet to the customers' metrics and four insights",
+    "load": "The load: the customers' documents into MongoDB, without indexes",
+}
+_GOALS_SCALE = "1"
+
+
+def write() -> None:
+    """Put the tables and the chart of results.json into the document."""
+    results = read_results()
+    CHART.write_text(chart.growth_chart(results))
+    text = PATH.read_text() if PATH.exists() else f"# Performance\n\n{_BEGIN}\n{_END}\n"
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    PATH.write_text(f"{before}{_BEGIN}\n{generated(results)}\n{_END}{after}")
+
+
+def generated(results: Mapping[str, Measured]) -> str:
+    """Everything between the markers."""
+    sections = ["<!-- Written by `make bench`: edit what is around, not this. -->"]
+    if _GOALS_SCALE in results:
+        sections.append(goals(results))
+    sections += [growth(results)]
+    sections += [
+        f"## Scale {scale}\n\n{tables(results[scale])}" for scale in sorted(results, key=float, reverse=True)
+    ]
+    return "\n\n".join(sections)
+
+
+def goals(results: Mapping[str, Measured]) -> str:
+    """Each goal, its figure, and whether it is reached."""
+    measured = results[_GOALS_SCALE]["contenders"]
+    rows: list[tuple[str, str, float | None, float]] = [
+        ("Extraction, time by psql's COPY to nowhere", "at most 1.0", _by(measured, "extraction/psql"), 1.0),
+        ("Extraction, time by DuckDB's", "at most 1.0", _by(measured, "extraction/duckdb"), 1.0),
+        ("Whole run, time by pandas'", "at most 1/5", _by(measured, "run/pandas"), 1 / 5),
+        (
+            "Whole run, peak memory by pandas'",
+            "at most 1/8",
+            _by(measured, "run/pandas", "ours_by_this_peak"),
+            1 / 8,
+        ),
+        ("Whole run, time by DuckDB's by hand", "at most 1.0", _by(measured, "run/duckdb"), 1.0),
+        ("Load, time by that of encoded BSON", "at most 1.3", _by(measured, "load/bson"), 1.3),
+    ]
+    if "0.1" in results:
+        small = results["0.1"]["contenders"][f"run/{OURS}"]
+        large = measured[f"run/{OURS}"]
+        rows += [
+            (
+                "Peak memory, 5 M orders by 0.5 M",
+                "at most 1.3",
+                large["peak_mb"] / small["peak_mb"],
+                1.3,
+            ),
+            ("Time, 5 M orders by 0.5 M", "at most 10", large["median"] / small["median"], 10.0),
+        ]
+    lines = ["## Goals", "", "| goal | wanted | measured | |", "| --- | --- | ---: | --- |"]
+    for title, wanted, found, limit in rows:
+        if found is None:
+            lines.append(f"| {title} | {wanted} | not measured | |")
+        else:
+            lines.append(f"| {title} | {wanted} | {found:.2f} | {_verdict(found, limit)} |")
+    return "\n".join(lines)
+
+
+def _verdict(found: float, limit: float) -> str:
+    return "reached" if round(found, 3) <= round(limit, 3) else "**missed**"
+
+
+def _by(measured: Mapping[str, Any], contender: str, ratio: str = "ours_by_this") -> float | None:
+    found: float | None = measured.get(contender, {}).get(ratio)
+    return found
+
+
+def growth(results: Mapping[str, Measured]) -> str:
+    """The whole run at each scale, with its stages' seconds."""
+    lines = [
+        "## Growth",
+        "",
+        "![Time and peak memory of a whole run against the rows of the source](images/growth.svg)",
+        "",
+        "| scale | rows | whole run | rows a second | peak memory | of it not files |"
+        " extract | clean | metrics | insights | prove | publish |",
+        "| ---: " * 12 + "|",
+    ]
+    for scale, measured in results.items():
+        run = measured["contenders"][f"run/{OURS}"]
+        rows, parts = sum(measured["rows"].values()), run["parts"]
+        stages = " | ".join(
+            f"{parts[name]:.1f} s" for name in ("extract", "clean", "metrics", "insights", "prove", "publish")
+        )
+        lines.append(
+            f"| {scale} | {rows:,} | {run['median']:.1f} s | {rows / run['median']:,.0f} | {run['peak_mb']:,.0f} MB"
+            f" | {run['peak_anonymous_mb']:,.0f} MB | {stages} |"
+        )
+    return "\n".join(lines)
+
+
+def tables(measured: Measured) -> str:
+    """One scale's tables."""
+    machine, rows = measured["machine"], measured["rows"]
+    versions = ", ".join(f"{name} {number}" for name, number in measured["versions"].items())
+    counted = ", ".join(f"{number:,} {table}" for table, number in rows.items())
+    sections = [
+        f"{counted}. {measured['rounds']} rounds; measured {measured['measured_at'][:10]} at commit"
+        f" `{measured['commit']}` on {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GiB,"
+        f" {machine['system']}.",
+        f"Versions: {versions}.",
+    ]
+    for group, title in TITLES.items():
+        inside = [c for c in measured["contenders"].values() if c["group"] == group]
+        if inside:
+            sections.append(f"### {title}\n\n{_table(inside)}")
+    parts = measured["contenders"].get(f"run/{OURS}", {}).get("parts", {})
+    if "prove" in parts:
+        sections.append(f"### What ledger and proof cost\n\n{_proof_cost(measured)}")
+    return "\n\n".join(sections)
+
+
+def _table(contenders: list[dict[str, Any]]) -> str:
+    lines = [
+        "| | median | min | max | ours by this | peak memory | ours by this |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for contender in contenders:
+        if "seconds" not in contender:
+            lines.append(f"| {contender['title']} | {' '.join(contender['left_out'].split())[:200]} | | | | | |")
+            continue
+        is_ours = contender["name"] == OURS
+        title = f"**{contender['title']}**" if is_ours else contender["title"]
+        lines.append(
+            f"| {title} | {contender['median']:.2f} s | {contender['min']:.2f} s | {contender['max']:.2f} s"
+            f" | {'' if is_ours else format(contender['ours_by_this'], '.2f')} | {contender['peak_mb']:,.0f} MB"
+            f" | {'' if is_ours else format(contender['ours_by_this_peak'], '.2f')} |"
+        )
+    return "\n".join(lines)
+
+
+def _proof_cost(measured: Measured) -> str:
+    run = measured["contenders"][f"run/{OURS}"]
+    parts, whole = run["parts"], run["median"]
+    cost = parts["prove"] + parts["source_figures"] + parts["read_back"]
+    return (
+        f"Ledger and links 1 to 3 (the stage `prove`) {parts['prove']:.2f} s; link 1's figures asked of"
+        f" PostgreSQL, alone and by one connection, {parts['source_figures']:.2f} s; link 4's sums asked of MongoDB"
+        f" {parts['read_back']:.2f} s: together {cost:.2f} s, {cost / whole:.0%} of a whole run of {whole:.1f} s."
+    )

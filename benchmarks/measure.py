@@ -1,0 +1,109 @@
+"""A command in a process of its own: how long it takes, and how much memory its whole tree of processes has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of one command.
+
+    Attributes:
+        seconds: from its start to its end, interpreter and imports included.
+        peak_bytes: the greatest sum, at one moment, of the resident memory of the process and its children.
+            Pages that several of them share are counted in each.
+        peak_anonymous_bytes: the same without the pages of mapped files, which the system may drop at will.
+        said: its output.
+    """
+
+    seconds: float
+    peak_bytes: int
+    peak_anonymous_bytes: int
+    said: str
+
+
+class CommandFailed(Exception):
+    """A measured command ended with an error; its output is the message."""
+
+
+def measure(
+    command: Sequence[str | Path], environment: Mapping[str, str], log: Path, *, cwd: Path
+) -> Measurement:
+    """Run a command to its end.
+
+    Args:
+        command: program and arguments.
+        environment: what it gets beside the caller's own.
+        log: where its output goes.
+        cwd: where it runs.
+
+    Raises:
+        CommandFailed: it ended with another code than 0.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w+") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+            cwd=cwd,
+        )
+        with _Sampling(process.pid) as sampling:
+            code = process.wait()
+            seconds = time.perf_counter() - started
+        output.seek(0)
+        said = output.read()
+    if code:
+        raise CommandFailed(f"{command[-1]} ended with code {code}:\n{said[-4000:]}")
+    return Measurement(seconds, sampling.peak, sampling.peak_anonymous, said)
+
+
+class _Sampling(threading.Thread):
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak = self.peak_anonymous = 0
+        self._root = psutil.Process(pid)
+        self._done = threading.Event()
+
+    def __enter__(self) -> _Sampling:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        while True:
+            resident = anonymous = 0
+            for process in self._tree():
+                try:
+                    memory = process.memory_info()
+                except psutil.Error:
+                    continue
+                resident += memory.rss
+                anonymous += memory.rss - memory.shared
+            self.peak = max(self.peak, resident)
+            self.peak_anonymous = max(self.peak_anonymous, anonymous)
+            if self._done.wait(SAMPLE_SECONDS):
+                return
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return []

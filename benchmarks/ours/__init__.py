@@ -1,0 +1,1 @@
+"""Parts of shopsight as programs of their own, for the comparisons that are about a part."""

@@ -1,0 +1,26 @@
+"""The first stage: six tables to raw Parquet in one snapshot, and what the database itself says of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from benchmarks.peers.task import OUTPUT, SOURCE_URL, TABLES
+from shopsight.extract import extract
+from shopsight.settings import Settings
+
+
+def main() -> None:
+    settings = Settings()
+    snapshot = extract(
+        SOURCE_URL,
+        OUTPUT,
+        schema=None,
+        connections=settings.extract_connections,
+        batch_rows=settings.batch_rows,
+        connect_timeout=timedelta(seconds=10),
+    )
+    assert set(snapshot.tables) == set(TABLES)
+
+
+if __name__ == "__main__":
+    main()

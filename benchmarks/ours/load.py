@@ -1,0 +1,20 @@
+"""The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes, no flip."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from benchmarks.peers.task import INPUT, TARGET_DATABASE, TARGET_URL, measured_within
+from shopsight.publish import connect
+from shopsight.publish.documents import customer_documents
+from shopsight.publish.load import load_collection
+
+
+def main() -> None:
+    with connect(TARGET_URL, TARGET_DATABASE, timedelta(seconds=10)) as target, measured_within():
+        documents = customer_documents(INPUT / "customer_metrics")
+        load_collection(target, "customer_metrics", documents, guard=lambda: None)
+
+
+if __name__ == "__main__":
+    main()
