@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
 from shopsight.cli.comparison_views import plan_view, verification_view
+from shopsight.cli.explain_views import customer_view, insight_view
 from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
+from shopsight.explain import CustomerTrace, InsightTrace, TracedRun, explain_customer, explain_insight
 from shopsight.plan import make_plan
 from shopsight.verify import verify as verify_served
 
@@ -51,4 +55,73 @@ def verify(
         for part in verification_view(found):
             out.print(part)
     if not found.is_intact:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+explain = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(explain, name="explain", help="Show which rows stand behind a figure, and which were left out.")
+
+ROWS_ON_SCREEN = 20
+
+RunId = Annotated[
+    str | None, typer.Option("--run", help="The run [default: the newest published].", show_default=False)
+]
+Rows = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Rows shown of each listing, 0 for all [default: 20, with --json all].",
+        show_default=False,
+    ),
+]
+
+
+@explain.command(epilog="Example:\n\n    shopsight explain customer 42")
+def customer(
+    customer_id: Annotated[int, typer.Argument(help="The customer's id.")],
+    workdir: Workdir = None,
+    run: RunId = None,
+    rows: Rows = None,
+    as_json: AsJson = False,
+) -> None:
+    """One customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
+    trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
+    _show(trace, rows, as_json=as_json)
+
+
+@explain.command(
+    epilog="Examples:\n\n    shopsight explain insight monthly_sales\n\n"
+    "    shopsight explain insight monthly_sales --key 2026-11"
+)
+def insight(
+    name: Annotated[str, typer.Argument(help="The insight's id.")],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="One row of it: a product's id, a month, a country …; several values parted by commas.",
+            show_default=False,
+        ),
+    ] = None,
+    workdir: Workdir = None,
+    run: RunId = None,
+    rows: Rows = None,
+    as_json: AsJson = False,
+) -> None:
+    """An insight, or one row of it: the rows behind it, and those left out by status and by rule."""
+    trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
+    _show(trace, rows, as_json=as_json)
+
+
+def _show(trace: CustomerTrace | InsightTrace, rows: int | None, *, as_json: bool) -> None:
+    """Print a trace; a figure that its rows do not add up to ends with 3."""
+    if as_json:
+        print_json(trace.as_document(rows or None))
+    else:
+        limit = (ROWS_ON_SCREEN if rows is None else rows) or None
+        parts = (
+            customer_view(trace, limit) if isinstance(trace, CustomerTrace) else insight_view(trace, limit)
+        )
+        for part in parts:
+            out.print(part)
+    if not trace.holds:
         raise typer.Exit(ExitCode.REFUSED)

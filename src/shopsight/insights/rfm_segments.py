@@ -52,19 +52,8 @@ def rfm_segments(shop: Shop, _options: InsightOptions) -> Frame:
     places are those of Putler's RFM grid, whose overlapping ranges are cut into one segment a cell, as is
     common.
     """
-    last_orders = shop.counting_orders.group_by("customer_id").agg(
-        nw.col("order_date").max().alias("last_date")
-    )
-    scored = (
-        shop.buyers.select("customer_id", "total_orders", "total_amount_spent")
-        .join(last_orders, on="customer_id", how="inner")
-        .with_columns(
-            _fifth("last_date").alias("recency"),
-            ((_fifth("total_orders") + _fifth("total_amount_spent") + 1) // 2).alias("value"),
-        )
-    )
     return (
-        scored.with_columns(_place().alias("place"))
+        scored_customers(shop)
         .group_by("place")
         .agg(
             nw.len().cast(nw.Int64).alias("customers"),
@@ -76,6 +65,26 @@ def rfm_segments(shop: Shop, _options: InsightOptions) -> Frame:
             share_of(nw.col("revenue"), nw.col("revenue").sum()).alias("revenue_share"),
         )
         .sort("place")
+    )
+
+
+def scored_customers(shop: Shop) -> Frame:
+    """Each customer's scores and the place of the segment that they name in :data:`SEGMENTS`.
+
+    Grain: one row per customer with a counting order: customer_id, total_orders, total_amount_spent,
+    last_date, recency, value, place.
+    """
+    last_orders = shop.counting_orders.group_by("customer_id").agg(
+        nw.col("order_date").max().alias("last_date")
+    )
+    return (
+        shop.buyers.select("customer_id", "total_orders", "total_amount_spent")
+        .join(last_orders, on="customer_id", how="inner")
+        .with_columns(
+            _fifth("last_date").alias("recency"),
+            ((_fifth("total_orders") + _fifth("total_amount_spent") + 1) // 2).alias("value"),
+        )
+        .with_columns(_place().alias("place"))
     )
 
 
