@@ -219,9 +219,7 @@ def test_a_first_run_killed_in_its_flip_leaves_no_view_behind(
     assert stored(publisher) == [2]
 
 
-@pytest.mark.parametrize(
-    "step", ["checked", "in:customer_metrics", "insights", "in:rejected_rows", "rejected_rows"]
-)
+@pytest.mark.parametrize("step", ["checked", "in:insights", "rejected_rows"])
 def test_a_run_stopped_in_its_flip_and_overtaken_publishes_nothing_when_it_goes_on(
     publisher: Publisher, mongo_url: str, shops: list[ShopFolders], agent: Agent, step: str
 ) -> None:
@@ -305,6 +303,17 @@ def test_a_collection_under_a_readers_name_is_left_alone_and_said(
         publisher.publish(shops[1])
     assert publisher.target.db["insights"].count_documents({}) == 1
     assert stored(publisher) == []
+
+
+def test_a_collection_put_in_the_place_of_a_view_is_not_healed_away(
+    publisher: Publisher, shops: list[ShopFolders]
+) -> None:
+    publisher.publish(shops[1])
+    publisher.target.db.drop_collection("insights")
+    publisher.target.db["insights"].insert_one({"_id": "somebody's"})
+    with pytest.raises(ConfigurationError, match="collection 'insights'"):
+        publish.heal_views(publisher.target)
+    assert publisher.target.db["insights"].count_documents({}) == 1
 
 
 def test_the_sweep_keeps_the_newest_and_drops_the_rest(

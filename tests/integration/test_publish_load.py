@@ -89,6 +89,18 @@ def test_every_document_is_loaded_once_and_counted(publisher: Publisher, threads
     assert [(document["_id"], document["n"]) for document in found] == [(i, i % 10) for i in range(25_000)]
 
 
+def test_large_documents_are_split_over_inserts_and_too_large_ones_refused(publisher: Publisher) -> None:
+    large = [bson.encode({"_id": i, "text": "x" * 5_000_000}) for i in range(6)]
+    told: list[int] = []
+    loaded = load.load_collection(publisher.target, "large", [large], guard=nothing, on_rows=told.append)
+    load.settle(publisher.target, {"large": loaded}, barrier=durable_write(publisher))
+    assert told == [2, 2, 2]
+    with pytest.raises(PublishError, match="too large"):
+        load.load_collection(
+            publisher.target, "large", [[bson.encode({"_id": 9, "text": "x" * 17_000_000})]], guard=nothing
+        )
+
+
 def test_documents_are_encoded_only_as_fast_as_they_are_inserted(publisher: Publisher) -> None:
     taken, ahead = 0, []
 

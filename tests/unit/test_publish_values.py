@@ -122,6 +122,13 @@ def test_a_pid_that_another_process_has_now_is_a_dead_one() -> None:
     assert is_surely_dead({**holder, "started": holder["started"] - 1})
 
 
+def test_a_process_that_is_hidden_from_this_user_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = this_process()
+    monkeypatch.setattr("shopsight.publish.holder._state", lambda pid: (None, None))
+    assert not is_surely_dead(mine)
+    assert is_surely_dead({**mine, "pid": 2**22 + 1}), "no kernel gives out so great a number"
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shopsight.errors import ConfigurationError, LeaseLost, PublishError
+from shopsight.errors import ConfigurationError, LeaseLost, PublishError, ShopsightError
 from shopsight.publish import naming
 from shopsight.publish.history import save_run
 from shopsight.publish.lease import Lease
@@ -170,8 +170,8 @@ def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
     current = served(target)
     with target.translated():
         stored = naming.stored_generations(target.db)
-        documents = list(target.db[naming.GENERATIONS].find({"state": "published"}))
-    latest = sorted(documents, key=lambda document: document["published_at"], reverse=True)
+        published = {"_id": {"$in": [*stored]}, "state": "published"}
+        latest = list(target.db[naming.GENERATIONS].find(published, sort=[("published_at", -1)]))
     kept = {current.generation} if current else set()
     for document in latest:
         if len(kept) < keep:
@@ -199,11 +199,11 @@ def _serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnSt
         _publish(target, lease, entry)
         on_step(naming.PUBLISHED)
     except BaseException:
-        with suppress(PublishError):
+        with suppress(ShopsightError):
             heal_views(target)
         raise
     # From here on it is served, whatever happens; what is left undone the next run does.
-    with suppress(PublishError):
+    with suppress(ShopsightError):
         heal_views(target)
     on_step(naming.GENERATIONS)
 

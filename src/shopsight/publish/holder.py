@@ -17,7 +17,7 @@ def this_process() -> dict[str, Any]:
         host and pid for people; realm and started for :func:`is_surely_dead`.
     """
     pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": pid, "realm": _realm(), "started": _started(pid)}
+    return {"host": socket.gethostname(), "pid": pid, "realm": _realm(), "started": _state(pid)[1]}
 
 
 def is_surely_dead(holder: Mapping[str, Any]) -> bool:
@@ -28,7 +28,19 @@ def is_surely_dead(holder: Mapping[str, Any]) -> bool:
     """
     if not holder.get("realm") or holder["realm"] != _realm():
         return False
-    return _started(int(holder["pid"])) != holder.get("started")
+    pid = int(holder["pid"])
+    state, started = _state(pid)
+    if state is not None:
+        return state in "ZX" or started != holder.get("started")
+    try:
+        os.kill(
+            pid, 0
+        )  # sends nothing, but tells a process that is not there from one that is hidden from us
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @cache
@@ -41,8 +53,8 @@ def _realm() -> str | None:
         return None
 
 
-def _started(pid: int) -> int | None:
-    """The kernel's tick at which the process started; None when there is none, or only its remains.
+def _state(pid: int) -> tuple[str, int] | tuple[None, None]:
+    """The process's state, and the kernel's tick at which it started; nothing where that cannot be read.
 
     Read from the kernel itself: a moment reckoned from the wall clock shifts when that clock is set.
     """
@@ -50,6 +62,5 @@ def _started(pid: int) -> int | None:
         # The second field is the program's name in parentheses and may hold blanks and parentheses.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return None
-    state, started = fields[0], int(fields[19])
-    return None if state in "ZX" else started
+        return None, None
+    return fields[0], int(fields[19])

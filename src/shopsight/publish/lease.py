@@ -24,7 +24,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from shopsight.errors import LeaseHeld, LeaseLost, PublishError
+from shopsight.errors import LeaseHeld, LeaseLost, ShopsightError
 from shopsight.publish import naming
 from shopsight.publish.holder import is_surely_dead, this_process
 from shopsight.publish.target import Document, Target
@@ -127,7 +127,7 @@ class Lease:
                 pause = self._duration.total_seconds() / 3
             except LeaseLost:
                 return
-            except PublishError:
+            except ShopsightError:
                 pause = self._duration.total_seconds() / 20
 
     def _release(self) -> None:
@@ -139,7 +139,7 @@ class Lease:
                 self._target.db[naming.LEASE].update_one(
                     {**_ID, "token": self._token}, [{"$set": {"expires_at": "$$NOW"}}]
                 )
-        except PublishError:
+        except ShopsightError:
             return
 
 

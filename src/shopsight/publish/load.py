@@ -3,6 +3,7 @@
 Batches are inserted unordered by a few threads while the next ones are encoded. The inserts themselves wait
 for the primary's memory only; :func:`settle` then waits once, for all of them, until they are on the disks of
 most members, and counts them: a server that was restarted in between may have lost what it had confirmed.
+An insert that is cut off is not tried again by itself, for then these are counted anew as well.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from dataclasses import dataclass
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel, WriteConcern
-from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
 
 from shopsight.errors import TargetUnavailable
 from shopsight.publish import naming
 from shopsight.publish.digest import ContentDigest
-from shopsight.publish.target import Document, Target
+from shopsight.publish.target import Target
 
 INSERT_DOCUMENTS = 5_000
+_INSERT_BYTES = 12 * 2**20  # below what a document may have, for that is how the driver counts
 THREADS = 2
 
 _IN_MEMORY = WriteConcern(w=1, j=False)
@@ -71,14 +73,12 @@ def load_collection(
     with target.translated():
         if collection not in target.db.list_collection_names(filter={"name": collection}):
             target.db.create_collection(collection)
-    into = target.db.get_collection(collection, write_concern=_IN_MEMORY)
     count = size = 0
     digest = ContentDigest()
-    with _inserter(target, into, threads) as insert:
+    with _inserter(target, collection, threads) as insert:
         for batch in batches:
-            for first in range(0, len(batch), INSERT_DOCUMENTS):
+            for portion in _portions(batch):
                 guard()
-                portion = batch[first : first + INSERT_DOCUMENTS]
                 insert(portion)
                 count += len(portion)
                 size += sum(map(len, portion))
@@ -88,26 +88,68 @@ def load_collection(
     return Loaded(count, size, digest.hexdigest())
 
 
+def _portions(batch: list[bytes]) -> Iterator[list[bytes]]:
+    """What goes into one insert: some thousand documents, fewer if they are large."""
+    first = size = 0
+    for at, document in enumerate(batch):
+        size += len(document)
+        if at > first and (at - first == INSERT_DOCUMENTS or size > _INSERT_BYTES):
+            yield batch[first:at]
+            first, size = at, len(document)
+    if batch:
+        yield batch[first:]
+
+
+class _Encoded(RawBSONDocument):
+    """Many encoded documents as one for the driver, which sends on what is encoded as it is.
+
+    The documents of an insert follow each other on the wire with nothing in between: for the server these are
+    as many as they are. The driver's own way makes an object of each and copies it by itself, which costs as
+    much as encoding did.
+    """
+
+    __slots__ = ("_encoded",)
+
+    def __init__(self, encoded: list[bytes]) -> None:
+        self._encoded = b"".join(encoded)
+
+    def __repr__(self) -> str:
+        return f"{len(self._encoded)} bytes of documents"
+
+    @property
+    def raw(self) -> bytes:
+        """What is sent."""
+        return self._encoded
+
+
+def _insert(target: Target, collection: str, encoded: list[bytes]) -> None:
+    with target.translated():
+        answer = target.db.command(
+            "insert",
+            collection,
+            documents=[_Encoded(encoded)],
+            ordered=False,
+            writeConcern=_IN_MEMORY.document,
+        )
+        errors = [*answer.get("writeErrors", ()), *filter(None, [answer.get("writeConcernError")])]
+        if errors or answer["n"] != len(encoded):
+            raise BulkWriteError({"writeErrors": errors or [{"errmsg": f"took {answer['n']} documents"}]})
+
+
 @contextmanager
-def _inserter(
-    target: Target, collection: Collection[Document], threads: int
-) -> Iterator[Callable[[list[bytes]], None]]:
+def _inserter(target: Target, collection: str, threads: int) -> Iterator[Callable[[list[bytes]], None]]:
     """A function that hands documents to the threads, and waits while they have enough to do."""
     pending: set[Future[None]] = set()
-
-    def work(encoded: list[bytes]) -> None:
-        with target.translated():
-            collection.insert_many([RawBSONDocument(document) for document in encoded], ordered=False)
 
     with ThreadPoolExecutor(threads, thread_name_prefix="shopsight-load") as pool:
 
         def hand_over(encoded: list[bytes]) -> None:
-            pending.add(pool.submit(work, encoded))
+            pending.add(pool.submit(_insert, target, collection, encoded))
             if len(pending) > threads:
-                finish(FIRST_COMPLETED)
+                finish_one()
 
-        def finish(when: str) -> None:
-            done, left = wait(pending, return_when=when)
+        def finish_one() -> None:
+            done, left = wait(pending, return_when=FIRST_COMPLETED)
             pending.intersection_update(left)
             for future in done:
                 future.result()
@@ -115,7 +157,7 @@ def _inserter(
         try:
             yield hand_over
             while pending:
-                finish(FIRST_COMPLETED)
+                finish_one()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

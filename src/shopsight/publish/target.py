@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from pymongo import MongoClient, ReadPreference, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import (
@@ -34,7 +35,10 @@ Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=60_000)
 
 _STATE = " The last generation is still served."
-_REACH_REMEDY = "Check that MongoDB runs and can be reached from here (`shopsight doctor`), and --target."
+_REACH_REMEDY = (
+    "Check that MongoDB runs (a full disk stops it: see its log) and can be reached from here"
+    " (`shopsight doctor`), and --target."
+)
 _SPACE_REMEDY = "Free some space on MongoDB's disk, or lower keep_generations; then `shopsight run --resume`."
 
 _REFUSED_CODES = {11, 13, 18, 8000}
@@ -149,11 +153,11 @@ def translated(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except PyMongoError as error:
+    except (PyMongoError, BSONError) as error:
         raise translate(error, where) from error
 
 
-def translate(error: PyMongoError, where: str) -> ShopsightError:
+def translate(error: PyMongoError | BSONError, where: str) -> ShopsightError:
     """The error of ours that stands for one of the driver's."""
     said, code = _said(error), _code(error)
     if code in _REFUSED_CODES:
@@ -164,7 +168,7 @@ def translate(error: PyMongoError, where: str) -> ShopsightError:
         )
     if code in _FULL_CODES or "no space left" in said.lower():
         return PublishError(f"The disk of MongoDB at {where} is full.{_STATE}", remedy=_SPACE_REMEDY)
-    if isinstance(error, ConnectionFailure) or code in _AWAY_CODES or error.timeout:
+    if isinstance(error, ConnectionFailure) or code in _AWAY_CODES or getattr(error, "timeout", False):
         waited = "does not answer" if isinstance(error, ServerSelectionTimeoutError) else "went away"
         return TargetUnavailable(f"MongoDB at {where} {waited}: {said}.{_STATE}", remedy=_REACH_REMEDY)
     return PublishError(
@@ -173,7 +177,7 @@ def translate(error: PyMongoError, where: str) -> ShopsightError:
     )
 
 
-def _code(error: PyMongoError) -> int | None:
+def _code(error: Exception) -> int | None:
     """The server's error code; of a bulk write, that of its first error."""
     if isinstance(error, BulkWriteError):
         details = error.details or {}
@@ -183,7 +187,7 @@ def _code(error: PyMongoError) -> int | None:
     return error.code if isinstance(error, OperationFailure) else None
 
 
-def _said(error: PyMongoError) -> str:
+def _said(error: Exception) -> str:
     """What the driver or the server says, without the topology and the whole reply behind it."""
     if isinstance(error, BulkWriteError):
         details = error.details or {}

@@ -117,7 +117,8 @@ def heal_views(target: Target) -> list[str]:
         The views that had to be pointed; none before the first generation is published.
 
     Raises:
-        PublishError: a view's name is taken by a collection.
+        ConfigurationError: a view's name is taken by a collection.
+        PublishError: somebody else changes the views again and again.
         TargetUnavailable: MongoDB does not answer.
     """
     healed: set[str] = set()
@@ -129,6 +130,7 @@ def heal_views(target: Target) -> list[str]:
             if current is not None:
                 _note_published(target, current)
             return sorted(healed)
+        check_names(target)
         for view in astray:
             if view in wanted:
                 point_view(target, view, wanted[view])
