@@ -100,6 +100,6 @@ def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[
         named = f"{scheme}://" if scheme else "no scheme"
         raise ConfigurationError(
             f"The source URL has {named}; postgresql:// and sqlite:// can be read (MySQL not yet).",
-            remedy="Give --source postgresql://user:password@host/database, or sqlite:///path/to/file.",
+            remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
         )
     return Source(url, schema, connect_timeout), dialect

@@ -38,12 +38,15 @@ _NATIVE_TYPES = {
     Kind.MONEY: pa.decimal128(MONEY_PRECISION, MONEY_SCALE),
     Kind.COUNT: pa.int64(),
 }
-# One digit less than is kept: greater amounts are no native money.
-_READ_MONEY = pa.decimal128(len(str(AMOUNT_LIMIT)) - 1 + MONEY_SCALE, MONEY_SCALE)
 # Texts of which a shop has few different ones. All others, and numbers, are slower with a dictionary.
 _REPETITIVE = ("status", "country")
-# Arrow knows a year 0; the calendar of Python and of cleaning does not.
-_FIRST_DAY = (date.min - date(1970, 1, 1)).days
+# What Arrow would read beyond the limits: a year 0, and whole numbers as amounts of more than 18 digits.
+_EPOCH = date(1970, 1, 1)
+_LIMITS = {
+    Kind.DATE: ((date.min - _EPOCH).days - 1, (date.max - _EPOCH).days + 1),
+    Kind.MONEY: (-AMOUNT_LIMIT, AMOUNT_LIMIT),
+    Kind.COUNT: (-COUNT_LIMIT, COUNT_LIMIT),
+}
 
 
 class ValuesDoNotFit(Exception):
@@ -91,7 +94,7 @@ def read_lines(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> pa.T
     ]
     if unfit:
         raise ValuesDoNotFit(table.name, unfit)
-    return rows.cast(schema)
+    return rows
 
 
 def _parse(lines: pa.Buffer, table: Table, columns: Collection[str], as_text: Collection[str]) -> pa.Table:
@@ -102,9 +105,7 @@ def _parse(lines: pa.Buffer, table: Table, columns: Collection[str], as_text: Co
         read_options=csv.ReadOptions(column_names=types.names, use_threads=False, block_size=lines.size + 1),
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            column_types={
-                field.name: _READ_MONEY if pa.types.is_decimal(field.type) else field.type for field in types
-            },
+            column_types=types,
             include_columns=list(columns),
             null_values=[""],
             strings_can_be_null=True,
@@ -128,14 +129,11 @@ def _unfit_columns(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> 
 
 
 def _is_within_limits(values: pa.ChunkedArray, table: Table, name: str) -> bool:
-    kind = table.column(name).kind
-    if kind is Kind.DATE:
-        earliest = pc.min(values.cast(pa.int32())).as_py()
-        return earliest is None or earliest >= _FIRST_DAY
-    if kind is Kind.COUNT:
-        extremes = pc.min_max(values).as_py()
-        return extremes["min"] is None or -COUNT_LIMIT < extremes["min"] <= extremes["max"] < COUNT_LIMIT
-    return True
+    limit = _LIMITS.get(table.column(name).kind)
+    if limit is None:
+        return True
+    extremes = pc.min_max(values.cast(pa.int32()) if pa.types.is_date32(values.type) else values).as_py()
+    return extremes["min"] is None or (limit[0] < extremes["min"] and extremes["max"] < limit[1])
 
 
 def _mended(lines: pa.Buffer) -> pa.Buffer:

@@ -49,7 +49,8 @@ class Relation:
         schema: the source's schema.
         name: the source's name.
         oid: the database's own identifier.
-        has_pages: whether it can be read by ranges of its own pages, which then are all of it.
+        has_pages: whether it can be read by ranges of its own pages, which then are all of it; the place of a
+            row is only for those who may read the whole table.
         rows_per_page: the database's estimate; 0 when it has none.
         is_lockable: whether a lock can keep it as it is.
         columns: by the contract's names, in the contract's order.
@@ -116,7 +117,7 @@ class Catalog:
             schema=schema,
             name=name,
             oid=oid,
-            has_pages=kind in "rm" and is_heap and not has_children,
+            has_pages=kind in "rm" and is_heap and not has_children and may_read,
             rows_per_page=max(rows_per_page, 0),
             is_lockable=kind in "rp" and may_read,
             columns={expected: columns[found] for expected, found in names.items()},

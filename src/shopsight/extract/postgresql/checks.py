@@ -9,7 +9,7 @@ from shopsight.extract.dialect import Source, SourceCheck
 from shopsight.extract.postgresql.catalog import Catalog
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
-from shopsight.extract.postgresql.snapshot import shared_snapshot
+from shopsight.extract.postgresql.snapshot import begin_to_look, shared_snapshot
 from shopsight.tables import TABLES
 
 
@@ -23,6 +23,7 @@ def check_source(source: Source) -> list[SourceCheck]:
         checks = [_check("source: connection", lambda: _connection(session, source))]
         try:
             with translated(source, "looking up the tables"):
+                begin_to_look(session, source)
                 catalog = Catalog(session, source)
         except ShopsightError as error:
             return [*checks, SourceCheck("source: schema", False, error.message, error.remedy)]
@@ -52,7 +53,11 @@ def _table(session: Session, source: Source, catalog: Catalog, table: str) -> st
     with translated(source, f"looking up {table}"):
         relation = catalog.relation(table)
     with translated(source, f"reading {relation.shown}"):
-        session.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+        session.execute("SAVEPOINT before_reading")
+        try:
+            session.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+        finally:
+            session.execute("ROLLBACK TO SAVEPOINT before_reading")
     return f"{relation.shown} can be read"
 
 

@@ -11,7 +11,8 @@ driver next to nothing; how many pages make a batch is learnt on the way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,8 @@ from shopsight.extract.rows import PartWriter, ValuesDoNotFit, read_lines
 from shopsight.measures import as_measure
 from shopsight.tables import TABLES, Kind
 from shopsight.workspace import translated_disk_errors
+
+Lines = Generator[pa.Buffer, None, None]
 
 # Lines are seldom longer; a batch of longer ones has fewer of them.
 _BYTES_PER_ROW = 256
@@ -175,13 +178,14 @@ class Reading:
                 self._count(relation.table, read)
                 return read
 
-            if pages is None:
-                for lines in self._lines(session, relation):
+            if pages is not None:
+                self._read_pages(session, stop, relation, pages, keep)
+                return
+            with closing(self._lines(session, relation)) as batches:
+                for lines in batches:
                     if stop.is_set():
                         return
                     keep(lines)
-            else:
-                self._read_pages(session, stop, relation, pages, keep)
 
     def _read_pages(
         self,
@@ -199,9 +203,10 @@ class Reading:
             until = "" if is_last and pages.is_open else f" AND ctid < '({end},0)'"
             where = f" WHERE ctid >= '({start},0)'{until}"
             size = rows = 0
-            for lines in self._lines_of_pages(session, relation, where):
-                size += lines.size
-                rows += keep(lines)
+            with closing(self._lines_of_pages(session, relation, where)) as batches:
+                for lines in batches:
+                    size += lines.size
+                    rows += keep(lines)
             if is_last:
                 return
             start, step = end, self._next_step(step, rows, size)
@@ -211,17 +216,19 @@ class Reading:
         share = max(rows / self._batch_rows, size / (self._batch_rows * _BYTES_PER_ROW), 0.25)
         return max(1, int(step / share))
 
-    def _lines_of_pages(self, session: Session, relation: Relation, where: str) -> Iterator[pa.Buffer]:
+    def _lines_of_pages(self, session: Session, relation: Relation, where: str) -> Lines:
         query = f"SELECT coalesce(string_agg({_line(relation)}, ''), '') FROM {relation.quoted}{where}"
         try:
-            yield from session.texts(query, self._batch_rows * _BYTES_PER_ROW)
+            lines = session.text(query)
         except DriverError as error:
             if error.sqlstate != _TOO_LARGE_FOR_A_VALUE:
                 raise
             session.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
             yield from self._lines(session, relation, where)
+        else:
+            yield lines
 
-    def _lines(self, session: Session, relation: Relation, where: str = "") -> Iterator[pa.Buffer]:
+    def _lines(self, session: Session, relation: Relation, where: str = "") -> Lines:
         query = f"SELECT {_line(relation)} FROM {relation.quoted}{where}"
         return session.texts(query, self._batch_rows * _BYTES_PER_ROW // 4)
 

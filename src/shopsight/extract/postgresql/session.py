@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import pyarrow as pa
+from adbc_driver_manager import AdbcStatusCode, OperationalError
 from adbc_driver_manager import Error as DriverError
 from adbc_driver_postgresql import StatementOptions, dbapi
 
@@ -20,7 +21,6 @@ from shopsight.extract.postgresql.errors import connection_error
 # the same option goes before.
 _LINK_OPTIONS = {
     "fallback_application_name": "shopsight",
-    "client_encoding": "UTF8",
     "keepalives": "1",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -65,7 +65,17 @@ class Session:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def texts(self, query: str, batch_bytes: int) -> Iterator[pa.Buffer]:
+    def text(self, query: str) -> pa.Buffer:
+        """The bytes of a result's one value, a text; all of it is held at once.
+
+        Raises:
+            adbc_driver_manager.Error: it failed.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            return _bytes_of(cursor.fetch_arrow_table().column(0).chunk(0))
+
+    def texts(self, query: str, batch_bytes: int) -> Generator[pa.Buffer, None, None]:
         """The bytes of a result's one column of text, one value after the other, as they arrive.
 
         Args:
@@ -73,16 +83,21 @@ class Session:
             batch_bytes: about how much is held at a time; a single value is never split.
 
         Raises:
-            adbc_driver_manager.Error: it failed, at once or in the middle.
+            adbc_driver_manager.Error: it failed, at once or (then without an SQLSTATE) in the middle.
         """
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(
                 **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)}
             )
             cursor.execute(query)
-            with closing(cursor.fetch_record_batch()) as batches:
-                for batch in batches:
+            batches = cursor.fetch_record_batch()
+            try:
+                while (batch := _next(batches)) is not None:
                     yield _bytes_of(batch.column(0))
+            except BaseException:
+                # Closing would wait for the rest of the result.
+                self.cancel()
+                raise
 
     def cancel(self) -> None:
         """Stop what runs; from another thread."""
@@ -101,6 +116,16 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _next(batches: pa.RecordBatchReader) -> pa.RecordBatch | None:
+    try:
+        return batches.read_next_batch()
+    except StopIteration:
+        return None
+    except OSError as error:
+        # As Arrow passes on what the driver says within a stream; no disk has to do with it.
+        raise OperationalError(str(error), status_code=AdbcStatusCode.IO) from error
 
 
 def _bytes_of(texts: pa.Array) -> pa.Buffer:

@@ -80,9 +80,11 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
         leader = stack.enter_context(Session(source))
         stack.callback(_end, leader)
         with translated(source, "looking up the tables"):
-            parameters = _known_parameters(leader, source)
+            # In a transaction of its own: the snapshot is to be taken after the tables are locked.
+            parameters = begin_to_look(leader, source)
             catalog = Catalog(leader, source)
             relations = {table: catalog.relation(table) for table in TABLES}
+            leader.execute("COMMIT")
         with translated(source, "taking a snapshot"):
             _begin(leader, parameters, relations)
             exported = _export(leader) if connections > 1 else None
@@ -114,18 +116,36 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
         )
 
 
+def begin_to_look(session: Session, source: Source) -> dict[str, str]:
+    """Begin a read-only transaction under shopsight's parameters.
+
+    Returns:
+        The parameters, as far as this server has them.
+
+    Raises:
+        ConfigurationError: the server is too old.
+        adbc_driver_manager.Error: it failed.
+    """
+    session.execute(_BEGIN)
+    parameters = _known_parameters(session, source)
+    _set(session, parameters)
+    return parameters
+
+
 def _known_parameters(session: Session, source: Source) -> dict[str, str]:
-    """The parameters that this server has."""
-    ((number, version),) = session.rows(
-        "SELECT current_setting('server_version_num')::bigint, current_setting('server_version')"
+    ((number, version, encoding),) = session.rows(
+        "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),"
+        " getdatabaseencoding()::text"
     )
     if number < OLDEST_VERSION * 10_000:
         raise as_configuration_error(
             f"PostgreSQL at {source.shown} has version {version}; at least {OLDEST_VERSION} is needed.",
             "Upgrade the server, or read from a replica that has a newer version.",
         )
-    names = {name for (name,) in session.rows("SELECT name FROM pg_settings")}
-    return {name: value for name, value in _PARAMETERS.items() if name in names}
+    names = {name for (name,) in session.rows("SELECT lower(name) FROM pg_settings")}
+    # SQL_ASCII stands for bytes of which the server knows nothing: it would refuse those that are not UTF-8.
+    wanted = {**_PARAMETERS, "client_encoding": "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"}
+    return {name: value for name, value in wanted.items() if name in names}
 
 
 def _begin(session: Session, parameters: Mapping[str, str], relations: Mapping[str, Relation]) -> None:

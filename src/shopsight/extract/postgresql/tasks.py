@@ -37,8 +37,10 @@ def run_tasks(tasks: Sequence[Task], sessions: Sequence[Session]) -> None:
                 future.result()
         except BaseException:
             stop.set()
+            for session in sessions:
+                session.cancel()
             # Again and again, as one may be between two queries just now.
-            while wait(futures, timeout=0.2).not_done:
+            while wait(futures, timeout=0.1).not_done:
                 for session in sessions:
                     session.cancel()
             raise
