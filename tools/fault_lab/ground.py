@@ -1,0 +1,214 @@
+"""The servers, the two shops, and what an undisturbed run makes of each of them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from fault_lab.disks import small_disk
+from fault_lab.watcher import Whole, whole_generation
+from fault_lab.workers import Ending, Job, Worker, Zygote
+from shopsight import publish
+from shopsight.embedded import EmbeddedServer, MongoServer, PostgresServer
+from shopsight.embedded.process import wait_gone
+from shopsight.publish import Target, connect
+from shopsight.publish.naming import VIEWS, stored_generations
+from shopsight.reader import open_generation
+from shopsight.seed import ShopSize, seed
+from shopsight.workspace import new_run_id
+
+DATABASE = "faults"
+MEGABYTE = 1_000_000
+#: Two shops that are published in turns, so that a mixture of two generations would show.
+SHOPS = {
+    "a": (ShopSize(customers=300, orders=2_000, products=200), 7),
+    "b": (ShopSize(300, 2_100, products=210), 8),
+}
+_FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run that nobody disturbed makes of a shop, as of one day."""
+
+    digests: dict[str, str]
+    documents: int
+    whole: Whole
+    seconds: dict[str, float]
+    run_bytes: int
+
+
+class Broken(AssertionError):
+    """A promise that was not kept."""
+
+
+@dataclass
+class Ground:
+    """Where faults happen; made by :func:`prepared_ground`.
+
+    Attributes:
+        has_disks: whether disks can be filled here.
+        documents: how many documents were compared with an undisturbed run's so far.
+    """
+
+    root: Path
+    zygote: Zygote
+    postgres: PostgresServer
+    mongo: MongoServer
+    has_disks: bool
+    documents: int = 0
+    _undisturbed: dict[tuple[str, date], Undisturbed] = field(default_factory=dict)
+
+    @property
+    def workdir(self) -> Path:
+        """Where runs are kept."""
+        return self.root / "work"
+
+    @property
+    def run_disk(self) -> Path:
+        """A small disk for a run's directory."""
+        return self.root / "run-disk"
+
+    @property
+    def mongo_disk(self) -> Path:
+        """The small disk that MongoDB's data lie on."""
+        return self.root / "mongo-disk"
+
+    def settings(self, shop: str, **others: Any) -> dict[str, Any]:
+        """A run's settings: short waits, so that being away for longer than the retries is short too."""
+        return {
+            "source_url": self.postgres.url_of(f"shop_{shop}"),
+            "target_url": self.mongo.url,
+            "target_database": DATABASE,
+            "workdir": str(self.workdir),
+            "shrink_max_share": 1.0,
+            "connect_timeout": 1.0,
+            "retries": 1,
+            "retry_delay": 0.1,
+            **others,
+        }
+
+    def start(
+        self, shop: str, *gates: str, run_id: str | None = None, resume: bool = False, **settings: Any
+    ) -> tuple[Worker, str]:
+        """Begin a run; the worker and the run's id."""
+        run_id = run_id or new_run_id()
+        job = Job(self.settings(shop, **settings), run_id, resume, gates)
+        return self.zygote.start(job), run_id
+
+    def run(self, shop: str, *, run_id: str | None = None, resume: bool = False, **settings: Any) -> Ending:
+        """A run from its start to its end."""
+        return self.start(shop, run_id=run_id, resume=resume, **settings)[0].end()
+
+    @contextmanager
+    def target(self) -> Iterator[Target]:
+        """MongoDB, as shopsight sees it."""
+        with connect(self.mongo.url, DATABASE, timedelta(seconds=10)) as target:
+            yield target
+
+    def undisturbed(self, shop: str, day: date | None = None) -> Undisturbed:
+        """What a run makes of a shop on a day; done now, unless one was done on that day."""
+        for (name, of_day), known in self._undisturbed.items():
+            if name == shop and of_day == (day or of_day):
+                return known
+        ending = self.run(shop)
+        if ending.outcome != "published":
+            raise Broken(f"an undisturbed run of shop {shop} ended otherwise: {ending}")
+        with self.target() as target:
+            generation = open_generation(target.db)
+            made = Undisturbed(
+                _digests(target),
+                sum(target.db[view].count_documents({}) for view in VIEWS),
+                whole_generation(generation),
+                ending.said["seconds"],
+                _bytes_under(self.workdir / "runs" / generation.run_id),
+            )
+            self._undisturbed[shop, generation.as_of.date()] = made
+        return made
+
+    def expect_content(self, shop: str, generation: int) -> None:
+        """What is served must be this run's generation, and to the document what an undisturbed run makes.
+
+        Raises:
+            Broken: it is not, or something was left behind.
+        """
+        with self.target() as target:
+            served = publish.served(target)
+            if served is None or served.generation != generation:
+                raise Broken(f"generation {generation} was published, and {served} is served")
+            digests = _digests(target)
+            left = sorted(stored_generations(target.db))
+            kept = sorted(g.number for g in publish.list_generations(target))
+            held = publish.held_until(target)
+        expected = self.undisturbed(shop, served.as_of.date())
+        if digests != expected.digests:
+            wrong = [view for view in VIEWS if digests[view] != expected.digests[view]]
+            raise Broken(f"{', '.join(wrong)} of shop {shop} are not as an undisturbed run makes them")
+        if left != kept:
+            raise Broken(f"collections of generations {left} are there, of which {kept} are kept")
+        if held is not None:
+            raise Broken(f"the lease is still held: {held}")
+        self.documents += expected.documents
+
+    def restart(self, server: EmbeddedServer) -> None:
+        """Start a server that was killed."""
+        server.start()
+
+    def kill(self, server: EmbeddedServer) -> None:
+        """SIGKILL for all of a server's processes, as when its machine goes down."""
+        process = server.process()
+        if process is None:
+            return
+        family = [process, *process.children(recursive=True)]
+        for one in family:
+            try:
+                one.kill()
+            except psutil.NoSuchProcess:
+                continue
+        if not all(wait_gone(one, 30) for one in family):
+            raise RuntimeError(f"{server.title} cannot be killed")
+
+    def empty_run_disk(self) -> None:
+        """Remove what a run left on the small disk."""
+        for path in self.run_disk.iterdir():
+            shutil.rmtree(path)
+
+
+@contextmanager
+def prepared_ground() -> Iterator[Ground]:
+    """Servers, both shops, and the process that starts runs; all of it gone afterwards."""
+    root = Path(tempfile.mkdtemp(prefix="shopsight-faults-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+        has_disks = stack.enter_context(small_disk(root / "mongo-disk", 700 * MEGABYTE))
+        has_disks &= stack.enter_context(small_disk(root / "run-disk", 64 * MEGABYTE))
+        zygote = stack.enter_context(Zygote(root / "runs.log"))
+        postgres = stack.enter_context(PostgresServer(root / "postgres", options=_FAST))
+        mongo = stack.enter_context(MongoServer(root / "mongo-disk" / "mongo"))
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            for name in SHOPS:
+                connection.execute(f"CREATE DATABASE shop_{name}")
+        for name, (size, number) in SHOPS.items():
+            seed(postgres.url_of(f"shop_{name}"), size, dirt=0.05, seed=number)
+        ground = Ground(root, zygote, postgres, mongo, has_disks)
+        for name in SHOPS:
+            ground.undisturbed(name)
+        yield ground
+
+
+def _digests(target: Target) -> dict[str, str]:
+    return {view: publish.content_digest(target, view) for view in VIEWS}
+
+
+def _bytes_under(folder: Path) -> int:
+    """What the folder takes on a disk of whole pages."""
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
