@@ -248,23 +248,26 @@ def _published_record(target: Target, record: RunRecord) -> Iterator[None]:
     try:
         yield
         _end(record, None)
-        save_run(target, record)
     except BaseException as error:
         _end(record, error)
+        raise
+    finally:
         try:
             save_run(target, record)
         except PublishError as unsaved:
             log.warning("history", run_id=record.run_id, error=str(unsaved))
-        raise
 
 
 def _end(record: RunRecord, error: BaseException | None) -> None:
-    """Note how a run ended. A run that left some stages to other processes goes on running."""
+    """Note how a run ended. A run that left some stages to other processes goes on running.
+
+    One that has published has succeeded, whatever came between it and its end.
+    """
     if error is None and record.generation is None:
         return
     record.ended_at = datetime.now(UTC)
     record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
-    if error is None:
+    if error is None or record.generation is not None:
         record.status = "succeeded"
     elif isinstance(error, ShopsightError):
         record.status = "refused" if error.exit_code is ExitCode.REFUSED else "failed"

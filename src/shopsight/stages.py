@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import structlog
+
 from shopsight import __version__, embedded, guard, publish, reconcile
 from shopsight.clean import CleaningPolicy, clean_shop
 from shopsight.clean.rules import RULES
 from shopsight.engines import PolarsEngine
+from shopsight.errors import ConfigurationError, PublishError, redact
 from shopsight.extract import extract as extract_source
 from shopsight.insights import INSIGHTS, InsightOptions, Shop, compute_insights
 from shopsight.ledger import build_ledger
@@ -29,6 +32,8 @@ from shopsight.tables import TABLES
 from shopsight.workspace import Stage, Workspace, file_hash
 
 Progress = Callable[[str, str, int], None]
+
+log = structlog.stdlib.get_logger("shopsight")
 
 
 @dataclass
@@ -73,8 +78,13 @@ class Figures:
 
 
 def extract(run: Run) -> Figures:
-    """Read the six tables in one snapshot into ``raw``."""
+    """Read the six tables in one snapshot into ``raw``.
+
+    Raises:
+        ConfigurationError: the run that is gone on with has a snapshot of another database.
+    """
     settings = run.settings
+    source = {"url": redact(settings.source_url.get_secret_value()), "schema": settings.source_schema}
 
     def work() -> dict[str, Any]:
         with embedded.resolve(settings.source_url, "source", settings.workdir) as url:
@@ -87,9 +97,15 @@ def extract(run: Run) -> Figures:
                 connect_timeout=settings.connect_timeout,
                 on_rows=_tally(run, "extract"),
             )
-        return {"snapshot": snapshot.as_details()}
+        return {"snapshot": snapshot.as_details(), "source": source}
 
     details, is_kept, seconds = _once(run.workspace.raw, None, {}, work)
+    if details["source"] != source:
+        raise ConfigurationError(
+            f"Run {run.run_id} has a snapshot of {_named(details['source'])}, and the settings name"
+            f" {_named(source)}. Nothing was changed.",
+            remedy="Give the same --source and --source-schema, or start a new run without --resume.",
+        )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
     return Figures(rows, _rows(run, "raw"), None, is_kept, seconds)
@@ -224,7 +240,11 @@ def publish_generation(run: Run) -> Figures:
     )
     reconcile.demand(run.record.proof[-1])
     publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)
-    publish.sweep(run.target, run.lease, keep=run.settings.keep_generations)
+    try:
+        publish.sweep(run.target, run.lease, keep=run.settings.keep_generations)
+    except PublishError as error:
+        # It is served: what could not be tidied up any more, the next run does.
+        log.warning("sweep", run_id=run.run_id, error=str(error))
     return Figures(rows_in=_rows(run, "marts"), rows_out=written.documents)
 
 
@@ -237,6 +257,11 @@ STAGES: dict[str, Callable[[Run], Figures]] = {
     "prove": prove,
     "publish": publish_generation,
 }
+
+
+def _named(source: dict[str, Any]) -> str:
+    schema = source["schema"]
+    return f"{source['url']}, schema {schema}" if schema else str(source["url"])
 
 
 def _tally(run: Run, stage: str) -> Callable[[str, int], None]:

@@ -1,13 +1,17 @@
 """The command line: reads options, calls the package, prints. No logic of its own.
 
 stdout carries the answer (with ``--json`` one JSON document and nothing else), stderr everything else. Exit
-codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused (proof, guard, lease), 130 stopped by Ctrl-C.
+codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused (proof, guard, lease), 130 stopped by Ctrl-C,
+143 by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 from shopsight.cli import application, databases, reading, running, tracing
 from shopsight.cli.output import print_error
@@ -16,8 +20,27 @@ from shopsight.errors import ShopsightError
 __all__ = ["application", "databases", "main", "reading", "running", "tracing"]
 
 
+class _Stop:
+    """Makes the first SIGINT or SIGTERM a KeyboardInterrupt; later ones change nothing, the end is under way.
+
+    Servers are stopped and the lease is given back on the way out, which a second signal must not cut short.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> NoReturn:
+        self.signal = number
+        for later in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(later, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+
 def main() -> None:
     """The ``shopsight`` command."""
+    stop = _Stop()
     try:
         application.app()
     except ShopsightError as error:
@@ -25,9 +48,11 @@ def main() -> None:
             raise
         print_error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except SystemExit:
+        if stop.signal is None:
+            raise
         print("Stopped. The last generation is still served.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + stop.signal)
     except BrokenPipeError:
         # The reader of our output went away (`shopsight show | head`): that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

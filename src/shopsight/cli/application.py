@@ -15,9 +15,11 @@ from shopsight.settings import Settings, load_settings
 
 @dataclass
 class State:
-    """What the options before the command's name say."""
+    """What the options say that concerns every command, and whether the answer was given."""
 
     debug: bool = False
+    as_json: bool = False
+    has_answered: bool = False
 
 
 state = State()
@@ -43,7 +45,17 @@ Target = Annotated[str | None, typer.Option(help="MongoDB: mongodb://… or `emb
 Workdir = Annotated[
     Path | None, typer.Option(help="Where runs are kept [default: .shopsight].", show_default=False)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
+
+
+def _note_json(is_asked: bool) -> bool:
+    state.as_json = is_asked
+    return is_asked
+
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document and nothing else on stdout.", callback=_note_json),
+]
 
 
 def _print_version(is_asked: bool) -> None:
@@ -64,7 +76,7 @@ def callback(
     Every setting has an environment variable (`SHOPSIGHT_SOURCE_URL`, …) and a line in `shopsight.toml`;
     an option goes before both.
     """
-    state.debug = debug
+    state.debug, state.as_json, state.has_answered = debug, False, False
     configure_logging(level="DEBUG" if debug else None)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from shopsight.cli.application import state
 from shopsight.errors import ShopsightError
 from shopsight.stages import Progress as ProgressCallback
 
@@ -26,6 +27,7 @@ def print_json(document: Any) -> None:
     """One JSON document on stdout: money as text, moments as ISO 8601."""
     json.dump(document, sys.stdout, indent=2, default=_as_json, ensure_ascii=False)
     sys.stdout.write("\n")
+    state.has_answered = True
 
 
 def _as_json(value: Any) -> Any:
@@ -37,7 +39,9 @@ def _as_json(value: Any) -> Any:
 
 
 def print_error(error: ShopsightError) -> None:
-    """The message and the remedy on stderr, nothing of the machinery."""
+    """The message and the remedy on stderr, nothing of the machinery; with ``--json`` on stdout as well."""
+    if state.as_json and not state.has_answered:
+        print_json({"status": "failed", "error": error.as_document()})
     where = f" in {error.stage}" if error.stage else ""
     err.print(f"[bold red]Error{where}:[/] ", end="")
     err.print(error.message, markup=False)

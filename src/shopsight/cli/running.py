@@ -82,7 +82,8 @@ def _run(
     except ShopsightError as error:
         if as_json:
             kept = Workspace(settings.workdir, error.run_id).read_record() if error.run_id else {}
-            print_json(kept or {"status": "failed", "error": error.as_document()})
+            if kept:
+                print_json(kept)
         raise
 
 
