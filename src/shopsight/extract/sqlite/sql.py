@@ -61,7 +61,8 @@ def figures(table: str, relation: str, columns: Mapping[str, str]) -> str:
     if not factors:
         return f"SELECT count(*), NULL FROM {relation}"
     first, second = (*factors, "1")[:2]
-    return f"SELECT count(*), shopsight_sum({first}, {second}) FROM {relation}"
+    # An aggregate of Python is not even begun for no rows.
+    return f"SELECT count(*), coalesce(shopsight_sum({first}, {second}), '0') FROM {relation}"
 
 
 def _factor(name: str, factor: Factor) -> str:
