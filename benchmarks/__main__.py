@@ -10,7 +10,7 @@ from benchmarks import document
 from benchmarks.contenders import ROOT, chosen_contenders
 from benchmarks.results import describe, read_results, write_results
 from benchmarks.rounds import Rounds
-from benchmarks.shop import measured_shop, running_servers
+from benchmarks.shop import MeasuredShop, measured_shop, running_servers
 
 
 def main() -> None:
@@ -21,13 +21,16 @@ def main() -> None:
             shop = measured_shop(servers, scale)
             print(f"Scale {scale:g}: {shop.all_rows:,} rows, {options.rounds} rounds", flush=True)
             rounds = Rounds(servers, shop, contenders, compares=not options.no_comparison)
-            rounds.run(options.rounds)
-            if options.keep:
-                measured = describe(servers, shop, rounds.taken, options.rounds)
-                write_results({**read_results(), f"{scale:g}": measured})
-                document.write()
-            else:
-                print(document.tables(describe(servers, shop, rounds.taken, options.rounds)))
+
+            def keep(number: int, shop: MeasuredShop = shop, rounds: Rounds = rounds) -> None:
+                measured = describe(servers, shop, rounds.taken, number)
+                if options.keep:
+                    write_results({**read_results(), f"{shop.scale:g}": measured})
+                    document.write()
+                else:
+                    print(document.tables(measured), flush=True)
+
+            rounds.run(options.rounds, keep)
 
 
 def _options() -> argparse.Namespace:
@@ -36,7 +39,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--scale",
         default=given("SCALE") or "1",
-        help="1 is 22.5 million rows; several with commas between are measured one after the other [SCALE, 1]",
+        help="1 is 22.5 million rows; several, with commas between, are measured in turn [SCALE, 1]",
     )
     parser.add_argument(
         "--peers",

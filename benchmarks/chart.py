@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import OURS
@@ -14,7 +14,8 @@ _LEFT, _BOTTOM, _TOP, _RIGHT = 56, 44, 36, 16
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#444}.title{font-weight:600;fill:#222}"
     ".axis,.grid{stroke:#ccc;stroke-width:1}.grid{stroke-dasharray:2 3}"
-    ".ours{fill:none;stroke:#0b6bcb;stroke-width:2}.dot{fill:#0b6bcb}.line{fill:none;stroke:#999;stroke-dasharray:5 4}"
+    ".ours{fill:none;stroke:#0b6bcb;stroke-width:2}.dot{fill:#0b6bcb}"
+    ".line{fill:none;stroke:#999;stroke-dasharray:5 4}"
     "@media(prefers-color-scheme:dark){text{fill:#bbb}.title{fill:#eee}.axis,.grid{stroke:#555}}"
 )
 
@@ -27,17 +28,18 @@ class Panel:
 
     title: str
     points: Sequence[Point]
-    shown: Callable[[float], str]
+    unit: str
 
 
 def growth_chart(results: Mapping[str, Measured]) -> str:
     """Two panels beside each other; a dashed line grows as the rows do."""
     runs = [
-        (sum(measured["rows"].values()), measured["contenders"][f"run/{OURS}"]) for measured in results.values()
+        (sum(measured["rows"].values()), measured["contenders"][f"run/{OURS}"])
+        for measured in results.values()
     ]
     panels = (
-        Panel("Seconds", [(rows, run["median"]) for rows, run in runs], lambda value: f"{value:,.0f} s"),
-        Panel("Peak memory", [(rows, run["peak_mb"]) for rows, run in runs], lambda value: f"{value:,.0f} MB"),
+        Panel("Seconds", [(rows, run["median"]) for rows, run in runs], "s"),
+        Panel("Peak memory", [(rows, run["peak_mb"]) for rows, run in runs], "MB"),
     )
     drawn = "".join(_panel(panel, number * _WIDTH) for number, panel in enumerate(panels))
     return (
@@ -51,7 +53,7 @@ def _panel(panel: Panel, offset: int) -> str:
     xs, ys = zip(*panel.points, strict=True)
     x_low, x_high = min(xs) / 1.5, max(xs) * 1.5
     y_low = min(ys) / 1.5
-    y_high = max(max(ys), min(ys) * max(xs) / min(xs)) * 1.5
+    y_high = max(*ys, min(ys) * max(xs) / min(xs)) * 1.5
 
     def place(point: Point) -> Point:
         inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
@@ -69,13 +71,13 @@ def _panel(panel: Panel, offset: int) -> str:
     for point in panel.points:
         x, y = place(point)
         parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="4"/>')
-        parts.append(f'<text x="{x - 8}" y="{y - 10}" text-anchor="middle">{panel.shown(point[1])}</text>')
         parts.append(
-            f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{point[0] / 1e6:.3g} M</text>'
+            f'<text x="{x - 8}" y="{y - 10}" text-anchor="middle">{point[1]:,.0f} {panel.unit}</text>'
         )
+        parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{point[0] / 1e6:.3g} M</text>')
     parts.append(
-        f'<text x="{offset + (_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">rows of the source'
-        " (dashed: as the rows grow)</text>"
+        f'<text x="{offset + (_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">'
+        "rows of the source (dashed: as the rows grow)</text>"
     )
     return "".join(parts)
 

@@ -102,9 +102,17 @@ def _copy_everything(place: Place) -> list[str | Path]:
         f"COPY (SELECT {', '.join(table.column_names)} FROM {table.name}) TO STDOUT (FORMAT binary)"
         for table in TABLES.values()
     )
-    arguments = ["--no-psqlrc", "-h", postgres.socket_folder, "-U", "postgres", "-d", place.shop.name]
+    arguments: list[str | Path] = [
+        "--no-psqlrc",
+        "-h",
+        postgres.socket_folder,
+        "-U",
+        "postgres",
+        "-d",
+        place.shop.name,
+    ]
     return [
-        "/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', postgres.program("psql"), *arguments, "-c", copies,
+        "/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', postgres.program("psql"), "--no-psqlrc", *server, "-c", copies,
     ]  # fmt: skip
 
 
@@ -117,7 +125,7 @@ def _java_missing() -> str:
 def all_contenders() -> list[Contender]:
     """Everyone, in the order in which they take their turns."""
     return [
-        Contender("extraction", OURS, "shopsight, two connections, with link 1's figures", _ours("extraction")),
+        Contender("extraction", OURS, "shopsight, with link 1's figures", _ours("extraction")),
         Contender("extraction", "psql", "psql, COPY binary to nowhere, one connection", _copy_everything),
         Contender(
             "extraction",
@@ -157,9 +165,7 @@ def all_contenders() -> list[Contender]:
             checks.same_marts,
             missing=_java_missing(),
         ),
-        Contender(
-            "load", OURS, "shopsight: Parquet to BSON to MongoDB", _ours("load"), is_timed_within=True
-        ),
+        Contender("load", OURS, "shopsight: Parquet to BSON to MongoDB", _ours("load"), is_timed_within=True),
         Contender(
             "load",
             "bson",
@@ -172,7 +178,7 @@ def all_contenders() -> list[Contender]:
 
 
 def chosen_contenders(peers: str) -> list[Contender]:
-    """shopsight in every group, and the named peers (``all``, ``none``, or names with commas between).
+    """Shopsight in every group, and the named peers (``all``, ``none``, or names with commas between).
 
     Raises:
         SystemExit: a name that no peer has.
@@ -181,5 +187,7 @@ def chosen_contenders(peers: str) -> list[Contender]:
     known = {contender.name for contender in everyone} - {OURS}
     wanted = known if peers == "all" else set(peers.split(",")) - {"none", ""}
     if wrong := wanted - known:
-        raise SystemExit(f"No peer is called {', '.join(sorted(wrong))}; there are {', '.join(sorted(known))}.")
+        raise SystemExit(
+            f"No peer is called {', '.join(sorted(wrong))}; there are {', '.join(sorted(known))}."
+        )
     return [contender for contender in everyone if contender.name in wanted | {OURS}]

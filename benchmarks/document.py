@@ -1,4 +1,4 @@
-"""docs/performance.md: the part between its markers is made from results.json, the prose around it is by hand."""
+"""docs/performance.md: what stands between its markers is made from results.json, the rest by hand."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def growth(results: Mapping[str, Measured]) -> str:
             f"{parts[name]:.1f} s" for name in ("extract", "clean", "metrics", "insights", "prove", "publish")
         )
         lines.append(
-            f"| {scale} | {rows:,} | {run['median']:.1f} s | {rows / run['median']:,.0f} | {run['peak_mb']:,.0f} MB"
-            f" | {run['peak_anonymous_mb']:,.0f} MB | {stages} |"
+            f"| {scale} | {rows:,} | {run['median']:.1f} s | {rows / run['median']:,.0f}"
+            f" | {run['peak_mb']:,.0f} MB | {run['peak_anonymous_mb']:,.0f} MB | {stages} |"
         )
     return "\n".join(lines)
 
@@ -121,8 +121,9 @@ def tables(measured: Measured) -> str:
     counted = ", ".join(f"{number:,} {table}" for table, number in rows.items())
     sections = [
         f"{counted}. {measured['rounds']} rounds; measured {measured['measured_at'][:10]} at commit"
-        f" `{measured['commit']}` on {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GiB,"
-        f" {machine['system']}.",
+        f" `{measured['commit']}` on {machine['cores']} cores ({machine['processor']}),"
+        f" {machine['memory_gb']} GiB, {machine['system']}; the machine's load over the last quarter of an"
+        f" hour was {measured['load_average']}.",
         f"Versions: {versions}.",
     ]
     for group, title in TITLES.items():
@@ -137,18 +138,21 @@ def tables(measured: Measured) -> str:
 
 def _table(contenders: list[dict[str, Any]]) -> str:
     lines = [
-        "| | median | min | max | ours by this | peak memory | ours by this |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| | median | min | max | ours by this | own CPU | peak memory | ours by this |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for contender in contenders:
         if "seconds" not in contender:
-            lines.append(f"| {contender['title']} | {' '.join(contender['left_out'].split())[:200]} | | | | | |")
+            lines.append(
+                f"| {contender['title']} | {' '.join(contender['left_out'].split())[:200]} | | | | | | |"
+            )
             continue
         is_ours = contender["name"] == OURS
         title = f"**{contender['title']}**" if is_ours else contender["title"]
         lines.append(
             f"| {title} | {contender['median']:.2f} s | {contender['min']:.2f} s | {contender['max']:.2f} s"
-            f" | {'' if is_ours else format(contender['ours_by_this'], '.2f')} | {contender['peak_mb']:,.0f} MB"
+            f" | {'' if is_ours else format(contender['ours_by_this'], '.2f')} | {contender['cpu']:.1f} s"
+            f" | {contender['peak_mb']:,.0f} MB"
             f" | {'' if is_ours else format(contender['ours_by_this_peak'], '.2f')} |"
         )
     return "\n".join(lines)
@@ -160,6 +164,7 @@ def _proof_cost(measured: Measured) -> str:
     cost = parts["prove"] + parts["source_figures"] + parts["read_back"]
     return (
         f"Ledger and links 1 to 3 (the stage `prove`) {parts['prove']:.2f} s; link 1's figures asked of"
-        f" PostgreSQL, alone and by one connection, {parts['source_figures']:.2f} s; link 4's sums asked of MongoDB"
-        f" {parts['read_back']:.2f} s: together {cost:.2f} s, {cost / whole:.0%} of a whole run of {whole:.1f} s."
+        f" PostgreSQL, alone and by one connection, {parts['source_figures']:.2f} s; link 4's sums asked of"
+        f" MongoDB {parts['read_back']:.2f} s: together {cost:.2f} s, {cost / whole:.0%} of a whole run of"
+        f" {whole:.1f} s."
     )

@@ -1,8 +1,9 @@
-"""A command in a process of its own: how long it takes, and how much memory its whole tree of processes has."""
+"""A command in a process of its own: how long it takes, and how much memory its tree of processes has."""
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ class Measurement:
 
     Attributes:
         seconds: from its start to its end, interpreter and imports included.
+        cpu_seconds: what the process and its children computed; the database servers' work is not in it.
         peak_bytes: the greatest sum, at one moment, of the resident memory of the process and its children.
             Pages that several of them share are counted in each.
         peak_anonymous_bytes: the same without the pages of mapped files, which the system may drop at will.
@@ -28,6 +30,7 @@ class Measurement:
     """
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     peak_anonymous_bytes: int
     said: str
@@ -53,6 +56,7 @@ def measure(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w+") as output:
+        computed = _children_cpu()
         started = time.perf_counter()
         process = subprocess.Popen(
             list(map(str, command)),
@@ -65,11 +69,17 @@ def measure(
         with _Sampling(process.pid) as sampling:
             code = process.wait()
             seconds = time.perf_counter() - started
+        computed = _children_cpu() - computed
         output.seek(0)
         said = output.read()
     if code:
         raise CommandFailed(f"{command[-1]} ended with code {code}:\n{said[-4000:]}")
-    return Measurement(seconds, sampling.peak, sampling.peak_anonymous, said)
+    return Measurement(seconds, computed, sampling.peak, sampling.peak_anonymous, said)
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Sampling(threading.Thread):

@@ -57,6 +57,7 @@ def describe(servers: Servers, shop: MeasuredShop, taken: Mapping[str, Taken], r
         "versions": {**versions(), **servers.versions(), **peer_versions()},
         "rows": shop.rows,
         "rounds": rounds,
+        "load_average": round(os.getloadavg()[2], 1),
         "contenders": {
             contender_id: _described(t, taken[f"{t.group}/{OURS}"]) for contender_id, t in taken.items()
         },
@@ -74,11 +75,16 @@ def _described(taken: Taken, ours: Taken) -> dict[str, Any]:
         "median": round(statistics.median(taken.seconds), 3),
         "min": round(min(taken.seconds), 3),
         "max": round(max(taken.seconds), 3),
+        "cpu": round(statistics.median(taken.cpu_seconds), 3),
         "ours_by_this": round(_ratio(ours.seconds, taken.seconds), 3),
         "peak_mb": round(peak / 1e6, 1),
         "peak_anonymous_mb": round(max(taken.peak_anonymous_bytes) / 1e6, 1),
         "ours_by_this_peak": round(max(ours.peak_bytes) / peak, 3),
-        **({"parts": {n: round(statistics.median(s), 3) for n, s in taken.parts.items()}} if taken.parts else {}),
+        **(
+            {"parts": {n: round(statistics.median(s), 3) for n, s in taken.parts.items()}}
+            if taken.parts
+            else {}
+        ),
     }
 
 
@@ -115,7 +121,10 @@ def peer_versions() -> dict[str, str]:
     """The versions in the peers' environment; empty without one."""
     if not PEER_PYTHON.exists():
         return {}
-    code = "import sys, json; from importlib.metadata import version as v; print(json.dumps({n: v(n) for n in sys.argv[1:]}))"
+    code = (
+        "import json, sys; from importlib.metadata import version;"
+        " print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
+    )
     found = subprocess.run(
         [PEER_PYTHON, "-c", code, *PEER_LIBRARIES], capture_output=True, text=True, check=True
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bson
 from pymongo import MongoClient
 
 from benchmarks import checks
@@ -31,6 +31,7 @@ class Taken:
     group: str
     name: str
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     peak_bytes: list[int] = field(default_factory=list)
     peak_anonymous_bytes: list[int] = field(default_factory=list)
     parts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -61,24 +62,25 @@ class Rounds:
         self._work = servers.folder / "work" / shop.name
         self._prepared = servers.folder / "prepared" / shop.name
 
-    def run(self, rounds: int) -> None:
-        """Warm up, compare, and measure so many rounds."""
+    def run(self, rounds: int, after_round: Callable[[int], None]) -> None:
+        """Warm up, compare, and measure so many rounds; after each, ``after_round`` is told its number."""
         fresh_folder(self._work)
         self._prepare()
         for contender in self._contenders:
-            if not contender.missing:
+            if not contender.missing and contender.id != WHOLE_RUN:
                 self._warm_up(contender)
         for number in range(1, rounds + 1):
             for contender in self._contenders:
                 if not self.taken[contender.id].left_out:
                     self._take_turn(contender, number)
+            after_round(number)
         for contender in self._contenders:
             self._servers.drop_target(self._place(contender).database)
         shutil.rmtree(self._work)
         shutil.rmtree(self._prepared)
 
     def _prepare(self) -> None:
-        """One run of shopsight, of which those who begin in the middle get what they begin with."""
+        """One run of shopsight, its warming up; those who begin in the middle begin with what it left."""
         contender = next(contender for contender in self._contenders if contender.id == WHOLE_RUN)
         self._perform(contender)
         (run,) = (self._place(contender).output / "runs").iterdir()
@@ -90,7 +92,7 @@ class Rounds:
                 stream.writelines(batch)
 
     def _warm_up(self, contender: Contender) -> None:
-        """One turn that is not measured. A peer that fails, or makes something else, is left out from now on."""
+        """One turn that is not measured. A peer that fails, or makes something else, is left out."""
         print(f"  {contender.id}: warming up", flush=True)
         try:
             self._perform(contender)
@@ -108,14 +110,13 @@ class Rounds:
         taken = self.taken[contender.id]
         within = read_measured_within(measured.said)
         taken.seconds.append(within["seconds"] if contender.is_timed_within else measured.seconds)
+        taken.cpu_seconds.append(measured.cpu_seconds)
         taken.peak_bytes.append(measured.peak_bytes)
         taken.peak_anonymous_bytes.append(measured.peak_anonymous_bytes)
         if contender.id == WHOLE_RUN:
             self._note_parts(contender, taken, measured)
-        print(
-            f"  {contender.id}: round {number}, {taken.seconds[-1]:.2f} s, {taken.peak_bytes[-1] / 1e6:.0f} MB",
-            flush=True,
-        )
+        memory = taken.peak_bytes[-1] / 1e6
+        print(f"  {contender.id}: round {number}, {taken.seconds[-1]:.2f} s, {memory:.0f} MB", flush=True)
 
     def _note_parts(self, contender: Contender, taken: Taken, measured: Measurement) -> None:
         """The stages' own seconds, and those of what the proof asks of the databases beside."""
@@ -124,7 +125,10 @@ class Rounds:
             taken.parts[stage["name"]].append(stage["seconds"])
         place = self._place(contender)
         asked = measure(
-            [_python(), "-m", "benchmarks.ours.proof"], place.environment, self._work / "proof.log", cwd=ROOT
+            [sys.executable, "-m", "benchmarks.ours.proof"],
+            place.environment,
+            self._work / "proof.log",
+            cwd=ROOT,
         )
         for name, seconds in read_measured_within(asked.said).items():
             taken.parts[name].append(seconds)
@@ -149,9 +153,3 @@ class Rounds:
     def _left(self, contender_id: str) -> tuple[Path, str]:
         slug = contender_id.replace("/", "_")
         return self._work / slug, f"bench_{slug}"
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable

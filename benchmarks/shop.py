@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -66,7 +67,10 @@ class Servers:
 
     def versions(self) -> dict[str, str]:
         """What the servers say that they are."""
-        with psycopg.connect(self.postgres.url) as connection, MongoClient(self.mongo.url) as client:
+        with (
+            psycopg.connect(self.postgres.url) as connection,
+            MongoClient[dict[str, Any]](self.mongo.url) as client,
+        ):
             row = connection.execute("SHOW server_version").fetchone()
             return {
                 "PostgreSQL": str(row[0]).split()[0] if row else "",
@@ -75,7 +79,7 @@ class Servers:
 
     def drop_target(self, database: str) -> None:
         """Empty a target, so that nobody's load meets an earlier one."""
-        with MongoClient(self.mongo.url) as client:
+        with MongoClient[dict[str, Any]](self.mongo.url) as client:
             client.drop_database(database)
 
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from benchmarks.peers.task import OUTPUT, SOURCE_URL, TABLES
 from shopsight.extract import extract
-from shopsight.settings import Settings
+from shopsight.settings import load_settings
 
 
 def main() -> None:
-    settings = Settings()
+    settings = load_settings()
     snapshot = extract(
         SOURCE_URL,
         OUTPUT,

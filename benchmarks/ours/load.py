@@ -1,4 +1,4 @@
-"""The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes, no flip."""
+"""The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proving asks of the databases beside reading and writing: the source's own figures, MongoDB's own sums."""
+"""What proving asks of the databases beside reading and writing: the source's figures, MongoDB's sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job written by hand in DuckDB and pymongo: needed columns into DuckDB, metrics and ten insights in SQL, load.
+"""The job by hand in DuckDB and pymongo: needed columns into DuckDB, metrics and ten insights in SQL, load.
 
 All tables are read in one transaction. No cleaning, no files to resume from, no ledger, no proof, no
 generations: readers see a half-loaded collection.
@@ -26,7 +26,8 @@ COLUMNS = {
     "categories": "category_id, category_name",
     "products": "product_id, product_name, category_id",
     "customers": "customer_id, name, email, country",
-    "orders": f"order_id, customer_id, order_date, total_amount, status, status NOT IN {NOT_COUNTING} AS is_counting",
+    "orders": "order_id, customer_id, order_date, total_amount, status,"
+    f" status NOT IN {NOT_COUNTING} AS is_counting",
     "order_items": "order_id, product_id, quantity, price",
     "reviews": "product_id, customer_id, rating",
 }

@@ -1,8 +1,8 @@
 """The job as a pandas script: read with SQLAlchemy, customer metrics and four insights, insert_many.
 
-Written with care: only needed columns are read, small types are used, nothing loops over rows but the building
-of documents, money is whole cents. No snapshot over the tables, no cleaning, no ledger, no proof, and readers
-see a half-loaded collection.
+Written with care: only needed columns are read, nothing loops over rows but the building of documents, money
+is whole cents. No snapshot over the tables, no cleaning, no ledger, no proof, and readers see a half-loaded
+collection.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def customer_metrics(
     spent = counting.groupby("customer_id").agg(cents=("cents", "sum"), total_orders=("order_id", "size"))
     units = sold.groupby("customer_id")["quantity"].sum().rename("total_products_ordered")
     rated = reviews.groupby("customer_id")["rating"].mean().rename("average_rating")
-    metrics = customers.join(spent, on="customer_id").join(units, on="customer_id").join(rated, on="customer_id")
+    metrics = (
+        customers.join(spent, on="customer_id").join(units, on="customer_id").join(rated, on="customer_id")
+    )
     whole = ["cents", "total_orders", "total_products_ordered"]
     metrics[whole] = metrics[whole].fillna(0).astype("int64")
     return metrics
@@ -113,8 +115,10 @@ def top_customers(metrics: pd.DataFrame) -> list[dict[str, Any]]:
 def top_products(sold: pd.DataFrame, products: pd.DataFrame) -> list[dict[str, Any]]:
     orders = sold[["product_id", "order_id"]].drop_duplicates().groupby("product_id").size().rename("orders")
     top = orders.reset_index().sort_values(["orders", "product_id"], ascending=[False, True]).head(TOP)
-    totals = sold[sold["product_id"].isin(top["product_id"])].groupby("product_id").agg(
-        units=("quantity", "sum"), cents=("cents", "sum")
+    totals = (
+        sold[sold["product_id"].isin(top["product_id"])]
+        .groupby("product_id")
+        .agg(units=("quantity", "sum"), cents=("cents", "sum"))
     )
     top = top.join(totals, on="product_id").merge(products, on="product_id")
     return [
@@ -143,7 +147,7 @@ def category_ratings(
             "average_rating": None if pd.isna(row.mean) else row.mean,
             "reviews": 0 if pd.isna(row.size) else int(row.size),
         }
-        for row in joined.rename(columns={"mean": "mean", "size": "size"}).itertuples(index=False)
+        for row in joined.itertuples(index=False)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The middle in Spark, local, from the Parquet that shopsight's own middle begins with: metrics, four insights."""
+"""The middle in Spark, local, from the Parquet that shopsight's own middle begins with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def main() -> None:
         .getOrCreate()
     )
     shop = {table: spark.read.parquet(str(INPUT / table)) for table in TABLES}
-    counting = shop["orders"].filter("is_counting").select("order_id", "customer_id", "order_date", "total_amount")
+    counting = (
+        shop["orders"].filter("is_counting").select("order_id", "customer_id", "order_date", "total_amount")
+    )
     customer_metrics(shop, counting).write.parquet(str(OUTPUT / "customer_metrics"))
     metrics = spark.read.parquet(str(OUTPUT / "customer_metrics"))
     answers = {
