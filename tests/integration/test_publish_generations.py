@@ -370,6 +370,7 @@ def test_rollback_serves_the_generation_before_and_is_recorded(
     saved = publish.find_run(publisher.target, LATE_RUN)
     assert saved is not None
     assert (saved["kind"], saved["status"], saved["generation"]) == ("rollback", "succeeded", 1)
+    assert saved["ended_at"] >= saved["started_at"]
     assert [(g.number, g.is_served) for g in publish.list_generations(publisher.target)] == [
         (2, False),
         (1, True),
@@ -386,6 +387,23 @@ def test_the_run_after_a_rollback_publishes_and_keeps_what_was_rolled_back_to(
     record = publisher.publish(shops[3], keep=2)
     assert shown(publisher) == [3, 3]
     assert stored(publisher) == [1, record.generation]
+
+
+def test_a_rollback_that_was_overtaken_is_recorded_as_failed(
+    publisher: Publisher, shops: list[ShopFolders]
+) -> None:
+    publisher.publish(shops[1])
+    publisher.publish(shops[2])
+    with (
+        hold_lease(publisher.target, LATE_RUN, LEASE) as lease,
+        hold_lease(publisher.target, LATE_RUN, LEASE),
+        pytest.raises(LeaseLost),
+    ):
+        publish.rollback(publisher.target, lease)
+    saved = publish.find_run(publisher.target, LATE_RUN)
+    assert saved is not None
+    assert (saved["status"], saved["generation"], saved["error"]["type"]) == ("failed", None, "LeaseLost")
+    assert shown(publisher) == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -110,22 +110,23 @@ def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
         PublishError: it is not whole any more.
         LeaseLost: another run took over.
     """
-    started_at = datetime.now(UTC)
     heal_views(target)
     generation = _chosen(list_generations(target), to)
     entry = _kept_entry(target, generation.number)
-    _serve(target, lease, entry, _ignore)
-    record = RunRecord(
-        lease.run_id,
-        "rollback",
-        "succeeded",
-        started_at,
-        ended_at=datetime.now(UTC),
-        generation=generation.number,
-        valid_until=generation.valid_until,
-    )
-    record.seconds = round((datetime.now(UTC) - started_at).total_seconds(), 3)
+    record = RunRecord(lease.run_id, "rollback", "running", datetime.now(UTC))
     save_run(target, record)
+    try:
+        _serve(target, lease, entry, _ignore)
+        record.status = "succeeded"
+        record.generation, record.valid_until = generation.number, generation.valid_until
+    except ShopsightError as error:
+        record.status, record.error = "failed", error.as_document()
+        raise
+    finally:
+        record.ended_at = datetime.now(UTC)
+        record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
+        with suppress(PublishError):  # what is served must not hang on its history
+            save_run(target, record)
     return record
 
 
