@@ -102,18 +102,9 @@ def _copy_everything(place: Place) -> list[str | Path]:
         f"COPY (SELECT {', '.join(table.column_names)} FROM {table.name}) TO STDOUT (FORMAT binary)"
         for table in TABLES.values()
     )
-    arguments: list[str | Path] = [
-        "--no-psqlrc",
-        "-h",
-        postgres.socket_folder,
-        "-U",
-        "postgres",
-        "-d",
-        place.shop.name,
-    ]
-    return [
-        "/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', postgres.program("psql"), "--no-psqlrc", *server, "-c", copies,
-    ]  # fmt: skip
+    server: list[str | Path] = ["-h", postgres.socket_folder, "-U", "postgres", "-d", place.shop.name]
+    psql = [postgres.program("psql"), "--no-psqlrc", *server, "-c", copies]
+    return ["/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', *psql]
 
 
 def _java_missing() -> str:
