@@ -115,11 +115,8 @@ def tell_crash(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         return
     settings, run_id = load_settings(), run_id_for(scheduled_at, str(flow_run.id))
     error = RunCrashed.because((state.message or "no reason is known").rstrip("."), stage=None, run_id=run_id)
-    record = Workspace(settings.workdir, run_id).read_record()
-    if record.get("status") == "running":
-        record = note_interruption(settings, run_id, error)
-    elif not record:
-        record = {"run_id": run_id, "status": "failed", "error": error.as_document()}
+    record = note_interruption(settings, run_id, error)
+    record = record or {"run_id": run_id, "status": "failed", "error": error.as_document()}
     send_alerts(settings, record)
 
 

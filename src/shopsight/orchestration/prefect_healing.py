@@ -8,7 +8,8 @@ missed moment of the schedule is a late run of its own; a run takes the shop as 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -31,6 +32,10 @@ from shopsight.orchestration.prefect_schedule import next_moments
 from shopsight.settings import Settings
 
 log = structlog.stdlib.get_logger("shopsight.serve")
+
+#: A missed run that is no older is done as it is.
+RECENT = timedelta(minutes=10)
+MISSED = "Missed while the service was down; one run makes up for all."
 
 _UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED, StateType.CRASHED]
@@ -69,18 +74,25 @@ async def bury(client: PrefectClient, settings: Settings, dead: list[FlowRun]) -
 
 
 async def coalesce_missed(client: PrefectClient, deployment_id: UUID, now: datetime) -> int:
-    """Of the scheduled runs whose moment has passed, keep the newest and cancel the others.
+    """Make one run of the scheduled ones whose moment has passed: the newest, or one in its place.
+
+    A run is named after its moment, and by that name it is sorted; so one that was due long ago is replaced
+    by one for now, with the same parameters.
 
     Returns:
-        How many there were, the kept one included.
+        How many there were.
     """
     scheduled = await _runs(client, deployment_id, [StateType.SCHEDULED])
-    missed = [(run.next_scheduled_start_time, run.id) for run in scheduled if run.next_scheduled_start_time]
-    missed = sorted((moment, run_id) for moment, run_id in missed if moment <= now)
-    message = "Missed while the service was down; one run makes up for all."
-    for _, flow_run_id in missed[:-1]:
-        await client.set_flow_run_state(flow_run_id, Cancelled(message=message), force=True)
-    return len(missed)
+    missed = [run for run in scheduled if run.expected_start_time and run.expected_start_time <= now]
+    missed.sort(key=lambda run: run.expected_start_time or now)
+    count = len(missed)
+    if missed and now - (missed[-1].expected_start_time or now) > RECENT:
+        await run_now(client, deployment_id, missed[-1].parameters)
+    elif missed:
+        missed.pop()
+    for run in missed:
+        await client.set_flow_run_state(run.id, Cancelled(message=MISSED), force=True)
+    return count
 
 
 async def is_due(client: PrefectClient, deployment_id: UUID, cron: str, now: datetime) -> bool:
@@ -95,9 +107,11 @@ async def is_due(client: PrefectClient, deployment_id: UUID, cron: str, now: dat
     return (await next_moments(cron, last.start_time, 1))[0] <= now
 
 
-async def run_now(client: PrefectClient, deployment_id: UUID) -> None:
+async def run_now(
+    client: PrefectClient, deployment_id: UUID, parameters: dict[str, Any] | None = None
+) -> None:
     """Schedule one run for this moment."""
-    await client.create_flow_run_from_deployment(deployment_id, state=Scheduled())
+    await client.create_flow_run_from_deployment(deployment_id, parameters=parameters, state=Scheduled())
 
 
 async def _runs(

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -44,6 +45,10 @@ from shopsight.orchestration.schedule import cron_for, longest_gap
 from shopsight.orchestration.stage_process import PUBLISH_STOP_SECONDS, STOP_SECONDS
 from shopsight.settings import EMBEDDED, Settings
 
+if find_spec("prefect") is None:
+    # Said here: the children that need it would only end.
+    raise ModuleNotFoundError("No module named 'prefect'", name="prefect")
+
 #: What a worker gets to stop: a publication's time, and then some.
 WORKER_STOP_SECONDS = PUBLISH_STOP_SECONDS + 2 * STOP_SECONDS
 #: A child that dies sooner than this after its start is started again after a pause, which doubles.
@@ -60,7 +65,12 @@ class _Stop(BaseException):
     """Ctrl-C or SIGTERM; not an Exception, so that nothing on the way holds it up."""
 
 
-def serve(settings: Settings, *, port: int | None = None, announce: Callable[[str], None] = print) -> None:
+def _say(line: str) -> None:
+    """Print at once, also into a pipe."""
+    print(line, flush=True)
+
+
+def serve(settings: Settings, *, port: int | None = None, announce: Callable[[str], None] = _say) -> None:
     """Run the pipeline by itself, on a schedule, until Ctrl-C or SIGTERM.
 
     Args:

@@ -30,6 +30,8 @@ from shopsight.orchestration.environment import settings_environment
 from shopsight.record import StageReport
 from shopsight.settings import Settings
 
+#: How long a process may take to load its libraries. A stage's own time begins after that.
+START_SECONDS = 300.0
 #: How long a stage may take to stop when asked to: to release its lease and note how the run ended.
 STOP_SECONDS = 15.0
 #: How long a publication may take to come to its end when the run is stopped; then it is dropped whole.
@@ -90,20 +92,18 @@ class StageProcess:
         """
         self._context = contextvars.copy_context()
         try:
-            process = self._started()
-            self._ask(process, stage)
+            self._ask(self._started(stage), stage)
             return self._report(self._wait(timeout), stage)
-        except queue.Empty:
-            self._kill()
-            seconds = timeout.total_seconds() if timeout is not None else 0.0
-            raise StageTimeout.after(stage, seconds, self.run_id) from None
         except ShopsightError:
             self._reap()
             raise
-        except BaseException:
+        except BaseException as interruption:
             answer = self._stop(PUBLISH_STOP_SECONDS if stage == "publish" else STOP_SECONDS)
             if stage == "publish" and answer is not None and "report" in answer:
                 return self._report(answer, stage)
+            if isinstance(interruption, queue.Empty):
+                seconds = timeout.total_seconds() if timeout is not None else START_SECONDS
+                raise StageTimeout.after(stage, seconds, self.run_id) from None
             raise
 
     def finish(self) -> None:
@@ -116,19 +116,31 @@ class StageProcess:
         if process is None:
             return
         self._close_input(process)
-        answer = self._wait(timedelta(seconds=STOP_SECONDS))
-        self._reap()
+        try:
+            answer = self._wait(timedelta(seconds=PUBLISH_STOP_SECONDS))
+        except queue.Empty:
+            process.kill()
+            answer = None
         if answer is None or "error" in answer:
             raise self._error(answer, None)
+        self._reap()
 
     def stop(self) -> None:
         """Stop whatever is done; the run is marked as stopped."""
         if self._process is not None:
             self._stop(STOP_SECONDS)
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self, stage: str) -> subprocess.Popen[str]:
+        """The process, ready for a stage."""
         if self._process is not None:
             return self._process
+        process = self._process = self._start()
+        answer = self._wait(timedelta(seconds=START_SECONDS))
+        if answer is None or "ready" not in answer:
+            raise self._error(answer, stage)
+        return process
+
+    def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "shopsight.orchestration.stage_worker", self.run_id]
         if self._allow_shrink:
             command.append("--allow-shrink")
@@ -144,7 +156,6 @@ class StageProcess:
             start_new_session=True,
         )
         self._answers = queue.SimpleQueue()
-        self._process = process
         threading.Thread(target=self._read, args=(process.stdout, self._answers), daemon=True).start()
         threading.Thread(target=self._read_noise, args=(process.stderr,), daemon=True).start()
         return process
@@ -154,7 +165,7 @@ class StageProcess:
         for line in stream:
             document = json.loads(line)
             if "logger" in document:
-                self._context.run(_log_again, document)
+                self._context.copy().run(_log_again, document)
             else:
                 answers.put(document)
         answers.put(None)
@@ -162,7 +173,7 @@ class StageProcess:
     def _read_noise(self, stream: IO[str]) -> None:
         """What is not shopsight's own log: a library's warning, an interpreter's last words."""
         for line in stream:
-            self._context.run(log.warning, "output", line=line.rstrip())
+            self._context.copy().run(log.warning, "output", line=line.rstrip())
 
     def _ask(self, process: subprocess.Popen[str], stage: str) -> None:
         assert process.stdin is not None  # noqa: S101 - it was opened as a pipe

@@ -1,9 +1,9 @@
 """The process that does a run's stages, started by :mod:`shopsight.orchestration.stage_process`.
 
-It reads a stage's name a line on its input and writes a JSON document a line to its output: what it logs, and
-the stage's report or error. The end of the input is the end of the run, and the death of whoever started it:
-so no stage goes on without its orchestrator. SIGTERM ends a stage at once, except ``publish``, which comes to
-its own end.
+It reads a stage's name a line on its input and writes a JSON document a line to its output: that it is ready,
+what it logs, each stage's report, an error. The end of the input is the end of the run, and the death of
+whoever started it: so no stage goes on without its orchestrator. SIGTERM ends a stage at once, except
+``publish``, which comes to its own end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import FrameType
 from typing import Any, TextIO
 
@@ -70,7 +70,7 @@ class Outbox(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._stream = os.fdopen(os.dup(1), "wb", buffering=0)
         os.dup2(2, 1)
         self.asked = ""
         self.setFormatter(JsonFormatter())
@@ -87,8 +87,9 @@ class Outbox(logging.Handler):
             self._write(self.format(record))
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+        # Unbuffered: what could not be written to a reader that died would be tried again at the very end.
+        with suppress(BrokenPipeError):
+            self._stream.write(f"{line}\n".encode())
 
 
 class StopSignal:
@@ -139,6 +140,7 @@ def _work(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox, stop: Sto
     """Do what is asked for; the stages before it are looked at first and found whole. Returns the status."""
     from shopsight import pipeline  # noqa: PLC0415 - takes a second, in which a stop signal must be heard
 
+    outbox.answer(ready=True)
     with pipeline.open_run(
         load_settings(), run_id=arguments.run_id, allow_shrink=arguments.allow_shrink
     ) as opened:
