@@ -25,6 +25,7 @@ from shopsight.reconcile import CONTENT
 from shopsight.record import Check, Snapshot
 from shopsight.recorded import Document, Figures, Recorded, as_figure
 from shopsight.settings import Settings
+from shopsight.tables import TABLES
 from shopsight.workspace import Workspace
 
 #: How many documents that differ are listed of each collection.
@@ -160,7 +161,8 @@ def snapshot_checks(then: Document, now: Snapshot) -> list[Check]:
         before = then["tables"][name]
         checks.append(Check(f"{name}: rows", before["rows"], table.rows))
         if table.measure is not None:
-            checks.append(Check(f"{name}: measure", as_figure(before["measure"]), table.measure))
+            measure = as_figure(before["measure"])
+            checks.append(Check(f"{name}: {TABLES[name].measure}", measure, table.measure))
     return checks
 
 

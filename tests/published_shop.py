@@ -1,0 +1,131 @@
+"""The literal shop in SQLite or PostgreSQL, published to the tests' MongoDB, and ways to tamper with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pymongo.collection import Collection
+from tests.shop_rows import SHOP
+
+from shopsight import pipeline, publish, stages
+from shopsight.record import RunRecord
+from shopsight.seed import load_rows
+from shopsight.settings import Settings, load_settings
+from shopsight.stages import Figures, Run
+from shopsight.workspace import Workspace
+
+Rows = Mapping[str, Any]
+
+
+@dataclass
+class PublishedShop:
+    """A shop, where it is published, and what can be done to both."""
+
+    settings: Settings
+
+    def run(self, **given: Any) -> RunRecord:
+        """The whole pipeline."""
+        return pipeline.run(self.settings, **given)
+
+    def execute(self, statement: str, *values: Any) -> None:
+        """Change the source, a SQLite file."""
+        path = self.settings.source_url.get_secret_value().removeprefix("sqlite:///")
+        with sqlite3.connect(path) as connection:
+            connection.execute(statement, values)
+        connection.close()
+
+    def target(self) -> Any:
+        """The open target."""
+        settings = self.settings
+        return publish.connect(
+            settings.target_url.get_secret_value(), settings.target_database, settings.connect_timeout
+        )
+
+    def tamper(self, view: str, change: Callable[[Collection[Any]], Any]) -> None:
+        """Change what is served under a view's name, behind shopsight's back."""
+        with self.target() as target:
+            served = publish.served(target)
+            assert served is not None
+            change(target.db[served.collections[view]])
+
+    def served(self, view: str) -> list[dict[str, Any]]:
+        """What readers see, in the order of ``_id``."""
+        with self.target() as target:
+            return list(publish.read_documents(target, view))
+
+    def served_generation(self) -> int | None:
+        """What ``published`` says."""
+        with self.target() as target:
+            served = publish.served(target)
+            return None if served is None else served.generation
+
+    def workspace(self, record: RunRecord) -> Workspace:
+        """The run's directory."""
+        return Workspace(self.settings.workdir, record.run_id)
+
+    def arguments(self, command: str, *more: str) -> list[str]:
+        """The command line of a command over this shop."""
+        settings = self.settings
+        return [
+            "shopsight",
+            *command.split(),
+            *("--target", settings.target_url.get_secret_value()),
+            *("--workdir", str(settings.workdir)),
+            *more,
+        ]
+
+
+def published_shop(
+    source_url: str,
+    mongo_url: str,
+    mongo_database: str,
+    workdir: Path,
+    rows: Rows = SHOP,
+    column_types: Mapping[str, Mapping[str, str]] | None = None,
+    **settings: Any,
+) -> PublishedShop:
+    """The shop's rows in the source, nothing published yet."""
+    load_rows(source_url, rows, column_types)
+    return PublishedShop(
+        load_settings(
+            source_url=source_url,
+            target_url=mongo_url,
+            target_database=mongo_database,
+            workdir=workdir,
+            retries=0,
+            connect_timeout=timedelta(seconds=10),
+            **settings,
+        )
+    )
+
+
+def changed_after(stage: str, change: Callable[[Run], None]) -> Callable[[Run], Figures]:
+    """A stage that does its work and then finds its files changed, as if it had been wrong."""
+    original = stages.STAGES[stage]
+
+    def work(run: Run) -> Figures:
+        figures = original(run)
+        change(run)
+        return figures
+
+    return work
+
+
+def rewrite(folder: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Run], None]:
+    """Changes a table's folder: its rows, in its own schema."""
+
+    def work(run: Run) -> None:
+        (path,) = run.workspace.folder(folder).glob("*.parquet")
+        before = pl.read_parquet(path)
+        after = change(before)
+        assert after.schema == before.schema
+        assert not after.equals(before), "the change changes nothing"
+        after.write_parquet(path)
+
+    return work
