@@ -18,6 +18,7 @@
        ├─ TargetUnavailable        MongoDB does not answer; retried
        ├─ LeaseHeld                another run publishes: who, until when
        ├─ LeaseLost                this run was overtaken and may not publish
+       ├─ SnapshotOutdated         what is served is younger than this run's snapshot
        └─ ShrinkRefused            the new figures are suspiciously small
 
 Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what
@@ -304,6 +305,12 @@ class LeaseHeld(PublishError):
 
 class LeaseLost(PublishError):
     """This run's lease expired and another run took it: it may not publish any more."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SnapshotOutdated(PublishError):
+    """A younger snapshot is served already: publishing this one would take readers back in time."""
 
     exit_code = ExitCode.REFUSED
 

@@ -1,4 +1,4 @@
-"""Limits that withhold a run: too much rejected, or too little left of what is served.
+"""Limits that withhold a run: too much rejected, too little left of what is served, or older than that.
 
 An empty but "successful" answer of a source must not wipe what readers see.
 """
@@ -6,10 +6,11 @@ An empty but "successful" answer of a source must not wipe what readers see.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from shopsight.errors import DataQualityError, ShrinkRefused
+from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotOutdated
 from shopsight.record import Figure, RunRecord
 from shopsight.settings import Settings
 from shopsight.tables import TABLES
@@ -39,6 +40,24 @@ def check_rejected_share(
                 remedy=f"Look at the rows and their rules in {folder / table}; if they are right, raise"
                 " SHOPSIGHT_MAX_REJECTED_SHARE.",
             )
+
+
+def check_age(as_of: datetime, served_as_of: datetime | None) -> None:
+    """Let the run go on only if nothing younger is served, as when an old run is resumed after a newer one.
+
+    Args:
+        as_of: the moment of this run's snapshot.
+        served_as_of: that of the served generation; None when nothing is served yet.
+
+    Raises:
+        SnapshotOutdated: the served one is younger.
+    """
+    if served_as_of is not None and served_as_of > as_of:
+        raise SnapshotOutdated(
+            f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC, but one of"
+            f" {served_as_of:%Y-%m-%d %H:%M:%S} UTC is served already. Nothing was published.",
+            remedy="Start a new run with `shopsight run`; older data is served again by `shopsight rollback`.",
+        )
 
 
 def guarded_figures(record: RunRecord) -> dict[str, Figure]:

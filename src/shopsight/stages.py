@@ -208,6 +208,7 @@ def publish_generation(run: Run) -> Figures:
     """Write a new generation beside the served one, prove link 4, and flip.
 
     Raises:
+        SnapshotOutdated: what is served is younger.
         ShrinkRefused: the new figures are suspiciously small.
         ProofBroken: MongoDB says something else than the marts.
         LeaseLost: another run took over.
@@ -215,9 +216,11 @@ def publish_generation(run: Run) -> Figures:
     if run.target is None or run.lease is None:
         raise RuntimeError("a run that was opened without a target cannot publish")
     marts = run.workspace.folder("marts")
+    served = publish.served(run.target)
+    guard.check_age(run.snapshot.as_of, served.as_of if served is not None else None)
     if not run.allow_shrink:
-        served = publish.served_figures(run.target)
-        guard.check_shrink(guard.guarded_figures(run.record), served, run.settings)
+        figures = publish.served_figures(run.target)
+        guard.check_shrink(guard.guarded_figures(run.record), figures, run.settings)
     written = publish.write_generation(
         run.target,
         run.lease,
