@@ -56,7 +56,7 @@ def check_age(as_of: datetime, served_as_of: datetime | None) -> None:
         raise SnapshotOutdated(
             f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC, but one of"
             f" {served_as_of:%Y-%m-%d %H:%M:%S} UTC is served already. Nothing was published.",
-            remedy="Start a new run with `shopsight run`; older data is served again by `shopsight rollback`.",
+            remedy="Start a new run with `shopsight run`; `shopsight rollback` serves older data again.",
         )
 
 
