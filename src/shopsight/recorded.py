@@ -16,6 +16,9 @@ from shopsight.publish import Served
 from shopsight.reconcile import CONTENT, MARTS_ARE_TARGET
 from shopsight.record import Check, Figure
 
+#: What is said of a document that is where it should be.
+THERE = "there"
+
 Document = Mapping[str, Any]
 Figures = dict[str, dict[str, Figure | str]]
 
@@ -59,19 +62,16 @@ class Recorded:
 
     def checks(self) -> list[Check]:
         """The records against each other, and what ``published`` says against them."""
-        served, note, record = self._served, self._note, self._record
-        name = f"generations: {served.generation}"
+        served, note, record = self._served, self._note, self._record or {}
+        known = (record.get("snapshot") or {}).get("as_of") or note.get("as_of") or served.as_of
+        until = record.get("valid_until") or note.get("valid_until") or served.valid_until
         checks = [
-            Check(f"{name}: run", served.run_id, note.get("run_id")),
-            Check(f"{name}: as_of", _moment(served.as_of), _moment(note.get("as_of"))),
-            Check(f"pipeline_runs: {served.run_id}", "there", "there" if self._is_stored else None),
+            Check(f"generations: {served.generation}", THERE, THERE if note else None),
+            Check(f"pipeline_runs: {served.run_id}", THERE, THERE if self._is_stored else None),
+            Check("published: run_id", note.get("run_id", served.run_id), served.run_id),
+            Check("published: as_of", _moment(known), _moment(served.as_of)),
+            Check("published: valid_until", _moment(until), _moment(served.valid_until)),
         ]
-        if record:
-            as_of, until = (record.get("snapshot") or {}).get("as_of"), record.get("valid_until")
-            checks += [
-                Check("published: as_of", _moment(as_of), _moment(served.as_of)),
-                Check("published: valid_until", _moment(until), _moment(served.valid_until)),
-            ]
         if self._kept and self._stored:
             ours, theirs = (_flat(_proven(record)) for record in (self._kept, self._stored))
             for what in dict.fromkeys([*ours, *theirs]):
@@ -107,7 +107,7 @@ def as_figure(value: Any) -> Figure | str:
         return str(value)
 
 
-def _moment(value: datetime | str | None) -> str | None:
+def _moment(value: datetime | str) -> str:
     """A moment as MongoDB keeps it: to the millisecond."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return None if moment is None else moment.isoformat(sep=" ", timespec="milliseconds")
+    return moment.isoformat(sep=" ", timespec="milliseconds")
