@@ -22,7 +22,7 @@ from prefect.states import Completed, Crashed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from shopsight.alerts import send_alerts
-from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, ShopsightError, is_retryable
+from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, RunStopped, ShopsightError, is_retryable
 from shopsight.logs import bind_structlog
 from shopsight.orchestration import run_id_for
 from shopsight.orchestration.aftermath import note_interruption
@@ -145,6 +145,10 @@ def run_shopsight(allow_shrink: bool = False) -> State[Any]:
         error = raised
         if isinstance(error, RunInterrupted):
             note_interruption(settings, run_id, error)
+    except BaseException:
+        # Stopped or cancelled; the stage itself may have been too deep in its work to note it.
+        note_interruption(settings, run_id, RunStopped.from_outside(run_id))
+        raise
     record = Workspace(settings.workdir, run_id).read_record()
     publish_artifacts(settings, run_id, record)
     send_alerts(settings, record)

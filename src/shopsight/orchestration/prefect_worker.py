@@ -91,6 +91,7 @@ async def _heal(client: PrefectClient, settings: Settings, deployment_id: UUID) 
             missing = [run for run in under_way if str(run.id) not in _flow_run_ids()]
             await healing.bury(client, settings, [run for run in missing if run.id in suspects])
             suspects = {run.id for run in missing}
+            await asyncio.to_thread(note_abandoned_runs, settings)
         except Exception:
             log.exception("healing")
 

@@ -50,7 +50,7 @@ if find_spec("prefect") is None:
     raise ModuleNotFoundError("No module named 'prefect'", name="prefect")
 
 #: What a worker gets to stop: a publication's time, and then some.
-WORKER_STOP_SECONDS = PUBLISH_STOP_SECONDS + 2 * STOP_SECONDS
+WORKER_STOP_SECONDS = PUBLISH_STOP_SECONDS + 4 * STOP_SECONDS
 #: A child that dies sooner than this after its start is started again after a pause, which doubles.
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0

@@ -32,8 +32,9 @@ from shopsight.settings import Settings
 
 #: How long a process may take to load its libraries. A stage's own time begins after that.
 START_SECONDS = 300.0
-#: How long a stage may take to stop when asked to: to release its lease and note how the run ended.
-STOP_SECONDS = 15.0
+#: How long a stage may take to stop when asked to: to release its lease and note how the run ended. One that
+#: is deep in a driver or an engine does not hear it, and is killed then.
+STOP_SECONDS = 5.0
 #: How long a publication may take to come to its end when the run is stopped; then it is dropped whole.
 PUBLISH_STOP_SECONDS = 60.0
 
