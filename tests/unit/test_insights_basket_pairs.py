@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import narwhals as nw
+import polars as pl
 import pytest
 from tests.clean_tables import Row, shop
 
@@ -58,3 +60,28 @@ def test_pairs_of_rare_products_are_found_behind_products_with_more_lines(
     held |= {20: [8, 9], 21: [8, 9], 22: [9, 8], 23: [9, 1], 24: [8, 2], 25: [8, 2]}
     expected = [(8, 9, 3), (2, 8, 2), (1, 9, 1)]
     assert [(row[0], row[2], row[4]) for row in pairs(held, n=n)] == expected[:n]
+
+
+def test_a_contender_with_just_as_many_lines_as_the_bound_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baskets, "LEADERS", 2)
+    # 8 and 9 lead, and are together in two orders; so are 1 and 2, which have two lines each.
+    held = {1: [8, 9], 2: [8, 9], 3: [8], 4: [9], 5: [1, 2], 6: [1, 2]}
+    assert [(row[0], row[2], row[4]) for row in pairs(held, n=1)] == [(1, 2, 2)]
+
+
+def test_the_products_with_the_most_lines_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baskets, "LEADERS", 2)
+    orders: list[Row] = [(key, 1, DAY, "1.00", "paid", True) for key in (1, 2, 3)]
+    lines = [(1, 7), (2, 7), (3, 7), (1, 5), (2, 5), (1, 4), (3, 4), (1, 6)]
+    items: list[Row] = [(key, *line, 1, "1.00") for key, line in enumerate(lines)]
+    leading = shop(orders=orders, order_items=items).baskets.of_leaders.collect().rows()
+    assert sorted(leading) == [(1, 4), (1, 7), (2, 7), (3, 4), (3, 7)]
+
+
+@pytest.mark.parametrize(
+    ("orders", "length", "bound"),
+    [([5, 2, 3], 1, 5), ([5, 2, 3], 2, 3), ([5, 2, 3], 3, 2), ([5, 2, 3], 4, 1), ([], 1, 1)],
+)
+def test_the_bound_is_what_the_last_of_a_full_list_has(orders: list[int], length: int, bound: int) -> None:
+    counted = nw.from_native(pl.LazyFrame({"orders": orders}, schema={"orders": pl.Int64}))
+    assert baskets.bound_of(counted, length).collect().rows() == [(bound,)]

@@ -19,14 +19,13 @@ def segments(*orders: Row) -> list[tuple[Any, ...]]:
 
 
 def five_customers(recency: dict[int, int], orders: dict[int, int], amounts: dict[int, str]) -> list[Row]:
-    """Customers 1 to 5: the day of the last order, how many orders, and the sum."""
+    """Customers 1 to 5: the day of the last order, how many orders, the sum; other orders are long ago."""
     rows: list[Row] = []
     for customer in range(1, 6):
-        for turn in range(orders[customer]):
-            amount = amounts[customer] if turn == 0 else "0.00"
-            rows.append(
-                (len(rows), customer, FIRST + timedelta(days=recency[customer]), amount, "paid", True)
-            )
+        last_day = FIRST + timedelta(days=recency[customer])
+        rows.append((len(rows), customer, last_day, amounts[customer], "paid", True))
+        for turn in range(1, orders[customer]):
+            rows.append((len(rows), customer, FIRST - timedelta(days=10 * turn), "0.00", "paid", True))
     return rows
 
 
@@ -62,11 +61,11 @@ def test_value_is_the_mean_of_frequency_and_amount_half_up() -> None:
         ("Needing attention", 1),
         ("At risk", 2),
     ]
-    # All order once: frequency is 1, and the values are 1, 2, 2, 3, 3.
-    once = dict.fromkeys(UP, 1)
-    assert [row[:2] for row in segments(*five_customers(UP, once, AMOUNTS_UP))] == [
+    # All order once: frequency is 1, and the values are 1, 2, 2, 3, 3. The fourth has recency 3.
+    once, recency = dict.fromkeys(UP, 1), {1: 1, 2: 2, 3: 4, 4: 3, 5: 5}
+    assert [row[:2] for row in segments(*five_customers(recency, once, AMOUNTS_UP))] == [
         ("Potential loyalists", 2),
-        ("About to sleep", 1),
+        ("Needing attention", 1),
         ("Hibernating", 2),
     ]
 

@@ -68,11 +68,14 @@ def test_a_cohort_is_followed_to_the_shop_s_last_month() -> None:
         order(5, 2, date(2025, 2, 9)),
         order(6, 3, date(2025, 2, 1)),
         order(7, 3, date(2025, 3, 1), counts=False),
+        order(8, 4, date(2025, 1, 1)),
     )
     assert found == [
         (date(2024, 12, 1), 0, 2, 1.0),
         (date(2024, 12, 1), 1, 0, 0.0),
         (date(2024, 12, 1), 2, 1, 0.5),
+        (date(2025, 1, 1), 0, 1, 1.0),
+        (date(2025, 1, 1), 1, 0, 0.0),
         (date(2025, 2, 1), 0, 1, 1.0),
     ]
 
