@@ -22,7 +22,7 @@ _BETWEEN = "\x1f"
 
 def held(frame: Frame) -> Frame:
     """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
-    return frame.collect().lazy()
+    return frame.collect().lazy(frame.implementation)
 
 
 def is_empty(frame: Frame) -> bool:
