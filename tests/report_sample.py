@@ -203,7 +203,7 @@ def sample_record() -> RunRecord:
     stages, at = [], started
     for name, took in seconds.items():
         rows_in, rows_out, rejected = rows[name]
-        stages.append(StageReport(name, "done", at, took, rows_in, rows_out, rejected))
+        stages.append(StageReport(name, "done", at, took, rows_in, rows_out, rejected, 412_000_000))
         at += timedelta(seconds=took)
     return RunRecord(
         run_id="20261122T180000Z-1f3a9c",

@@ -20,6 +20,7 @@ import tenacity
 
 from shopsight import __version__, embedded, stages
 from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, is_retryable
+from shopsight.memory import peak_bytes, reset_peak
 from shopsight.publish import Target, connect, heal_views, hold_lease, rollback, save_run
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
@@ -43,6 +44,7 @@ class PipelineRun(Run):
         started_at, clock = datetime.now(UTC), time.perf_counter()
         outcome, figures = "failed", stages.Figures()
         self.progress(name, "", 0)
+        reset_peak()
         try:
             figures = stages.STAGES[name](self)
             outcome = "kept" if figures.is_kept else "done"
@@ -59,6 +61,7 @@ class PipelineRun(Run):
                 figures.rows_in,
                 figures.rows_out,
                 figures.rejected,
+                peak_bytes(),
             )
             self.record.stages = [*(r for r in self.record.stages if r.name != name), report]
             self.workspace.write_record(self.record.as_document())

@@ -25,6 +25,7 @@ class StageReport:
         rows_in: rows that entered; None where it does not apply.
         rows_out: rows that left.
         rejected: rows set aside.
+        peak_memory_bytes: the process's greatest resident set during the stage; None where it is not known.
     """
 
     name: str
@@ -34,6 +35,7 @@ class StageReport:
     rows_in: int | None = None
     rows_out: int | None = None
     rejected: int | None = None
+    peak_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)

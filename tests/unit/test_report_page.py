@@ -247,7 +247,7 @@ def test_broken_proof_is_open_and_nothing_is_promised() -> None:
 
 
 def test_stages_have_rows_seconds_and_speed() -> None:
-    assert "clean\n643,970\n631,140\n11,292\n685,074\n0.94 s" in page_of().text
+    assert "clean\n643,970\n631,140\n11,292\n685,074\n412 MB\n0.94 s" in page_of().text
 
 
 def test_run_that_ended_before_cleaning_counts_no_rows() -> None:
@@ -261,7 +261,7 @@ def test_run_that_ended_before_cleaning_counts_no_rows() -> None:
 def test_kept_stage_says_so_and_has_no_speed() -> None:
     record = changed()
     record["stages"][0].update(outcome="kept", seconds=0.002)
-    assert "extract\nkept\n–\n643,970\n–\n–\n2 ms" in page_of(record).text
+    assert "extract\nkept\n–\n643,970\n–\n–\n412 MB\n2 ms" in page_of(record).text
 
 
 def test_identity_is_told_and_the_source_without_credentials() -> None:

@@ -242,6 +242,7 @@ class StageRow:
     rejected: str
     seconds: str
     rate: str
+    memory: str
     left: str
     width: str
 
@@ -261,6 +262,7 @@ def stage_rows(record: Document) -> list[StageRow]:
                 rejected=format_count(stage["rejected"]),
                 seconds=format_seconds(stage["seconds"]),
                 rate=format_rate(stage),
+                memory=format_memory(stage.get("peak_memory_bytes")),
                 left=per_cent(before / whole),
                 width=per_cent(stage["seconds"] / whole),
             )
@@ -275,6 +277,11 @@ def format_rate(stage: Document) -> str:
     if not rows or not stage["seconds"] or stage["outcome"] != "done":
         return DASH
     return format_count(round(rows / stage["seconds"]))
+
+
+def format_memory(size: int | None) -> str:
+    """Bytes as whole MB (a million bytes); a dash for what is not known."""
+    return DASH if size is None else f"{format_count(round(size / 1e6))} MB"
 
 
 def run_facts(record: Document) -> list[tuple[str, str]]:

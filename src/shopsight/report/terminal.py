@@ -47,7 +47,7 @@ def one_line(text: str) -> str:
 
 
 def stages_table(record: dict[str, Any]) -> FittingTable:
-    """One row per stage: rows, seconds and speed."""
+    """One row per stage: rows, seconds, speed and peak memory."""
     table = FittingTable(
         "Stages",
         [
@@ -56,14 +56,17 @@ def stages_table(record: dict[str, Any]) -> FittingTable:
             Field("Rows out", is_figure=True),
             Field("Rejected", is_figure=True),
             Field("Time", is_figure=True),
-            Field("Rows/s", is_figure=True, spared=1),
+            Field("Rows/s", is_figure=True, spared=2),
+            Field("Memory", is_figure=True, spared=1),
         ],
     )
     for stage in run_view.stage_rows(record):
         name = Text(stage.name)
         if stage.outcome != "done":
             name.append(f" {stage.outcome}", style="red" if stage.outcome == "failed" else "dim")
-        table.add(name, stage.rows_in, stage.rows_out, stage.rejected, stage.seconds, stage.rate)
+        table.add(
+            name, stage.rows_in, stage.rows_out, stage.rejected, stage.seconds, stage.rate, stage.memory
+        )
     return table
 
 
