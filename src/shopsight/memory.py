@@ -1,6 +1,6 @@
 """How much memory a stage took: the process's greatest resident set since it began.
 
-Linux alone lets a process set its high-water mark back (``/proc/self/clear_refs``); elsewhere it is not known.
+Linux alone lets a process set its high-water mark back (``/proc/self/clear_refs``); elsewhere none is known.
 """
 
 from __future__ import annotations
