@@ -1,7 +1,7 @@
 """Gross regressions only: a whole run against reading the same tables once, both here and now.
 
-`make bench` measures properly. This is a ratio within one test, so that a slow machine fails nothing: both sides
-wait for the same cores and the same servers.
+`make bench` measures properly. This is a ratio within one test, so that a slow machine fails nothing: both
+sides wait for the same cores and the same servers.
 """
 
 from __future__ import annotations
