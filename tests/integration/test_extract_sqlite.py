@@ -296,7 +296,7 @@ def test_all_tables_are_of_one_state_while_somebody_writes(journal: str, file: P
         },
     )
     outcomes = []
-    with closing(sqlite3.connect(file, timeout=0)) as writer:
+    with closing(sqlite3.connect(file, timeout=0, check_same_thread=False)) as writer:
         writer.execute(f"PRAGMA journal_mode = {journal}")
 
         def on_rows(table: str, rows: int) -> None:

@@ -127,10 +127,13 @@ def test_no_lines_are_no_rows_in_the_right_types() -> None:
 
 
 def test_a_part_keeps_money_as_whole_cents_without_dictionaries_for_numbers(tmp_path: Path) -> None:
-    rows = read_lines(lines(*(order(str(number)) for number in range(1000))), ORDERS, ())
-    with PartWriter(tmp_path / "part.parquet", ORDERS, ()) as part:
-        part.write(rows)
-        part.write(rows.slice(0, 10))
+    told: list[int] = []
+    with PartWriter(tmp_path / "part.parquet", ORDERS, (), told.append) as part:
+        part.write(lines(*(order(str(number)) for number in range(1000))))
+        part.write(lines(*(order(str(number)) for number in range(10))))
+        part.write(lines())
+    assert told == [1000, 10]
+    assert (part.rows, part.size) == (1010, sum(len(order(str(n))) + 1 for n in [*range(1000), *range(10)]))
     file = pq.ParquetFile(tmp_path / "part.parquet")
     chunks = {c.path_in_schema: c for c in (file.metadata.row_group(0).column(i) for i in range(5))}
     assert [file.metadata.row_group(number).num_rows for number in range(2)] == [1000, 10]
@@ -154,9 +157,19 @@ def test_a_part_without_rows_still_has_the_schema(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_says_so() -> None:
-    rows = read_lines(lines(*(order(str(number)) for number in range(1000))), ORDERS, ())
+    batch = lines(*(order(str(number)) for number in range(1000)))
     with pytest.raises(WorkspaceError, match="is full"), PartWriter(Path("/dev/full"), ORDERS, ()) as part:
-        part.write(rows)
+        part.write(batch)
+
+
+def test_what_goes_wrong_with_a_batch_is_told_by_the_next_or_at_the_end(tmp_path: Path) -> None:
+    bad = lines(order(amount="NaN"))
+    with PartWriter(tmp_path / "next.parquet", ORDERS, ()) as part:
+        part.write(bad)
+        with pytest.raises(ValuesDoNotFit, match="orders: total_amount"):
+            part.write(lines(order()))
+    with pytest.raises(ValuesDoNotFit), PartWriter(tmp_path / "end.parquet", ORDERS, ()) as part:
+        part.write(bad)
 
 
 def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:

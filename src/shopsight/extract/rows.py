@@ -12,7 +12,8 @@ its column, and the table is read again with that column as text.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -141,16 +142,37 @@ def _mended(lines: pa.Buffer) -> pa.Buffer:
 
 
 class PartWriter(AbstractContextManager["PartWriter"]):
-    """One Parquet file of a table's raw folder, written a batch at a time: a row group each.
+    """One Parquet file of a table's raw folder, written a batch of lines at a time: a row group each.
 
-    Numbers, dates and money are plain and LZ4; money is kept as whole cents (INT64 DECIMAL).
+    A batch is read and written while the caller fetches the next one; no more than one waits. What goes wrong
+    with it is raised by the next call, or at the end. Numbers, dates and money are plain and LZ4; money is
+    kept as whole cents (INT64 DECIMAL).
+
+    Args:
+        path: the file.
+        table: the contract's table.
+        as_text: its columns that arrive as text.
+        on_rows: told how many rows of each batch are written; by another thread.
+
+    Attributes:
+        rows: how many rows are written.
+        size: how many bytes their lines have.
 
     Raises:
+        ValuesDoNotFit: a value does not fit its column's type.
         WorkspaceError: the disk is full or cannot be written.
     """
 
-    def __init__(self, path: Path, table: Table, as_text: Collection[str]) -> None:
+    def __init__(
+        self, path: Path, table: Table, as_text: Collection[str], on_rows: Callable[[int], None] | None = None
+    ) -> None:
+        self.rows = 0
+        self.size = 0
         self._path = path
+        self._table = table
+        self._as_text = as_text
+        self._on_rows = on_rows
+        self._waiting: Future[None] | None = None
         schema = arrow_schema(table, as_text)
         with translated_disk_errors(path.parent):
             self._writer = pq.ParquetWriter(
@@ -161,12 +183,27 @@ class PartWriter(AbstractContextManager["PartWriter"]):
                 store_decimal_as_integer=True,
                 write_statistics=False,
             )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
 
-    def write(self, rows: pa.Table) -> None:
-        """Append the rows as a row group; nothing for no rows."""
+    def write(self, lines: pa.Buffer) -> None:
+        """Append the lines' rows as a row group; nothing for no lines."""
+        self._finish()
+        self._waiting = self._thread.submit(self._write, lines)
+
+    def _write(self, lines: pa.Buffer) -> None:
+        rows = read_lines(lines, self._table, self._as_text)
         if rows.num_rows:
             with translated_disk_errors(self._path.parent):
                 self._writer.write_table(rows, row_group_size=rows.num_rows)
+            self.rows += rows.num_rows
+            self.size += lines.size
+            if self._on_rows is not None:
+                self._on_rows(rows.num_rows)
+
+    def _finish(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.result()
 
     def __enter__(self) -> Self:
         return self
@@ -174,5 +211,10 @@ class PartWriter(AbstractContextManager["PartWriter"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with translated_disk_errors(self._path.parent):
-            self._writer.close()
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            self._thread.shutdown()
+            with translated_disk_errors(self._path.parent):
+                self._writer.close()

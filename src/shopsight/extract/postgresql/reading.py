@@ -11,7 +11,7 @@ driver next to nothing; how many pages make a batch is learnt on the way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,7 +27,7 @@ from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
 from shopsight.extract.postgresql.snapshot import SAVEPOINT, SharedSnapshot
 from shopsight.extract.postgresql.tasks import Task, run_tasks
-from shopsight.extract.rows import PartWriter, ValuesDoNotFit, read_lines
+from shopsight.extract.rows import PartWriter, ValuesDoNotFit
 from shopsight.measures import as_measure
 from shopsight.tables import TABLES, Kind
 from shopsight.workspace import translated_disk_errors
@@ -168,32 +168,21 @@ class Reading:
     def _read_part(
         self, session: Session, stop: threading.Event, relation: Relation, pages: Pages | None, path: Path
     ) -> None:
-        table, as_text = TABLES[relation.table], self.as_text[relation.table]
-        with PartWriter(path, table, as_text) as part:
+        def on_rows(rows: int) -> None:
+            self._count(relation.table, rows)
 
-            def keep(lines: pa.Buffer) -> int:
-                rows = read_lines(lines, table, as_text)
-                read: int = rows.num_rows
-                part.write(rows)
-                self._count(relation.table, read)
-                return read
-
+        with PartWriter(path, TABLES[relation.table], self.as_text[relation.table], on_rows) as part:
             if pages is not None:
-                self._read_pages(session, stop, relation, pages, keep)
+                self._read_pages(session, stop, relation, pages, part)
                 return
             with closing(self._lines(session, relation)) as batches:
                 for lines in batches:
                     if stop.is_set():
                         return
-                    keep(lines)
+                    part.write(lines)
 
     def _read_pages(
-        self,
-        session: Session,
-        stop: threading.Event,
-        relation: Relation,
-        pages: Pages,
-        keep: Callable[[pa.Buffer], int],
+        self, session: Session, stop: threading.Event, relation: Relation, pages: Pages, part: PartWriter
     ) -> None:
         start, step = pages.start, pages.step
         while not stop.is_set():
@@ -202,17 +191,24 @@ class Reading:
             # What lies behind the last page that was counted is not in the snapshot, and costs nothing.
             until = "" if is_last and pages.is_open else f" AND ctid < '({end},0)'"
             where = f" WHERE ctid >= '({start},0)'{until}"
-            size = rows = 0
+            size = 0
             with closing(self._lines_of_pages(session, relation, where)) as batches:
                 for lines in batches:
                     size += lines.size
-                    rows += keep(lines)
+                    part.write(lines)
             if is_last:
                 return
-            start, step = end, self._next_step(step, rows, size)
+            start, step = end, self._next_step(step, size, part)
 
-    def _next_step(self, step: int, rows: int, size: int) -> int:
-        """How many pages to take next, so that they make a batch; at most four times as many as before."""
+    def _next_step(self, step: int, size: int, part: PartWriter) -> int:
+        """How many pages to take next, so that they make a batch; at most four times as many as before.
+
+        Args:
+            step: how many were taken.
+            size: the bytes of their lines.
+            part: knows how long a line is.
+        """
+        rows = size * part.rows / part.size if part.size else self._batch_rows
         share = max(rows / self._batch_rows, size / (self._batch_rows * _BYTES_PER_ROW), 0.25)
         return max(1, int(step / share))
 

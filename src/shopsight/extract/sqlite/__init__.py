@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from shopsight.errors import SchemaMismatch, ShopsightError
 from shopsight.extract.dialect import OnRows, Source, SourceCheck
-from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit, read_lines
+from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit
 from shopsight.extract.sqlite.database import (
     Found,
     State,
@@ -111,21 +111,23 @@ def _read(
     with translated_disk_errors(folder):
         (folder / table.name).mkdir(parents=True, exist_ok=True)
     written = 0
+
+    def count(rows: int) -> None:
+        nonlocal written
+        written += rows
+        if on_rows is not None and rows:
+            on_rows(table.name, rows)
+
     try:
         with (
-            PartWriter(folder / table.name / "part-00000.parquet", table, as_text) as part,
+            PartWriter(folder / table.name / "part-00000.parquet", table, as_text, count) as part,
             texts_as_bytes(state.connection),
             closing(state.connection.execute(query)) as cursor,
         ):
             while lines := cursor.fetchmany(batch_rows):
-                rows = read_lines(pa.py_buffer(b"".join(text for (text,) in lines)), table, as_text)
-                part.write(rows)
-                written += rows.num_rows
-                if on_rows is not None:
-                    on_rows(table.name, rows.num_rows)
+                part.write(pa.py_buffer(b"".join(text for (text,) in lines)))
     except ValuesDoNotFit:
-        if on_rows is not None and written:
-            on_rows(table.name, -written)
+        count(-written)
         raise
 
 
