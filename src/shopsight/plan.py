@@ -124,7 +124,8 @@ def compare_with_served(run: PipelineRun, target: publish.Target) -> Plan:
 
 
 def _row_changes(difference: Difference) -> list[RowChange]:
-    insight = INSIGHTS.get(difference.id)
+    # One that only stands there is a stranger's, and its _id may be anything.
+    insight = INSIGHTS.get(difference.id) if difference.right is not None else None
     if insight is None or difference.right is None:
         return []
     before: Mapping[str, Any] = difference.left or {}
