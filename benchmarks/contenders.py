@@ -42,7 +42,7 @@ class Place:
         """What a contender's process is told. Addresses hold passwords: they are never on a command line."""
         source = self.servers.postgres.url_of(self.shop.name)
         return {
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             "BENCH_SOURCE_URL": source,
             "BENCH_TARGET_URL": self.servers.mongo.url,
             "BENCH_TARGET_DATABASE": self.database,
