@@ -345,6 +345,19 @@ def _tree(kind: type[ShopsightError]) -> Iterator[type[ShopsightError]]:
         yield from _tree(inner)
 
 
+def defect(error: BaseException) -> ShopsightError:
+    """The error that stands for one that nobody foresaw.
+
+    >>> defect(KeyError("total")).message
+    "KeyError: 'total'"
+    """
+    return ShopsightError(
+        f"{type(error).__name__}: {error}",
+        remedy="This is a defect of shopsight: please report it with what `shopsight --debug …` prints, and"
+        " keep the run's directory.",
+    )
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether trying again can help; the one predicate of every orchestrator.
 

@@ -19,7 +19,7 @@ import structlog
 import tenacity
 
 from shopsight import __version__, embedded, stages
-from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, is_retryable
+from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, defect, is_retryable
 from shopsight.memory import peak_bytes, reset_peak
 from shopsight.publish import Target, connect, heal_views, hold_lease, rollback, save_run
 from shopsight.record import RunRecord, StageReport
@@ -283,7 +283,4 @@ def _end(record: RunRecord, error: BaseException | None) -> None:
 def _unexpected(error: BaseException) -> dict[str, Any]:
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
         return RunStopped.from_outside().as_document()
-    return ShopsightError(
-        f"{type(error).__name__}: {error}",
-        remedy="This is a defect of shopsight: please report it with the run's directory.",
-    ).as_document()
+    return defect(error).as_document()

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from shopsight.cli import application, databases, reading, running, tracing
 from shopsight.cli.output import print_error
-from shopsight.errors import ShopsightError
+from shopsight.errors import ExitCode, ShopsightError, defect
 
 __all__ = ["application", "databases", "main", "reading", "running", "tracing"]
 
@@ -48,12 +48,17 @@ def main() -> None:
             raise
         print_error(error)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`shopsight show | head`): that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if application.state.debug:
+            raise
+        print_error(defect(error))
+        sys.exit(ExitCode.FAILED)
     except SystemExit:
         if stop.signal is None:
             raise
         print("Stopped. The last generation is still served.", file=sys.stderr)
         sys.exit(128 + stop.signal)
-    except BrokenPipeError:
-        # The reader of our output went away (`shopsight show | head`): that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
