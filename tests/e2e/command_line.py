@@ -22,14 +22,14 @@ PATIENCE_SECONDS = 120.0
 _DAWDLING = """
 import os, sys, time
 from shopsight import cli, pipeline
-moment, said = sys.argv[1], int(sys.argv[2])
-sys.argv[1:3] = []
+moment, said, seconds = sys.argv[1], int(sys.argv[2]), [float(sys.argv[3])]
+sys.argv[1:4] = []
 plain = pipeline.run
 def run(settings, *, on_progress, **given):
     def progress(stage, table, rows):
         if stage == moment and rows:
             os.write(said, b"here\\n")
-            time.sleep(20)
+            time.sleep(seconds.pop() if seconds else 0)
     return plain(settings, on_progress=progress, **given)
 if moment != "-":
     pipeline.run = run
@@ -94,12 +94,21 @@ class Started:
         *arguments: object,
         cwd: Path,
         dawdle_in: str = "-",
+        for_seconds: float = 3.0,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._said, theirs = os.pipe()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _DAWDLING, dawdle_in, str(theirs), *map(str, arguments)],
+                [
+                    sys.executable,
+                    "-c",
+                    _DAWDLING,
+                    dawdle_in,
+                    str(theirs),
+                    str(for_seconds),
+                    *map(str, arguments),
+                ],
                 cwd=cwd,
                 env={**os.environ, "COLUMNS": "200", **(environment or {})},
                 pass_fds=[theirs],

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.conftest import Restartable
-from tests.e2e.command_line import Ended
+from tests.e2e.command_line import Ended, shopsight
 from tests.e2e.conftest import Place
 from tests.shop_rows import SHOP, SPENT
 from tools.fault_lab.disks import small_disk
 
+from shopsight import stages
 from shopsight.cli import running
 from shopsight.seed import load_rows
 
@@ -159,6 +160,20 @@ def test_too_many_rejected_rows_are_refused(shown: Place) -> None:
         SHOPSIGHT_MIN_REJECTED_ROWS="0",
     )
     assert "orders: 1 of 6 rows" in ended.err
+
+
+def test_what_nobody_foresaw_is_told_as_a_defect_without_a_traceback(
+    shown: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError(f"total of {shown.source}")
+
+    monkeypatch.setitem(stages.STAGES, "metrics", fail)
+    ended = refused(shown, code=1, kind="ShopsightError")
+    assert "KeyError" in ended.err
+    assert "defect" in ended.err
+    with pytest.raises(KeyError):
+        shopsight("--debug", "run", *shown.options, **shown.environment)
 
 
 def test_an_order_of_resuming_what_is_not_there(shown: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -33,9 +34,14 @@ def resize(place: Path, size_bytes: int) -> None:
 def fill(place: Path, leave_bytes: int) -> Path:
     """Fill the disk but for so many bytes; returns the file that does."""
     ballast = place / "ballast"
-    free = shutil.disk_usage(place).free
     with ballast.open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, max(1, free - leave_bytes))
+        while (room := shutil.disk_usage(place).free - leave_bytes) > 0:
+            try:
+                os.posix_fallocate(stream.fileno(), os.fstat(stream.fileno()).st_size, room)
+            except OSError as error:
+                # Whoever else writes to the disk was faster.
+                if error.errno != errno.ENOSPC:
+                    raise
     return ballast
 
 
