@@ -14,7 +14,7 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test test-airflow lint format bench mutants faults pins upgrade browser clean \
+.PHONY: help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade browser clean \
 	.venv .venv-airflow .venv-bench
 
 help: ## list what there is to do
@@ -43,6 +43,9 @@ demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 
 test: .venv/stamp browser ## all tests, doctests included, on real databases (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-orchestration: .venv/stamp ## the service killed in every stage, its server and its worker killed (minutes)
+	$(BIN)/python -m pytest tests/integration/test_orchestration.py -m "orchestration or not orchestration" $(ARGS)
 
 test-airflow: .venv-airflow/stamp ## the same pipeline as an Airflow DAG, in Airflow's own environment
 	$(AIRFLOW_BIN)/python -m pytest tests/airflow $(ARGS)
