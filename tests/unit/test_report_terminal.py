@@ -109,7 +109,8 @@ def test_insight_without_rows_says_so() -> None:
 
 
 def test_stages_show_rows_seconds_speed_and_memory() -> None:
-    assert re.search(r"clean +643,970 +631,140 +11,292 +0\.94 s +685,074 +412 MB\n", printed(stages_table(record())))
+    text = printed(stages_table(record()))
+    assert re.search(r"clean +643,970 +631,140 +11,292 +0\.94 s +685,074 +412 MB\n", text)
 
 
 def test_stage_that_was_kept_or_failed_says_so() -> None:
