@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 OURS = "shopsight"
 
+#: Measured whoever else is: how shopsight grows with the shop.
+GROWTH = {"extraction", "run"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -169,7 +172,7 @@ def all_contenders() -> list[Contender]:
 
 
 def chosen_contenders(peers: str) -> list[Contender]:
-    """Shopsight in every group, and the named peers (``all``, ``none``, or names with commas between).
+    """The named peers (``all``, ``none``, or names with commas between), and shopsight beside each.
 
     Raises:
         SystemExit: a name that no peer has.
@@ -181,4 +184,6 @@ def chosen_contenders(peers: str) -> list[Contender]:
         raise SystemExit(
             f"No peer is called {', '.join(sorted(wrong))}; there are {', '.join(sorted(known))}."
         )
-    return [contender for contender in everyone if contender.name in wanted | {OURS}]
+    chosen = [contender for contender in everyone if contender.name in wanted]
+    groups = {contender.group for contender in chosen} | GROWTH
+    return [c for c in everyone if c in chosen or (c.name == OURS and c.group in groups)]

@@ -67,7 +67,12 @@ def measure(
             cwd=cwd,
         )
         with _Sampling(process.pid) as sampling:
-            code = process.wait()
+            try:
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
             seconds = time.perf_counter() - started
         computed = _children_cpu() - computed
         output.seek(0)

@@ -76,7 +76,9 @@ def _described(taken: Taken, ours: Taken) -> dict[str, Any]:
         "min": round(min(taken.seconds), 3),
         "max": round(max(taken.seconds), 3),
         "cpu": round(statistics.median(taken.cpu_seconds), 3),
+        "server_cpu": round(statistics.median(taken.server_cpu_seconds), 3),
         "ours_by_this": round(_ratio(ours.seconds, taken.seconds), 3),
+        "ours_by_this_cpu": round(_ratio(_all_cpu(ours), _all_cpu(taken)), 3),
         "peak_mb": round(peak / 1e6, 1),
         "peak_anonymous_mb": round(max(taken.peak_anonymous_bytes) / 1e6, 1),
         "ours_by_this_peak": round(max(ours.peak_bytes) / peak, 3),
@@ -88,8 +90,12 @@ def _described(taken: Taken, ours: Taken) -> dict[str, Any]:
     }
 
 
+def _all_cpu(taken: Taken) -> list[float]:
+    return [own + served for own, served in zip(taken.cpu_seconds, taken.server_cpu_seconds, strict=True)]
+
+
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median over the rounds of our time by theirs: both of one round had the same neighbours."""
+    """The median over the rounds of ours by theirs: both of one round had the same neighbours."""
     return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
 
 

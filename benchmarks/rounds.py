@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Taken:
     name: str
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: list[float] = field(default_factory=list)
+    server_cpu_seconds: list[float] = field(default_factory=list)
     peak_bytes: list[int] = field(default_factory=list)
     peak_anonymous_bytes: list[int] = field(default_factory=list)
     parts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -106,8 +108,9 @@ class Rounds:
             print(f"  {contender.id}: {self.taken[contender.id].left_out}", flush=True)
 
     def _take_turn(self, contender: Contender, number: int) -> None:
-        measured = self._perform(contender)
         taken = self.taken[contender.id]
+        measured, served = self._perform(contender)
+        taken.server_cpu_seconds.append(served)
         within = read_measured_within(measured.said)
         taken.seconds.append(within["seconds"] if contender.is_timed_within else measured.seconds)
         taken.cpu_seconds.append(measured.cpu_seconds)
@@ -133,13 +136,21 @@ class Rounds:
         for name, seconds in read_measured_within(asked.said).items():
             taken.parts[name].append(seconds)
 
-    def _perform(self, contender: Contender) -> Measurement:
+    def _perform(self, contender: Contender) -> tuple[Measurement, float]:
+        """One turn, and what the servers computed meanwhile."""
         place = self._place(contender)
         fresh_folder(place.output)
         self._servers.drop_target(place.database)
         self._settle()
         log = self._work / f"{place.database}.log"
-        return measure(contender.command(place), place.environment, log, cwd=ROOT)
+        computed = self._server_cpu()
+        measured = measure(contender.command(place), place.environment, log, cwd=ROOT)
+        return measured, self._server_cpu() - computed
+
+    def _server_cpu(self) -> float:
+        """The servers' work so far, once sessions have ended that nobody uses any more."""
+        time.sleep(0.5)
+        return self._servers.cpu_seconds()
 
     def _settle(self) -> None:
         """Let the target write out what the one before left it, so that nobody pays for another."""

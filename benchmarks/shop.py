@@ -77,6 +77,15 @@ class Servers:
                 "MongoDB": client.server_info()["version"],
             }
 
+    def cpu_seconds(self) -> float:
+        """What both servers have computed so far, sessions that have ended included."""
+        total = 0.0
+        for process in (self.postgres.process(), self.mongo.process()):
+            if process is not None:
+                own = process.cpu_times()
+                total += own.user + own.system + own.children_user + own.children_system
+        return total
+
     def drop_target(self, database: str) -> None:
         """Empty a target, so that nobody's load meets an earlier one."""
         with MongoClient[dict[str, Any]](self.mongo.url) as client:
