@@ -15,6 +15,9 @@ from benchmarks.shop import MeasuredShop, measured_shop, running_servers
 
 def main() -> None:
     options = _options()
+    if options.write_only:
+        document.write()
+        return
     contenders = chosen_contenders(options.peers)
     with running_servers(options.folder) as servers:
         for scale in map(float, options.scale.split(",")):
@@ -63,6 +66,9 @@ def _options() -> argparse.Namespace:
         dest="keep",
         action="store_false",
         help="print the tables; leave results.json and docs/performance.md as they are",
+    )
+    parser.add_argument(
+        "--write-only", action="store_true", help="measure nothing; write the tables from results.json"
     )
     return parser.parse_args()
 
