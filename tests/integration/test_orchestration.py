@@ -110,8 +110,8 @@ def test_the_first_start_runs_at_once_and_an_operator_sees_what_it_did(
     # The insights, the ledger, the rules and the proof as artifacts.
     artifacts = service.call("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [first["id"]]}}})
     by_key = {artifact["key"]: artifact for artifact in artifacts}
-    assert {"run", "ledger", "rules", "proof", "top-customers", "monthly-sales"} <= set(by_key)
-    assert len(by_key) == 14
+    assert {"run", "ledger", "ledger-amounts", "rules", "proof", "top-customers"} <= set(by_key)
+    assert len(by_key) == 15
     top = json.loads(by_key["top-customers"]["data"])
     assert len(top) == 5
     [served] = list(database.insights.find({"_id": "top_customers"}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.insights import INSIGHTS, Insight
 from shopsight.report import run_view
-from shopsight.report.figures import DASH, format_count, format_value
+from shopsight.report.figures import format_count, format_moment, format_value
 from shopsight.settings import Settings
 from shopsight.workspace import Workspace
 
@@ -42,7 +43,7 @@ def publish_artifacts(settings: Settings, run_id: str, record: dict[str, Any]) -
     """Make the artifacts of this flow run from the run's directory; call it within the flow."""
     try:
         if record:
-            create_markdown_artifact(overview(record), key="run", description=f"Run {run_id}")
+            create_markdown_artifact(overview(record), key="run", description="How the run went.")
         for artifact in [*run_artifacts(record), *insight_artifacts(Workspace(settings.workdir, run_id))]:
             create_table_artifact(artifact.rows, key=artifact.key, description=artifact.description)
     except Exception:
@@ -58,7 +59,10 @@ def overview(record: dict[str, Any]) -> str:
         where = f" in {error['stage']}" if error.get("stage") else ""
         lines += [f"**{error['type']}**{where}: {error['message']}", "", error.get("remedy") or "", ""]
     if record.get("generation") is not None:
-        lines += [f"Generation {record['generation']} is served, good until {record['valid_until']}.", ""]
+        lines += [
+            f"Generation {record['generation']} was published{_good_until(record.get('valid_until'))}.",
+            "",
+        ]
     if record.get("totals"):
         lines += [
             "| figure | value |",
@@ -77,28 +81,45 @@ def overview(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _good_until(moment: str | None) -> str:
+    return f", good until {format_moment(datetime.fromisoformat(moment))}" if moment else ""
+
+
 def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
     """The ledger, the rules that applied and the proof, as far as the run came."""
     record = _with_figures(record)
     if (record.get("ledger") or {}).get("tables"):
-        measures = {row.table: row for row in run_view.measure_rows(record)}
         yield Artifact(
             "ledger",
-            "What became of every row: in + added = kept + merged + rejected; and of every cent, likewise.",
+            "What became of every row: in + added = kept + merged + rejected.",
             [
                 {
                     "table": row.table,
-                    "rows in": row.rows_in,
+                    "balances": _yes(row.balances),
+                    "in": row.rows_in,
                     "added": row.added,
                     "kept": row.rows_out,
                     "merged": row.merged,
                     "rejected": row.rejected,
-                    "amount in": measures[row.table].measure_in if row.table in measures else DASH,
-                    "amount kept": measures[row.table].measure_out if row.table in measures else DASH,
-                    "amount rejected": measures[row.table].rejected if row.table in measures else DASH,
-                    "balances": "yes" if row.balances else "NO",
                 }
                 for row in run_view.ledger_rows(record)
+            ],
+        )
+        yield Artifact(
+            "ledger-amounts",
+            "What became of every cent: in + repaired = kept + merged + rejected.",
+            [
+                {
+                    "table": row.table,
+                    "balances": _yes(row.balances),
+                    "what": row.measure,
+                    "in": row.measure_in,
+                    "repaired": row.repaired,
+                    "kept": row.measure_out,
+                    "merged": row.merged,
+                    "rejected": row.rejected,
+                }
+                for row in run_view.measure_rows(record)
             ],
         )
         yield Artifact(
@@ -106,14 +127,14 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
             "The cleaning rules that applied.",
             [
                 {
-                    "rule": r.rule,
-                    "action": r.action,
-                    "rows": r.rows,
-                    "amount": r.measure,
-                    "what it says": r.sentence,
+                    "rule": rule.rule,
+                    "action": rule.action,
+                    "rows": rule.rows,
+                    "amount": rule.measure,
+                    "what it says": rule.sentence,
                 }
                 for rules in run_view.rules_by_table(record).values()
-                for r in rules
+                for rule in rules
             ],
         )
     if record.get("proof"):
@@ -122,16 +143,20 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
             "Every equality that must hold before anything is published.",
             [
                 {
-                    "link": link.name,
                     "figure": check.what,
+                    "holds": _yes(check.holds),
                     "expected": check.expected,
                     "found": check.found,
-                    "holds": "yes" if check.holds else "NO",
+                    "link": link.name,
                 }
                 for link in run_view.links(record)
                 for check in link.checks
             ],
         )
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "NO"
 
 
 def insight_artifacts(workspace: Workspace) -> Iterator[Artifact]:
