@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -215,6 +216,9 @@ def main() -> int:
     given = options.parse_args()
     chosen = short_kinds(given.seed) if given.short else all_kinds(given.rounds)
     chosen = [kind for kind in chosen if given.only in kind.name]
+    # Servers and disks are taken down again, however it is ended.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with prepared_ground() as ground:
         figures = inject(ground, chosen, given.seed, lambda line: print(line, flush=True))
     print(page(figures))

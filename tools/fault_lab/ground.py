@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from fault_lab.disks import small_disk
+from fault_lab.disks import release, small_disk
 from fault_lab.watcher import Whole, whole_generation
 from fault_lab.workers import Ending, Job, Worker, Zygote
 from shopsight import publish
@@ -33,6 +34,7 @@ SHOPS = {
     "a": (ShopSize(customers=300, orders=2_000, products=200), 7),
     "b": (ShopSize(300, 2_100, products=210), 8),
 }
+_PREFIX = "shopsight-faults-"
 _FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
 
@@ -186,7 +188,8 @@ class Ground:
 @contextmanager
 def prepared_ground() -> Iterator[Ground]:
     """Servers, both shops, and the process that starts runs; all of it gone afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="shopsight-faults-"))
+    _remove_abandoned()
+    root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         has_disks = stack.enter_context(small_disk(root / "mongo-disk", 700 * MEGABYTE))
@@ -203,6 +206,19 @@ def prepared_ground() -> Iterator[Ground]:
         for name in SHOPS:
             ground.undisturbed(name)
         yield ground
+
+
+def _remove_abandoned() -> None:
+    """What a killed process left behind."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if folder.stat().st_uid != os.geteuid() or not pid.isdigit() or psutil.pid_exists(int(pid)):
+            continue
+        PostgresServer(folder / "postgres").end()
+        MongoServer(folder / "mongo-disk" / "mongo").end()
+        for disk in ("mongo-disk", "run-disk"):
+            release(folder / disk)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digests(target: Target) -> dict[str, str]:

@@ -52,11 +52,13 @@ class Disturbed:
 
     Attributes:
         workdir: the folder to run again in, when it is not the usual one.
+        is_overtaken: whether a younger snapshot was published meanwhile: then it must not be resumed.
     """
 
     run_id: str
     ending: Ending
     workdir: str | None = None
+    is_overtaken: bool = False
 
 
 Fault = Callable[[Ground, str, random.Random], Disturbed]
@@ -201,10 +203,12 @@ def stopped_past_its_lease(*, overtaken: bool) -> Fault:
             other = _expect(_until_free(ground, shop), "published")
         time.sleep(max(0.0, stopped + 2 * _LEASE_SECONDS - time.monotonic()))
         worker.send_signal(signal.SIGCONT)
-        ending = _expect(worker.end(), "LeaseLost")
-        if other is not None:
-            ground.expect_content(shop, other.said["generation"])
-        return Disturbed(run_id, ending)
+        if other is None:
+            return Disturbed(run_id, _expect(worker.end(), "LeaseLost"))
+        # Whichever it sees first: that its lease is gone, or that a younger snapshot is served.
+        ending = _expect(worker.end(), "LeaseLost", "SnapshotOutdated")
+        ground.expect_content(shop, other.said["generation"])
+        return Disturbed(run_id, ending, is_overtaken=True)
 
     return fault
 
@@ -223,6 +227,9 @@ def survive(ground: Ground, shop: str, disturbed: Disturbed, *, resume: bool) ->
     Raises:
         Broken: the content differs, or the run does not end well.
     """
+    if disturbed.is_overtaken and resume:
+        _expect(ground.run(shop, run_id=disturbed.run_id, resume=True), "SnapshotOutdated")
+        resume = False
     others = {"workdir": disturbed.workdir} if disturbed.workdir else {}
     ending = ground.run(shop, run_id=disturbed.run_id if resume else None, resume=resume, **others)
     if ending.outcome != "published":

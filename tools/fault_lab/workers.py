@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +124,10 @@ class Worker:
         return message
 
 
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("SHOPSIGHT_")}
+
+
 @dataclass
 class Zygote:
     """The process that has imported everything and forks; a context manager.
@@ -152,8 +156,9 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A thread of a library's pool would not be there after a fork.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                # Nobody's settings but the job's.
+                cwd=self.log.parent,
+                env={**_without_settings(os.environ), "OPENBLAS_NUM_THREADS": "1"},
                 start_new_session=True,
             )
         return self
