@@ -374,7 +374,7 @@ def test_without_an_exported_snapshot_one_connection_reads(postgres_url: str, tm
 
 def test_fewer_free_connections_than_asked_for_are_enough(postgres_url: str, tmp_path: Path) -> None:
     seed(postgres_url, SMALL, dirt=0.1)
-    with reader_role(postgres_url, "CONNECTION LIMIT 1") as url:
+    with reader_role(postgres_url, "CONNECTION LIMIT 2") as url:
         execute(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user_of(url)}")
         assert_proven(read(url, tmp_path, connections=4), tmp_path)
 

@@ -72,6 +72,8 @@ def arrow_schema(table: Table, as_text: Collection[str]) -> pa.Schema:
 def read_lines(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> pa.Table:
     """Lines of CSV, in the contract's columns and order, as one table of :func:`arrow_schema`.
 
+    Each line has its end, the last one, too: Arrow takes an empty value before the end of all for a text.
+
     Native are whole numbers of 64 bits (counts: below 10^18), amounts below 10^15 with two decimals at most,
     and days from 0001-01-01 to 9999-12-31. Text that is not UTF-8 keeps what can be read of it; any other
     byte becomes U+FFFD.

@@ -42,6 +42,7 @@ _ROWS_PER_PAGE = 64
 _BATCHES_PER_PART = 8
 _PARTS_PER_CONNECTION = 4
 _TOO_LARGE_FOR_A_VALUE = "54000"
+_LINE_END = sql.quote_text("\n")
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
@@ -213,19 +214,20 @@ class Reading:
         return max(1, int(step / share))
 
     def _lines_of_pages(self, session: Session, relation: Relation, where: str) -> Lines:
-        query = f"SELECT coalesce(string_agg({_line(relation)}, ''), '') FROM {relation.quoted}{where}"
+        lines = f"string_agg({_line(relation)}, {_LINE_END}) || {_LINE_END}"
+        query = f"SELECT coalesce({lines}, '') FROM {relation.quoted}{where}"
         try:
-            lines = session.text(query)
+            batch = session.text(query)
         except DriverError as error:
             if error.sqlstate != _TOO_LARGE_FOR_A_VALUE:
                 raise
             session.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
             yield from self._lines(session, relation, where)
         else:
-            yield lines
+            yield batch
 
     def _lines(self, session: Session, relation: Relation, where: str = "") -> Lines:
-        query = f"SELECT {_line(relation)} FROM {relation.quoted}{where}"
+        query = f"SELECT {_line(relation)} || {_LINE_END} FROM {relation.quoted}{where}"
         return session.texts(query, self._batch_rows * _BYTES_PER_ROW // 4)
 
     def _count(self, table: str, rows: int) -> None:

@@ -44,6 +44,18 @@ class Session:
             # The driver's text may quote the URL.
             raise connection_error(error, source) from None
 
+    def another(self) -> Session:
+        """One more connection to the same database, without asking again for its types.
+
+        Raises:
+            adbc_driver_manager.Error: there is none to be had.
+        """
+        session = Session.__new__(Session)
+        session._connection = self._connection.adbc_clone()
+        # The driver begins a transaction at once.
+        session._connection.adbc_connection.set_autocommit(True)
+        return session
+
     def execute(self, statement: str) -> None:
         """Run a statement that gives no rows.
 

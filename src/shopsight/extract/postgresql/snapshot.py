@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from adbc_driver_manager import Error as DriverError
 
-from shopsight.errors import ShopsightError
 from shopsight.extract.dialect import Source, as_configuration_error
 from shopsight.extract.postgresql.catalog import Catalog, Relation
 from shopsight.extract.postgresql.errors import translated
@@ -103,7 +102,7 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
             }
         sessions = [leader]
         while exported is not None and len(sessions) < connections:
-            follower = _follow(source, exported, parameters)
+            follower = _follow(leader, exported, parameters)
             if follower is None:
                 break
             sessions.append(stack.enter_context(follower))
@@ -170,11 +169,11 @@ def _export(session: Session) -> str | None:
         return None
 
 
-def _follow(source: Source, exported: str, parameters: Mapping[str, str]) -> Session | None:
+def _follow(leader: Session, exported: str, parameters: Mapping[str, str]) -> Session | None:
     """Another connection in the snapshot; None where there is none: no free slot, or another server."""
     try:
-        session = Session(source)
-    except ShopsightError:
+        session = leader.another()
+    except DriverError:
         return None
     try:
         session.execute(_BEGIN)

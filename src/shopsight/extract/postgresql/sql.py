@@ -103,14 +103,17 @@ def is_sent_bare(column: SourceColumn, kind: Kind) -> bool:
 
 
 def line(table: str, columns: Sequence[SourceColumn]) -> str:
-    """The expression for one row as a line of CSV, line end included; never null.
+    """The expression for one row as a line of CSV, without a line end; never null.
 
     Args:
         table: the contract's table.
         columns: the source's columns in the contract's order.
     """
     values = [_sent(column, of.kind) for column, of in zip(columns, TABLES[table].columns, strict=True)]
-    return f"format({quote_text(','.join(['%s'] * len(values)) + chr(10))}, {', '.join(values)})"
+    # concat_ws is the fastest way there is, but leaves nulls out, commas included; coalesce is slow.
+    whole = " AND ".join(f"{quote_name(column.name)} IS NOT NULL" for column in columns)
+    with_nulls = ", ".join(f"coalesce({value}::text, '')" for value in values)
+    return f"CASE WHEN {whole} THEN concat_ws(',', {', '.join(values)}) ELSE concat_ws(',', {with_nulls}) END"
 
 
 def _sent(column: SourceColumn, kind: Kind) -> str:
@@ -122,7 +125,7 @@ def _sent(column: SourceColumn, kind: Kind) -> str:
         case Family.MONEY | Family.FLOAT:
             return _as_numeric(column)
         case Family.TIMESTAMP:
-            return f"{name}::date"
+            return f"({name}::date)"
         case Family.TIMESTAMPTZ:
             return f"({name} AT TIME ZONE 'UTC')::date"
         case _:
