@@ -18,6 +18,8 @@ _BUCKET = 16
 
 #: Stands between values that are put side by side; tidied text cannot hold it.
 _BETWEEN = "\x1f"
+#: Stands for a missing value, which is written otherwise than an empty one.
+_MISSING = "\x1e"
 
 
 def held(frame: Frame) -> Frame:
@@ -53,9 +55,7 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
         .agg(nw.len().cast(nw.Int64).alias("keys"), nw.col("power").sum())
     )
     ones = nw.sum_horizontal(*((nw.col("power") // 2**bit) % 2 for bit in range(_BUCKET)))
-    # Different keys stay below this sum.
-    are_different = (ones == nw.col("keys")) & (nw.col("power") < 2**_BUCKET)
-    suspicious = held(buckets.filter(~are_different).select("bucket"))
+    suspicious = held(buckets.filter(ones != nw.col("keys")).select("bucket"))
     if is_empty(suspicious):
         return None
     counted = keys.join(suspicious, on="bucket", how="semi").group_by(key).agg(nw.len().alias("rows"))
@@ -156,4 +156,4 @@ def _rivals_compared(rivals: Frame, table: Table, preference: Sequence[str]) -> 
 
 
 def _side_by_side(names: Sequence[str]) -> nw.Expr:
-    return nw.concat_str(*(nw.col(name).cast(nw.String).fill_null("") for name in names), separator=_BETWEEN)
+    return nw.concat_str(*(nw.col(name).cast(nw.String).fill_null(_MISSING) for name in names), separator=_BETWEEN)
