@@ -22,6 +22,7 @@ STAGES = ("extract", "clean", "publish")
 def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Place, tmp_path: Path) -> None:
     first = Started(
         "run",
+        "--json",
         *place.options,
         cwd=tmp_path,
         dawdle_in="clean",
@@ -36,7 +37,8 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Pl
     assert f"process {first.process.pid}" in error["message"]
     assert place.served is None
     first.process.send_signal(signal.SIGTERM)
-    assert first.end().code == 143
+    ended = first.end()
+    assert (ended.code, ended.document["error"]["type"]) == (143, "RunStopped")
     assert place.run().code == 0
 
 

@@ -14,8 +14,8 @@ from types import FrameType
 from typing import NoReturn
 
 from shopsight.cli import application, databases, reading, running, tracing
-from shopsight.cli.output import print_error
-from shopsight.errors import ExitCode, ShopsightError, defect
+from shopsight.cli.output import answer_failure, print_error
+from shopsight.errors import ExitCode, RunStopped, ShopsightError, defect
 
 __all__ = ["application", "databases", "main", "reading", "running", "tracing"]
 
@@ -60,5 +60,6 @@ def main() -> None:
     except SystemExit:
         if stop.signal is None:
             raise
+        answer_failure(RunStopped.from_outside())
         print("Stopped. The last generation is still served.", file=sys.stderr)
         sys.exit(128 + stop.signal)

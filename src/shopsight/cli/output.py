@@ -38,10 +38,15 @@ def _as_json(value: Any) -> Any:
     return str(value)
 
 
-def print_error(error: ShopsightError) -> None:
-    """The message and the remedy on stderr, nothing of the machinery; with ``--json`` on stdout as well."""
+def answer_failure(error: ShopsightError) -> None:
+    """With ``--json``, the error as the answer, unless there was one already; otherwise nothing."""
     if state.as_json and not state.has_answered:
         print_json({"status": "failed", "error": error.as_document()})
+
+
+def print_error(error: ShopsightError) -> None:
+    """The message and the remedy on stderr, nothing of the machinery; with ``--json`` on stdout as well."""
+    answer_failure(error)
     where = f" in {error.stage}" if error.stage else ""
     err.print(f"[bold red]Error{where}:[/] ", end="")
     err.print(error.message, markup=False)
