@@ -120,9 +120,7 @@ def test_of_conflicting_products_the_one_with_the_greatest_category_then_name_st
 
 
 def test_of_a_missing_and_an_empty_name_the_same_stays_whichever_comes_first() -> None:
-    rows = [(1, None, 1), (1, "", 1), (1, " ", 1)]
-    repairs = [
-        cleaned(products=order).repairs("products") for order in (rows, rows[::-1], rows[1:] + rows[:1])
-    ]
-    assert repairs[0] == repairs[1] == repairs[2]
+    rows = [(1, None, 1), (1, "", 1)]
+    repairs = [cleaned(products=order).repairs("products") for order in (rows, rows[::-1])]
+    assert repairs[0] == repairs[1]
     assert len(repairs[0]) == 1

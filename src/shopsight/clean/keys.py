@@ -156,4 +156,5 @@ def _rivals_compared(rivals: Frame, table: Table, preference: Sequence[str]) -> 
 
 
 def _side_by_side(names: Sequence[str]) -> nw.Expr:
-    return nw.concat_str(*(nw.col(name).cast(nw.String).fill_null(_MISSING) for name in names), separator=_BETWEEN)
+    texts = (nw.col(name).cast(nw.String).fill_null(_MISSING) for name in names)
+    return nw.concat_str(*texts, separator=_BETWEEN)
