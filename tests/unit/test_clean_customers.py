@@ -139,6 +139,20 @@ def test_of_rows_with_one_id_the_greatest_address_stays_and_alone_counts_for_mer
     assert outcome.rules("customers") == ["customers.duplicate_key"] * 2
 
 
+def test_a_rejected_row_owns_no_address() -> None:
+    outcome = cleaned(
+        customers=customers(
+            (1, "Ann", "zoe@example.com", "Germany"),
+            (1, "Ann", "ann@example.com", "Germany"),
+            (2, "Ann", "ann@example.com", "Germany"),
+            (3, "Ann", "ANN@example.com", "Germany"),
+        )
+    )
+    assert [row[0] for row in outcome.kept("customers")] == [1, 2]
+    assert outcome.merged("customers") == [(3, 2, "customers.same_email")]
+    assert outcome.rules("customers") == ["customers.duplicate_key"]
+
+
 def test_a_conflicting_row_can_still_be_merged_by_its_address() -> None:
     outcome = cleaned(
         customers=customers(
