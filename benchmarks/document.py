@@ -190,6 +190,6 @@ def _proof_cost(measured: Measured) -> str:
     return (
         f"Ledger and links 1 to 3 (the stage `prove`) {parts['prove']:.2f} s; link 1's figures asked of"
         f" PostgreSQL, alone and by one connection, {parts['source_figures']:.2f} s; link 4's sums and"
-        f" digests asked of MongoDB {parts['read_back']:.2f} s: together {cost:.2f} s, {cost / whole:.0%} of a whole run of"
-        f" {whole:.1f} s."
+        f" digests asked of MongoDB {parts['read_back']:.2f} s: together {cost:.2f} s,"
+        f" {cost / whole:.0%} of a whole run of {whole:.1f} s."
     )
