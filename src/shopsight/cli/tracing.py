@@ -59,7 +59,12 @@ def verify(
 
 
 explain = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(explain, name="explain", help="Show which rows stand behind a figure, and which were left out.")
+app.add_typer(
+    explain,
+    name="explain",
+    help="Show which rows stand behind a figure, and which were left out.",
+    epilog="Examples:\n\n    shopsight explain customer 42\n\n    shopsight explain insight top_products --key 7",
+)
 
 ROWS_ON_SCREEN = 20
 
