@@ -63,7 +63,7 @@ app.add_typer(
     explain,
     name="explain",
     help="Show which rows stand behind a figure, and which were left out.",
-    epilog="Examples:\n\n    shopsight explain customer 42\n\n    shopsight explain insight top_products --key 7",
+    epilog="Examples:\n\n    shopsight explain customer 42\n\n    shopsight explain insight monthly_sales",
 )
 
 ROWS_ON_SCREEN = 20
