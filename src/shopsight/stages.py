@@ -233,14 +233,15 @@ def publish_generation(run: Run) -> Figures:
     expected = {"customer_metrics": reconcile.mart_figures(marts / "customer_metrics")}
     expected |= {name: reconcile.mart_figures(marts / "insights" / name) for name in INSIGHTS}
     expected["rejected_rows"] = reconcile.rejected_figures(run.record.ledger)
-    run.record.proof.append(
-        reconcile.prove_target(
-            expected,
-            partial(publish.read_back, run.target, written),
-            written.digests,
-            partial(publish.read_digests, run.target, written),
-        )
+    link = reconcile.prove_target(
+        expected,
+        partial(publish.read_back, run.target, written),
+        written.digests,
+        partial(publish.read_digests, run.target, written),
     )
+    # Whoever overtook this run has swept what it wrote: then the lease is lost, and no proof is broken.
+    run.lease.check()
+    run.record.proof.append(link)
     reconcile.demand(run.record.proof[-1])
     publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)
     try:

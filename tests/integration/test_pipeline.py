@@ -16,6 +16,7 @@ from tests.shop_rows import REVENUE, SHOP, SPENT
 from shopsight import pipeline, publish, stages
 from shopsight.errors import (
     ConfigurationError,
+    LeaseLost,
     PublishError,
     ShopsightError,
     SourceUnavailable,
@@ -253,6 +254,23 @@ def test_a_source_that_was_away_is_read_by_the_retry(shop: Shop, restartable_pos
 
     assert away.run(on_progress=progress).status == "succeeded"
     assert told.count("extract") > 1
+
+
+def test_a_run_that_was_overtaken_and_swept_lost_its_lease_and_no_proof(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = publish.write_generation
+
+    def write_and_be_swept(
+        target: publish.Target, lease: publish.Lease, **given: Any
+    ) -> publish.WrittenGeneration:
+        written = write(target, lease, **given)
+        with publish.hold_lease(target, lease.run_id, timedelta(seconds=30)) as other:
+            assert publish.sweep(target, other, keep=3) == [written.generation]
+        return written
+
+    monkeypatch.setattr(publish, "write_generation", write_and_be_swept)
+    failed_run(shop, LeaseLost)
 
 
 def test_a_published_run_whose_sweep_failed_has_succeeded(
