@@ -139,8 +139,8 @@ def send(settings: Settings, alert: Alert) -> None:
     """Tell one alert to the log, the webhook and the command. Never raises."""
     log.warning("alert", kind=str(alert.kind), text=alert.text, **alert.fields)
     body = json.dumps(alert.as_payload(), default=str, ensure_ascii=False).encode()
-    if settings.alert_webhook is not None:
-        url = settings.alert_webhook.get_secret_value()
+    # An empty one is none: environments cannot leave a name out as easily.
+    if settings.alert_webhook is not None and (url := settings.alert_webhook.get_secret_value()):
         _note("webhook", urlsplit(url).hostname, _post(url, body))
     if settings.alert_command:
         _note("command", settings.alert_command, _run_command(settings.alert_command, body))
