@@ -34,16 +34,17 @@ def line(table: str, columns: Mapping[str, str], as_text: Collection[str]) -> st
 
 
 def _sent(name: str, kind: Kind) -> str:
-    stored = [f"WHEN 'null' THEN '' WHEN 'integer' THEN {name}"]
-    if kind in (Kind.TEXT, Kind.MONEY):
-        stored.append(f"WHEN 'real' THEN {_digits(name)}")
-    if kind in (Kind.TEXT, Kind.DATE):
-        stored.append(f"WHEN 'text' THEN '\"' || replace({name}, '\"', '\"\"') || '\"'")
-    if kind is Kind.TEXT:
-        stored.append(f"WHEN 'blob' THEN '\\x' || lower(hex({name}))")
-    else:
-        stored.append("ELSE '?'")
-    return f"CASE typeof({name}) {' '.join(stored)} END"
+    text = f"WHEN 'text' THEN '\"' || replace({name}, '\"', '\"\"') || '\"'"
+    real = f"WHEN 'real' THEN {_digits(name)}"
+    whole = f"WHEN 'integer' THEN {name}"
+    blob = f"WHEN 'blob' THEN '\\x' || lower(hex({name}))"
+    # The usual one first.
+    stored = {
+        Kind.TEXT: (text, whole, real, blob),
+        Kind.DATE: (text, whole),
+        Kind.MONEY: (real, whole),
+    }.get(kind, (whole,))
+    return f"CASE typeof({name}) {' '.join(stored)} WHEN 'null' THEN '' ELSE '?' END"
 
 
 def _digits(name: str) -> str:
