@@ -49,8 +49,12 @@ INVISIBLE = (
 )
 OUTER = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u200c\u200d"
 
+#: What is a number once the characters above are taken away.
 AMOUNT_PATTERN = r"^[+-]?(0*[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+)$"
 WHOLE_PATTERN = r"^[+-]?0*[0-9]{1,18}(\.0*)?$"
+#: How most numbers are written: what needs no taking away, and no rounding.
+PLAIN_AMOUNT_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,2})?$"
+PLAIN_WHOLE_PATTERN = r"^-?[0-9]{1,18}$"
 
 Integers = npt.NDArray[np.int64]
 
@@ -58,9 +62,6 @@ _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _ENDS = re.compile(f"^[{OUTER}]+|[{OUTER}]+$")
 _AMOUNT = re.compile(AMOUNT_PATTERN.removesuffix("$") + r"\Z")
 _WHOLE = re.compile(WHOLE_PATTERN.removesuffix("$") + r"\Z")
-# What Arrow's own conversion reads as cleaning does; all other text is read one by one.
-_PLAIN_AMOUNT = r"^-?[0-9]{1,15}(\.[0-9]{1,2})?$"
-_PLAIN_WHOLE = r"^-?[0-9]{1,18}$"
 _UNITS = {Kind.MONEY: Decimal("0.01"), Kind.COUNT: Decimal(1)}
 # Enough for any sum of products within the limits, and nothing is ever rounded.
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
@@ -173,9 +174,12 @@ def _read(column: pa.Array, factor: Factor) -> tuple[Integers, npt.NDArray[np.bo
 
 def _read_text(column: pa.Array, kind: Kind) -> tuple[Integers, npt.NDArray[np.bool_]]:
     is_money = kind is Kind.MONEY
-    pattern, arrow_type = (_PLAIN_AMOUNT, pa.decimal128(18, 2)) if is_money else (_PLAIN_WHOLE, pa.int64())
-    is_plain = pc.fill_null(pc.match_substring_regex(column, pattern), False)
-    values = _integers(pc.if_else(is_plain, column, "0").cast(arrow_type))
+    plain = PLAIN_AMOUNT_PATTERN if is_money else PLAIN_WHOLE_PATTERN
+    is_plain = pc.fill_null(pc.match_substring_regex(column, plain), False)
+    values = _integers(
+        pc.if_else(is_plain, column, "0").cast(pa.decimal128(18, 2) if is_money else pa.int64())
+    )
+    # All other text is read one by one.
     is_number = np.array(is_plain.to_numpy(zero_copy_only=False))
     read: Callable[[str], int | None] = cents_of if is_money else whole_of
     for at in np.flatnonzero(~is_number & _is_valid(column)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from shopsight.embedded import PostgresServer
 from shopsight.extract import extract
-from shopsight.measures import raw_measure
+from shopsight.measures import cents_of, raw_measure, whole_of
 from shopsight.parquet import count_rows
 from shopsight.record import Snapshot
 from shopsight.seed import load_rows
@@ -233,4 +234,35 @@ def test_a_domain_is_what_it_is_made_of(shop_url: str, tmp_path: Path) -> None:
     snapshot = read(shop_url, tmp_path)
     assert snapshot.tables["order_items"].column_types["price"] == "price"
     assert rows_of(tmp_path, "order_items") == [(1, 1, 1, 2, D("9.99"))]
+    assert_proven(snapshot, tmp_path)
+
+
+def odd_texts(count: int, characters: str) -> list[str]:
+    """Texts of digits and of what may stand beside them, the same ones each time."""
+    chance = random.Random(7)
+    return ["".join(chance.choices(characters, k=chance.randint(0, 9))) for _ in range(count)]
+
+
+def test_the_database_takes_the_same_texts_for_numbers(shop_url: str, tmp_path: Path) -> None:
+    texts = odd_texts(
+        3000, "0123456789" * 3 + "+-..., \t\n\u00a0\u200b\u200c\u0085\u3000\u202e\x01eE٣_$'\\\""
+    )
+    assert sum(cents_of(text) is not None for text in texts) > 500
+    load_rows(
+        shop_url,
+        {
+            "orders": [(number, 1, "2024-01-31", text, "paid") for number, text in enumerate(texts)],
+            "order_items": [(n, 1, 1, text, texts[-n]) for n, text in enumerate(texts)],
+            "reviews": [(number, 1, 1, text, "2024-01-31") for number, text in enumerate(texts)],
+        },
+        {
+            "orders": {"total_amount": "text"},
+            "order_items": {"quantity": "text", "price": "text"},
+            "reviews": {"rating": "text"},
+        },
+    )
+    snapshot = read(shop_url, tmp_path)
+    assert [row[3] for row in rows_of(tmp_path, "orders")] == texts
+    assert snapshot.tables["orders"].measure == D(sum(cents_of(text) or 0 for text in texts)).scaleb(-2)
+    assert snapshot.tables["reviews"].measure == sum(whole_of(text) or 0 for text in texts)
     assert_proven(snapshot, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +21,7 @@ from shopsight.errors import (
     SourceUnavailable,
 )
 from shopsight.extract import check_source, extract, source_figures
-from shopsight.measures import raw_measure
+from shopsight.measures import cents_of, raw_measure
 from shopsight.parquet import count_rows
 from shopsight.record import Snapshot
 from shopsight.seed import ShopSize, Types, load_rows, seed
@@ -214,6 +215,30 @@ def test_hostile_texts_stay_as_they_are(encoding: str, file: Path, raw: Path) ->
     assert [name for _, name in rows_of(raw, "categories")] == names
     assert [row[3] for row in rows_of(raw, "orders")] == amounts
     assert snapshot.tables["orders"].measure == D("14.00")
+    assert_proven(snapshot, raw)
+
+
+def test_the_database_takes_the_same_texts_for_numbers(file: Path, raw: Path) -> None:
+    chance = random.Random(7)
+    characters = "0123456789" * 3 + "+-..., \t\n\u00a0\u200b\u200c\u0085\u3000\u202e\x00\x01eE٣_$'\\\""
+    texts = ["".join(chance.choices(characters, k=chance.randint(0, 9))) for _ in range(3000)]
+    assert sum(cents_of(text) is not None for text in texts) > 500
+    load_rows(
+        f"sqlite:///{file}",
+        {
+            "orders": [(number, 1, DAY, text, "paid") for number, text in enumerate(texts)],
+            "order_items": [(n, 1, 1, text, texts[-n]) for n, text in enumerate(texts)],
+            "reviews": [(number, 1, 1, text, DAY) for number, text in enumerate(texts)],
+        },
+        {
+            "orders": {"total_amount": "text"},
+            "order_items": {"quantity": "text", "price": "text"},
+            "reviews": {"rating": "text"},
+        },
+    )
+    snapshot = read(file, raw)
+    assert [row[3] for row in rows_of(raw, "orders")] == texts
+    assert snapshot.tables["orders"].measure == D(sum(cents_of(text) or 0 for text in texts)).scaleb(-2)
     assert_proven(snapshot, raw)
 
 

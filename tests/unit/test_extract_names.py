@@ -145,13 +145,15 @@ def test_what_a_server_says_at_the_door_becomes_the_right_error(
         ("53100", SourceUnavailable),
         (None, SourceUnavailable),
         ("22012", SourceError),
+        ("25006", SourceError),
+        ("55000", SourceError),
     ],
 )
 def test_an_sqlstate_becomes_the_right_error(sqlstate: str | None, kind: type[ShopsightError]) -> None:
     with pytest.raises(ShopsightError) as caught, translated(source("postgresql://db/shop"), "reading x"):
         raise driver_error("IO: [libpq] ERROR:  something", sqlstate)
     assert type(caught.value) is kind
-    assert "postgresql://db/shop, reading x: ERROR: something." in caught.value.message
+    assert "postgresql://db/shop, reading x: something." in caught.value.message
 
 
 def test_a_password_in_the_drivers_words_goes_no_further() -> None:

@@ -44,6 +44,13 @@ _UNREADABLE_URL = re.compile(
 )
 
 
+# What the driver puts before the server's words.
+_DRIVERS_OWN = re.compile(
+    r"^([A-Z_]+: )?(\[libpq\] )?(Failed to connect: |Execution error \[\w+\]: |Failed to execute query: )?"
+    r"(could not begin COPY: )?(ERROR: )?"
+)
+
+
 @contextmanager
 def translated(source: Source, what: str) -> Iterator[None]:
     """Turn the driver's errors into shopsight's.
@@ -101,14 +108,15 @@ def translation(error: DriverError, source: Source, what: str) -> ShopsightError
 # By SQLSTATE or its class: what goes away by itself, or at least may.
 _PASSING = {
     "08": "Check the network and the server's log, then run again.",
-    "25": "The connection was lost within the transaction: run again.",
+    "25P03": "The server ended an idle transaction: run again.",
+    "25P04": "The server ended a long transaction: raise transaction_timeout for the user, then run again.",
     "40": "On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay; then run again.",
     "53": "The server is out of connections, memory or disk: see its log, then run again.",
-    "55": "Another session holds a lock (a migration?): run again when it is done.",
+    "55P03": "Another session holds a lock (a migration?): run again when it is done.",
     "57": "The server stops, starts or cancelled the query: run again; look for a timeout if it comes back.",
     "58": "The server has trouble with its disk: see its log.",
-    "72": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
-    "XX": "See the server's log, then run again.",
+    "72000": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
+    "XX000": "See the server's log, then run again.",
 }
 
 
@@ -116,8 +124,7 @@ def _told(error: DriverError, source: Source) -> str:
     """The driver's words on one line, without its prefixes, the query and any credential."""
     text = str(error).partition("\n\nQuery was:")[0]
     text = re.sub(r"\.?\s*SQLSTATE: \w+", "", text)
-    text = re.sub(r"^[A-Z_]+: (\[libpq\] )?(Failed to connect: |Execution error \[\w+\]: )?", "", text)
-    text = " ".join(text.split()).rstrip(".")
+    text = _DRIVERS_OWN.sub("", " ".join(text.split())).rstrip(".")
     for secret in _secrets(source.url):
         text = text.replace(secret, "***")
     return text

@@ -52,8 +52,12 @@ class Session:
         """
         session = Session.__new__(Session)
         session._connection = self._connection.adbc_clone()
-        # The driver begins a transaction at once.
-        session._connection.adbc_connection.set_autocommit(True)
+        try:
+            # The driver begins a transaction at once.
+            session._connection.adbc_connection.set_autocommit(True)
+        except DriverError:
+            session.close()
+            raise
         return session
 
     def execute(self, statement: str) -> None:

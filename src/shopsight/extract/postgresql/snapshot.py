@@ -50,6 +50,8 @@ class SharedSnapshot:
         sessions: at least one.
         id: the database's own name for the state.
         as_of: the database's clock when it was taken.
+        server_version: as the database says it.
+        is_utf8: whether its encoding is UTF-8.
         relations: by the contract's names; as they are in this state.
         pages: by the contract's names, how many pages each has that has pages.
     """

@@ -12,6 +12,8 @@ from shopsight.measures import (
     INVISIBLE,
     MEASURES,
     OUTER,
+    PLAIN_AMOUNT_PATTERN,
+    PLAIN_WHOLE_PATTERN,
     WHOLE_PATTERN,
     Factor,
 )
@@ -167,23 +169,37 @@ def _factor(column: SourceColumn, factor: Factor, is_utf8: bool, is_guarded: boo
     """The SQL for what a row's value adds; null where it is no number."""
     is_money = factor.kind is Kind.MONEY
     if not is_sent_bare(column, factor.kind):
-        text = _visible(f"{quote_name(column.name)}::text", is_utf8)
-        pattern = quote_text(AMOUNT_PATTERN if is_money else WHOLE_PATTERN)
-        number = f"CASE WHEN {text} ~ {pattern} THEN round({text}::numeric, 2) END"
-        return f"({number})" if is_money else _limited(number, factor)
+        return _limited(_read(f"{quote_name(column.name)}::text", is_money, is_utf8), factor)
     number = _as_numeric(column)
-    if is_money and column.is_always_amount and not is_guarded:
-        return f"{number}::numeric" if column.family is Family.INTEGER else number
     if is_money:
-        return f"(CASE WHEN abs({number}::numeric) < {factor.limit} THEN round({number}::numeric, 2) END)"
+        number = f"{number}::numeric" if column.family is Family.INTEGER else number
+        if column.is_always_amount and not is_guarded:
+            return number
+        return f"(CASE WHEN abs({number}) < {factor.limit} THEN round({number}, 2) END)"
     if column.base in ("int2", "int4"):
         return number
-    return _limited(number, factor)
+    if column.family is Family.INTEGER:
+        return f"(CASE WHEN {number} BETWEEN {1 - factor.limit} AND {factor.limit - 1} THEN {number} END)"
+    return _limited(f"CASE WHEN {number} = trunc({number}) THEN {number} END", factor)
 
 
 def _limited(number: str, factor: Factor) -> str:
-    value = f"({number})::numeric"
-    return f"(CASE WHEN abs({value}) < {factor.limit} AND {value} = trunc({value}) THEN {value} END)"
+    """The number if it is a count within its limit; an amount has been looked at already."""
+    if factor.kind is Kind.MONEY:
+        return f"({number})"
+    return f"(CASE WHEN abs({number}) < {factor.limit} THEN {number} END)"
+
+
+def _read(text: str, is_money: bool, is_utf8: bool) -> str:
+    """The number that stands in a text."""
+    plain, pattern = (
+        (PLAIN_AMOUNT_PATTERN, AMOUNT_PATTERN) if is_money else (PLAIN_WHOLE_PATTERN, WHOLE_PATTERN)
+    )
+    seen = _visible(text, is_utf8)
+    return (
+        f"CASE WHEN {text} ~ {quote_text(plain)} THEN {text}::numeric"
+        f" WHEN {seen} ~ {quote_text(pattern)} THEN round({seen}::numeric, 2) END"
+    )
 
 
 def _visible(text: str, is_utf8: bool) -> str:
