@@ -1,0 +1,391 @@
+"""The faults that ``make mutants`` plants: each replaces a text that stands exactly once in its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One small fault.
+
+    Attributes:
+        fault: what the code then does wrong.
+        path: the file, under ``src/shopsight``.
+        old: what stands there.
+        new: what is put in its place.
+        tests: the tests that are to notice it, quickest first.
+    """
+
+    fault: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+_CLEAN = "tests/unit/test_clean_{}.py"
+_PROPERTY = "tests/property/test_clean_conservation.py"
+_METRICS = ("tests/unit/test_metrics_customers.py", "tests/unit/test_metrics_money.py")
+_INSIGHTS = (
+    "tests/unit/test_insights_lists.py",
+    "tests/unit/test_insights_time.py",
+    "tests/unit/test_insights_basket_pairs.py",
+    "tests/unit/test_insights_rfm_segments.py",
+)
+_ENCODING = ("tests/unit/test_publish_encoding.py", "tests/unit/test_publish_documents.py")
+_GENERATIONS = ("tests/integration/test_publish_generations.py",)
+_LEASE = ("tests/integration/test_publish_lease.py", *_GENERATIONS)
+_RECONCILE = ("tests/unit/test_reconcile.py",)
+_LEDGER = ("tests/unit/test_ledger.py",)
+_GUARD = ("tests/unit/test_guard.py",)
+_PROOF = ("tests/integration/test_proof.py",)
+
+
+def _clean(table: str) -> tuple[str, ...]:
+    return (_CLEAN.format(table),)
+
+
+MUTANTS = (
+    # clean
+    Mutant(
+        "A rating of 6 is kept (`> 6` for `> 5`)",
+        "clean/reviews.py",
+        '(nw.col("rating") < 1) | (nw.col("rating") > 5)',
+        '(nw.col("rating") < 1) | (nw.col("rating") > 6)',
+        _clean("reviews"),
+    ),
+    Mutant(
+        "Of several reviews on one day none stays (`<=` for `<`)",
+        "clean/reviews.py",
+        'nw.col("review_id") < nw.col("last_review_id")',
+        'nw.col("review_id") <= nw.col("last_review_id")',
+        _clean("reviews"),
+    ),
+    Mutant(
+        "Orders of nothing are rejected as negative (`<=` for `<`)",
+        "clean/orders.py",
+        'nw.col("is_counting") & (nw.col("total_amount") < 0)',
+        'nw.col("is_counting") & (nw.col("total_amount") <= 0)',
+        _clean("orders"),
+    ),
+    Mutant(
+        "Negative totals are rejected on orders that do not count, too (a dropped filter)",
+        "clean/orders.py",
+        'nw.col("is_counting") & (nw.col("total_amount") < 0)',
+        '(nw.col("total_amount") < 0)',
+        _clean("orders"),
+    ),
+    Mutant(
+        "`canceled` is not read as `cancelled`",
+        "clean/orders.py",
+        'nw.when(tidy == "canceled")',
+        'nw.when(tidy == "cancelled")',
+        _clean("orders"),
+    ),
+    Mutant(
+        "A repaired total changes no measure",
+        "clean/orders.py",
+        'column="total_amount",\n        changes_measure=True,',
+        'column="total_amount",\n        changes_measure=False,',
+        _LEDGER,
+    ),
+    Mutant(
+        "An order of today is rejected (`>=` for `>`)",
+        "clean/references.py",
+        "nw.col(column) > policy.today",
+        "nw.col(column) >= policy.today",
+        (_CLEAN.format("orders"), _CLEAN.format("reviews")),
+    ),
+    Mutant(
+        "An order of 1 January 1970 is rejected (`<=` for `<`)",
+        "clean/references.py",
+        "nw.col(column) < FIRST_DATE",
+        "nw.col(column) <= FIRST_DATE",
+        (_CLEAN.format("orders"), _CLEAN.format("reviews")),
+    ),
+    Mutant(
+        "Orders of a merged customer stay with the old id",
+        "clean/references.py",
+        'customer_id=nw.coalesce("customer_into", "customer_id")',
+        'customer_id=nw.col("customer_id")',
+        _clean("orders"),
+    ),
+    Mutant(
+        "Customers are merged by masked addresses",
+        "clean/customers.py",
+        'email=nw.when(~nw.col("has_invalid_email")).then(nw.col("email"))',
+        'email=nw.col("email")',
+        _clean("customers"),
+    ),
+    Mutant(
+        "Customers are merged into the greatest id (`max` for `min`)",
+        "clean/customers.py",
+        'nw.col("customer_id").min().alias("owner_id")',
+        'nw.col("customer_id").max().alias("owner_id")',
+        _clean("customers"),
+    ),
+    Mutant(
+        "Products of an unknown category vanish (an inner for a left join)",
+        "clean/products.py",
+        'rows.join(known, on="category_id", how="left")',
+        'rows.join(known, on="category_id", how="inner")',
+        _clean("categories_products"),
+    ),
+    Mutant(
+        "Ten million units on a line are too many (`>=` for `>`)",
+        "clean/order_items.py",
+        'nw.col("quantity") > QUANTITY_LIMIT',
+        'nw.col("quantity") >= QUANTITY_LIMIT',
+        _clean("order_items"),
+    ),
+    Mutant(
+        "Rows that say something else under one key all stay (a missing dedupe)",
+        "clean/keys.py",
+        "is_conflict=is_beside & ~is_same",
+        "is_conflict=is_beside & is_same & ~is_same",
+        (_CLEAN.format("orders"), _CLEAN.format("order_items"), _CLEAN.format("customers")),
+    ),
+    Mutant(
+        "Of repeated keys only those seen three times are found (`> 2` for `> 1`)",
+        "clean/keys.py",
+        'counted.filter(nw.col("rows") > 1)',
+        'counted.filter(nw.col("rows") > 2)',
+        _clean("keys"),
+    ),
+    Mutant(
+        "Amounts are cut to the cent, not rounded",
+        "clean/reading.py",
+        "decimals.str.slice(0, 3).cast(nw.Int64) + 5) // 10",
+        "decimals.str.slice(0, 3).cast(nw.Int64)) // 10",
+        _clean("reading"),
+    ),
+    Mutant(
+        "29 February is a day of every year",
+        "clean/reading.py",
+        "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))",
+        "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(29))",
+        _clean("reading"),
+    ),
+    Mutant(
+        "A rejected row is named by the last rule that applies, not the first",
+        "clean/verdicts.py",
+        "for rule in reversed(rules):",
+        "for rule in rules:",
+        (_CLEAN.format("orders"), _CLEAN.format("order_items"), _CLEAN.format("reviews")),
+    ),
+    Mutant(
+        "A merged row carries no measure into the ledger",
+        "clean/verdicts.py",
+        'nw.lit(rule.id).alias("rule"),\n        "measure",\n    )',
+        'nw.lit(rule.id).alias("rule"),\n        nw.lit(None).cast(MEASURE).alias("measure"),\n    )',
+        (*_LEDGER, _PROPERTY),
+    ),
+    Mutant(
+        "An identical copy of a customer makes its orders twice (a fan-out)",
+        "clean/parents.py",
+        'merged.filter(nw.col("key") != nw.col("into_key"))',
+        "merged",
+        (_CLEAN.format("shop"), _CLEAN.format("orders"), _PROPERTY),
+    ),
+    # metrics
+    Mutant(
+        "Cancelled orders count (a dropped filter)",
+        "metrics/customers.py",
+        'orders.filter(nw.col("is_counting")).select',
+        "orders.select",
+        _METRICS,
+    ),
+    Mutant(
+        "Customers without orders vanish (an inner for a left join)",
+        "metrics/customers.py",
+        '.join(spent, on="customer_id", how="left")',
+        '.join(spent, on="customer_id", how="inner")',
+        _METRICS,
+    ),
+    Mutant(
+        "Lines are counted, not units (`len` for `sum`)",
+        "metrics/customers.py",
+        'order_items.group_by("order_id").agg(nw.col("quantity").sum())',
+        'order_items.group_by("order_id").agg(nw.col("quantity").len())',
+        _METRICS,
+    ),
+    Mutant(
+        "The rating is a sum, not a mean",
+        "metrics/customers.py",
+        '(nw.col("rating_sum") / nw.col("reviews")).alias("average_rating")',
+        '(nw.col("rating_sum") / 1).alias("average_rating")',
+        _METRICS,
+    ),
+    Mutant(
+        "Units of customers without orders are null, not 0",
+        "metrics/customers.py",
+        'nw.col("total_products_ordered").fill_null(0)',
+        'nw.col("total_products_ordered")',
+        _METRICS,
+    ),
+    Mutant(
+        "Half a cent is rounded down (`>` for `>=`)",
+        "money.py",
+        "is_rounded_up = 2 * (left_cents - cents * divisor) >= divisor",
+        "is_rounded_up = 2 * (left_cents - cents * divisor) > divisor",
+        _METRICS,
+    ),
+    # insights
+    Mutant(
+        "An order with two lines of a product counts twice (a missing unique)",
+        "insights/baskets.py",
+        '.join(self.uncounted_order_ids, on="order_id", how="anti")\n            .unique()\n',
+        '.join(self.uncounted_order_ids, on="order_id", how="anti")\n',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Growth is a share of the new month, not of the one before",
+        "insights/monthly_sales.py",
+        'share_of(nw.col("revenue") - before, before)',
+        'share_of(nw.col("revenue") - before, nw.col("revenue"))',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Categories without reviews are not listed (an inner for a left join)",
+        "insights/category_ratings.py",
+        'per_category, on="category_id", how="left"',
+        'per_category, on="category_id", how="inner"',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Ties go to the greater id",
+        "insights/top_customers.py",
+        "descending=[True, False]",
+        "descending=[True, True]",
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Equal customers get the better score (`max` for `min`)",
+        "insights/rfm_segments.py",
+        'rank("min")',
+        'rank("max")',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "One order makes a customer a repeat customer (`> 0` for `> 1`)",
+        "insights/repeat_purchase.py",
+        'nw.col("total_orders") > 1',
+        'nw.col("total_orders") > 0',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Each pair of products is listed both ways round (`!=` for `<`)",
+        "insights/basket_pairs.py",
+        'both.filter(nw.col("product_a_id") < nw.col("product_b_id"))',
+        'both.filter(nw.col("product_a_id") != nw.col("product_b_id"))',
+        _INSIGHTS,
+    ),
+    Mutant(
+        "Months without an order of a cohort are not listed",
+        "insights/cohort_retention.py",
+        "nw.concat([returned, nobody])",
+        "returned",
+        _INSIGHTS,
+    ),
+    # publish
+    Mutant(
+        "Negative amounts lose their sign in MongoDB",
+        "publish/encoding.py",
+        'upper |= exponent | (is_negative.astype("<u8") << np.uint64(63))',
+        "upper |= exponent",
+        _ENCODING,
+    ),
+    Mutant(
+        "Rejected rows of one rule and key are lost but for one",
+        "publish/documents.py",
+        "            if pc.any(is_repeated).as_py():\n",
+        "            if False and pc.any(is_repeated).as_py():\n",
+        _ENCODING,
+    ),
+    Mutant(
+        "A late zombie may say what is served (`$gte` for `$lte`)",
+        "publish/views.py",
+        '{**_CURRENT, "token": {"$lte": token}}',
+        '{**_CURRENT, "token": {"$gte": token}}',
+        _LEASE,
+    ),
+    Mutant(
+        "The sweep keeps one generation too many (`<=` for `<`)",
+        "publish/generations.py",
+        "if len(kept) < keep:",
+        "if len(kept) <= keep:",
+        _GENERATIONS,
+    ),
+    # ledger, proof, guard
+    Mutant(
+        "The ledger forgets what merged rows carried",
+        "ledger.py",
+        'measure_merged=exact_sum([sum_column(merged, "measure")])',
+        "measure_merged=ZERO",
+        _LEDGER,
+    ),
+    Mutant(
+        "The ledger does not count the category that cleaning adds",
+        "ledger.py",
+        'pc.ends_with(batch.column(0), "_added")',
+        'pc.ends_with(batch.column(0), "_made")',
+        _LEDGER,
+    ),
+    Mutant(
+        "A broken equality is no error",
+        "reconcile.py",
+        "if not check.holds:",
+        "if check.holds is None:",
+        _RECONCILE,
+    ),
+    Mutant(
+        "Link 2 leaves merged rows out",
+        "reconcile.py",
+        "explained = table.rows_out + table.rejected + table.merged",
+        "explained = table.rows_out + table.rejected",
+        _RECONCILE,
+    ),
+    Mutant(
+        "Link 3 lets every order count",
+        "reconcile.py",
+        "counts = pc.invert(left_out)",
+        "counts = pc.or_(pc.invert(left_out), left_out)",
+        _RECONCILE,
+    ),
+    Mutant(
+        "Link 4 compares a digest with itself",
+        "reconcile.py",
+        "digest, digests.get(collection))",
+        "digest, digest)",
+        _RECONCILE,
+    ),
+    Mutant(
+        "What breaks link 4 is served all the same",
+        "stages.py",
+        "    reconcile.demand(run.record.proof[-1])\n    publish.flip(",
+        "    publish.flip(",
+        _PROOF,
+    ),
+    Mutant(
+        "A great share or a great number is enough for the guard (`or` for `and`)",
+        "guard.py",
+        "fall > least and fall >",
+        "fall > least or fall >",
+        _GUARD,
+    ),
+    Mutant(
+        "A fall by exactly the share is withheld (`>=` for `>`)",
+        "guard.py",
+        "and fall > Decimal(str(settings.shrink_max_share)) * Decimal(before)",
+        "and fall >= Decimal(str(settings.shrink_max_share)) * Decimal(before)",
+        _GUARD,
+    ),
+    Mutant(
+        "A few rejected rows of a small table stop the run (`or` for `and`)",
+        "guard.py",
+        "count > settings.min_rejected_rows and share",
+        "count > settings.min_rejected_rows or share",
+        _GUARD,
+    ),
+)
