@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shopsight.exact import exact_sum
 from shopsight.measures import raw_measure
 from shopsight.parquet import count_rows, read_batches, sum_column
 from shopsight.record import Ledger, RuleLedger, TableLedger
@@ -60,9 +61,9 @@ def _table_ledger(root: Path, table: Table) -> TableLedger:
         measure=table.measure,
         measure_in=raw_measure(table.name, root / "raw" / table.name) or ZERO,
         measure_out=raw_measure(table.name, root / "clean" / table.name) or ZERO,
-        measure_rejected=ZERO + sum_column(rejected, "measure"),
-        measure_merged=ZERO + sum_column(merged, "measure"),
-        measure_repaired=ZERO + sum_column(repairs, "measure_change"),
+        measure_rejected=exact_sum([sum_column(rejected, "measure")]),
+        measure_merged=exact_sum([sum_column(merged, "measure")]),
+        measure_repaired=exact_sum([sum_column(repairs, "measure_change")]),
     )
 
 
@@ -94,5 +95,5 @@ def _rules_of(rejected: Path, table: str) -> dict[str, tuple[int, Decimal | None
 
 def _add(found: dict[str, tuple[int, Decimal | None]], rule: str, rows: int, measure: Decimal | None) -> None:
     before, carried = found.get(rule, (0, None))
-    total = carried if measure is None else measure + (carried or 0)
+    total = carried if measure is None else exact_sum([measure, carried])
     found[rule] = (before + rows, total)

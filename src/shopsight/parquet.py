@@ -6,12 +6,15 @@ What the ledger and the proof read with, so that they share no code with the sta
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from shopsight.exact import exact_sum
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -33,7 +36,6 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
 
 def sum_column(folder: Path, column: str) -> Any:
     """The exact sum of a column of decimals or integers; nulls count nothing; 0 for no rows."""
-    total: Any = 0
-    for batch in read_batches(folder, [column]):
-        total += pc.sum(batch.column(0)).as_py() or 0
-    return total
+    sums = [pc.sum(batch.column(0)).as_py() for batch in read_batches(folder, [column])]
+    counted = [total for total in sums if total is not None]
+    return exact_sum(counted) if any(isinstance(total, Decimal) for total in counted) else sum(counted)

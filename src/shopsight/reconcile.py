@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.errors import ProofBroken
+from shopsight.exact import exact_sum
 from shopsight.parquet import count_rows, parquet_files, read_batches, sum_column
 from shopsight.record import Check, Figure, Ledger, Link, Snapshot
 
@@ -68,15 +69,11 @@ def prove_cleaning(ledger: Ledger) -> Link:
             explained = table.rows_out + table.rejected + table.merged
             yield Check(f"{table.table}: rows", table.rows_in + table.added, explained)
             if table.measure is not None:
-                entered = _sum(table.measure_in, table.measure_repaired)
-                left = _sum(table.measure_out, table.measure_rejected, table.measure_merged)
+                entered = exact_sum([table.measure_in, table.measure_repaired])
+                left = exact_sum([table.measure_out, table.measure_rejected, table.measure_merged])
                 yield Check(f"{table.table}: {table.measure}", entered, left)
 
     return _timed(RAW_IS_CLEAN, checks)
-
-
-def _sum(*amounts: Decimal | None) -> Decimal:
-    return sum((amount or Decimal(0) for amount in amounts), Decimal(0))
 
 
 def prove_marts(shop: Mapping[str, Figure], marts: Path) -> Link:

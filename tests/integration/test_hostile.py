@@ -193,6 +193,28 @@ def test_a_customer_with_very_many_orders_and_a_sum_beyond_every_machine_number(
     assert (found.is_intact, found.is_current) == (True, True)
 
 
+def test_sums_of_more_digits_than_python_s_own_decimals_have_are_not_rounded(
+    postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path
+) -> None:
+    quantity, price, lines = 9_999_999_999, D("999999999999999.99"), 300
+    rows = {
+        **SHOP,
+        "order_items": [(n, 100, 10, quantity, price) for n in range(1, lines + 1)]
+        + [(999, 100, 10, 1, D("0.01"))],
+    }
+    shop = published_shop(
+        postgres_url, mongo_url, mongo_database, workdir, rows, min_rejected_rows=10 * lines
+    )
+    record = shop.run()
+    carried = lines * quantity * 99_999_999_999_999_999
+    assert carried > 10**29
+    ledger = {table.table: table for table in record.ledger.tables}["order_items"]
+    assert ledger.measure_in == D(f"{carried // 100}.{carried % 100 + 1:02}")
+    assert ledger.measure_rejected == D(f"{carried // 100}.{carried % 100:02}")
+    assert ledger.measure_out == D("0.01")
+    assert verify(shop.settings).is_intact
+
+
 def test_each_table_may_be_empty(source_url: str, mongo_url: str, mongo_database: str, workdir: Path) -> None:
     for empty in [*TABLES, None]:
         rows = {name: [] if name == empty or empty is None else SHOP[name] for name in TABLES}

@@ -229,7 +229,7 @@ def _sums(trace: CustomerTrace, published: Mapping[str, Any]) -> list[AddedUp]:
     counting = trace.orders.frame.filter(nw.col("is_counting"))
     ratings = trace.reviews.frame["rating"]
     units = trace.order_items.frame.filter(nw.col("is_counting"))["quantity"]
-    spent: Decimal = sum(counting["total_amount"].to_list(), Decimal("0.00"))
+    spent: Any = Decimal("0.00") + Decimal(counting["total_amount"].sum() if len(counting) else 0)
     average = _EXACT.quantize(_EXACT.divide(spent, len(counting)), Decimal("0.01")) if len(counting) else None
     added_up = {
         "total_amount_spent": spent,

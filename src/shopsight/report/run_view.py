@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from shopsight.errors import redact
+from shopsight.exact import exact_sum
 from shopsight.record import Figure
 from shopsight.report.charts import lengths, per_cent
 from shopsight.report.figures import (
@@ -94,8 +95,8 @@ def rows_balance(table: Document) -> bool:
 
 def measure_balances(table: Document) -> bool:
     """Whether the table's measure is conserved to the cent."""
-    went: Decimal = table["measure_out"] + table["measure_rejected"] + table["measure_merged"]
-    return bool(went == table["measure_in"] + table["measure_repaired"])
+    went = exact_sum(table[f"measure_{fate}"] for fate in ("out", "rejected", "merged"))
+    return went == exact_sum(table[f"measure_{origin}"] for origin in ("in", "repaired"))
 
 
 def ledger_rows(record: Document) -> list[LedgerRow]:
