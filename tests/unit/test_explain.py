@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from tests.cleaning import raw_frame
 from tests.shop_rows import SHOP
-from tests.staged import staged
+from tests.staged import AS_OF, staged
 
 from shopsight.errors import ConfigurationError, WorkspaceError
 from shopsight.explain import TracedRun, explain_customer, explain_insight
@@ -312,6 +312,22 @@ def test_a_run_that_is_gone_or_has_no_figures_says_so(tmp_path: Path) -> None:
         TracedRun.open(tmp_path, unfinished.run_id)
     with pytest.raises(WorkspaceError, match="none of which was published"):
         TracedRun.open(tmp_path)
+
+
+def test_files_that_are_damaged_or_go_away_are_told_of(tmp_path: Path) -> None:
+    made = staged(tmp_path, literal_shop())
+    run = TracedRun.open(tmp_path, made.run_id)
+    (path,) = made.workspace.folder("clean/orders").glob("*.parquet")
+    for damage in (lambda: path.write_bytes(path.read_bytes()[:-100]), path.unlink):
+        damage()
+        with pytest.raises(WorkspaceError, match=f"The files of run {made.run_id} .* cannot be read"):
+            explain_customer(run, 1)
+
+
+def test_a_run_that_is_at_work_again_is_explained_from_its_files(tmp_path: Path) -> None:
+    made = staged(tmp_path, literal_shop())
+    made.workspace.write_record({"kind": "run", "status": "running", "snapshot": None})
+    assert explain_customer(TracedRun.open(tmp_path, made.run_id), 1).run["as_of"] == AS_OF
 
 
 def test_the_newest_published_run_is_explained_by_default(tmp_path: Path) -> None:

@@ -226,7 +226,8 @@ def _set_aside(what: str, listings: Mapping[str, Listing], limit: int | None) ->
         )
         for row in rows:
             entry = Text(one_line(_row_text(name, row)))
-            entry.append(f"\n{row['rule']}: {RULES[row['rule']].sentence}", style="dim")
+            rule = RULES.get(row["rule"])  # None for one that another version of shopsight had
+            entry.append(f"\n{row['rule']}: {rule.sentence if rule else '–'}", style="dim")
             table.add(entry, _amount(name, row["measure"]))
         yield table
 

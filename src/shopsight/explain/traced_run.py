@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import narwhals as nw
+from narwhals.exceptions import NarwhalsError
 
 from shopsight.clean.reading import completed, raw_name, read
 from shopsight.engines import PolarsEngine
@@ -17,7 +19,7 @@ from shopsight.errors import WorkspaceError
 from shopsight.frames import Frame
 from shopsight.insights import Shop
 from shopsight.tables import TABLES, Column, Kind, Table
-from shopsight.workspace import Workspace, translated_disk_errors
+from shopsight.workspace import Workspace
 
 #: What stands beside a rejected row, kept as text while the row's values are read.
 _BESIDE = (Column("rule", Kind.TEXT), Column("measure", Kind.TEXT))
@@ -59,8 +61,10 @@ class TracedRun:
 
     @property
     def as_of(self) -> datetime:
-        """The moment of its snapshot."""
-        return datetime.fromisoformat(self.record["snapshot"]["as_of"])
+        """The moment of its snapshot, as extraction noted it: a run at work has no whole record."""
+        with self.reading():
+            manifest = json.loads(self.workspace.raw.manifest_path.read_text())
+        return datetime.fromisoformat(manifest["details"]["snapshot"]["as_of"])
 
     def about(self) -> dict[str, Any]:
         """Which run it is, for whoever reads the trace."""
@@ -107,10 +111,17 @@ class TracedRun:
         """While its files are read.
 
         Raises:
-            WorkspaceError: they went away meanwhile.
+            WorkspaceError: they went away meanwhile, or are damaged.
         """
-        with translated_disk_errors(self.workspace.root):
+        try:
             yield
+        except (OSError, NarwhalsError) as error:
+            what = str(error).partition("\n")[0][:200]
+            raise WorkspaceError(
+                f"The files of run {self.run_id} under {self.workspace.root} cannot be read: {what}.",
+                remedy="They are damaged, were swept meanwhile, or are of another version of shopsight: name"
+                " another run with --run, or start one with `shopsight run`.",
+            ) from error
 
     def _scan(self, folder: str) -> Frame:
         return self._engine.scan(self.workspace.folder(folder))
