@@ -85,7 +85,9 @@ def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None,
         fall = Decimal(before) - Decimal(after)
         least = settings.shrink_min_rows if name in TABLES else settings.shrink_min_revenue
         if fall > least and fall > Decimal(str(settings.shrink_max_share)) * Decimal(before):
-            fallen.append(f"{name} from {before:,} to {after:,} (-{fall / Decimal(before):.0%})")
+            # Revenue that was nothing, or less, has no share to fall by.
+            share = f" (-{fall / Decimal(before):.0%})" if Decimal(before) > 0 else ""
+            fallen.append(f"{name} from {before:,} to {after:,}{share}")
     if fallen:
         raise ShrinkRefused(
             f"The shop shrank: {'; '.join(fallen)}. More than {settings.shrink_max_share:.0%} is withheld;"

@@ -44,6 +44,12 @@ def test_a_great_share_of_few_rows_is_no_shrink() -> None:
         check_shrink({"customers": 99}, {"customers": 200}, load_settings())
 
 
+@pytest.mark.parametrize("before", ["0.00", "-5.00"])
+def test_revenue_that_was_nothing_may_still_fall_too_far(before: str) -> None:
+    with pytest.raises(ShrinkRefused, match=f"revenue from {before} to -20,000.00[.]"):
+        check_shrink({"revenue": Decimal("-20000.00")}, {"revenue": Decimal(before)}, load_settings())
+
+
 def test_the_first_generation_has_nothing_to_shrink_from() -> None:
     check_shrink({"orders": 0, "revenue": Decimal(0)}, None, load_settings())
 
