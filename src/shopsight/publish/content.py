@@ -11,6 +11,7 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
+from shopsight.publish.digest import BATCH_DOCUMENTS
 from shopsight.publish.target import Target
 from shopsight.publish.values import plain
 
@@ -88,7 +89,7 @@ def raw_documents(
     without = dict.fromkeys(ignoring, 0)
     with target.translated():
         found = target.db.get_collection(collection, codec_options=options)
-        yield from found.find({}, without or None, sort=[("_id", 1)])
+        yield from found.find({}, without or None, sort=[("_id", 1)], batch_size=BATCH_DOCUMENTS)
 
 
 def decoded(document: RawBSONDocument) -> dict[str, Any]:
