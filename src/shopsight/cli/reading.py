@@ -159,7 +159,8 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
         mark = "served" if generation.is_served else ""
         out.print(
             f"{generation.number:>6}  {generation.as_of:%Y-%m-%d %H:%M:%S}  {generation.run_id}"
-            f"  {generation.customers:>11,} customers  [green]{mark}[/]"
+            f"  {generation.customers:>11,} customers  [green]{mark}[/]",
+            soft_wrap=True,
         )
 
 
