@@ -16,8 +16,11 @@ from shopsight.errors import (
 )
 from shopsight.extract import extract
 from shopsight.extract.dialect import Source, matching_name
+from shopsight.extract.postgresql.catalog import Relation
+from shopsight.extract.postgresql.columns import SourceColumn, quote_name, quote_text
 from shopsight.extract.postgresql.errors import connection_error, translated
-from shopsight.extract.postgresql.sql import SourceColumn, figures, line, quote_name, quote_text
+from shopsight.extract.postgresql.figures import figures_query
+from shopsight.extract.postgresql.lines import line
 
 SECOND = timedelta(seconds=1)
 
@@ -100,10 +103,9 @@ def test_figures_look_at_single_values_only_where_the_type_admits_odd_ones(
     precision: int, scale: int, is_plain: bool
 ) -> None:
     price = column("total_amount", "numeric", decimal_modifier(precision, scale))
-    query = figures("orders", '"orders"', {"total_amount": price}, is_utf8=True, is_guarded=False)
-    assert ("CASE" not in query) is is_plain
-    guarded = figures("orders", '"orders"', {"total_amount": price}, is_utf8=True, is_guarded=True)
-    assert "CASE WHEN abs" in guarded
+    orders = Relation("orders", "public", "orders", 1, True, True, {"total_amount": price})
+    assert ("CASE" not in figures_query(orders, is_utf8=True, is_guarded=False)) is is_plain
+    assert "CASE WHEN abs" in figures_query(orders, is_utf8=True, is_guarded=True)
 
 
 def driver_error(text: str, sqlstate: str | None = None) -> OperationalError:

@@ -1,8 +1,8 @@
 """PostgreSQL: several connections on one exported snapshot, each reading ranges of pages.
 
-The modules, in the order in which they build on each other: ``errors``, ``session`` (a connection), ``sql``
-(what is sent), ``catalog`` (where the tables are), ``snapshot`` (one state for all connections), ``tasks``
-and ``reading`` (all connections at work), ``checks`` (for the doctor).
+The modules, in the order in which they build on each other: ``errors``, ``session`` (a connection),
+``columns`` and ``catalog`` (what there is), ``snapshot`` (one state for all connections), ``lines`` and
+``figures`` (what is asked), ``tasks`` and ``reading`` (all connections at work), ``checks`` (for the doctor).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from shopsight.extract.dialect import OnRows, Source
 from shopsight.extract.postgresql.checks import check_source
 from shopsight.extract.postgresql.errors import translated
-from shopsight.extract.postgresql.reading import Figures, Reading, ask_figures
+from shopsight.extract.postgresql.figures import Figures, ask_figures
+from shopsight.extract.postgresql.reading import Reading
 from shopsight.extract.postgresql.snapshot import SharedSnapshot, shared_snapshot
 from shopsight.extract.rows import NATIVE, TEXT
 from shopsight.record import Snapshot, SourceTable

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, matching_columns, matching_name
+from shopsight.extract.postgresql.columns import SourceColumn, quote_name
 from shopsight.extract.postgresql.session import Session
-from shopsight.extract.postgresql.sql import SourceColumn, quote_name
 
 # Tables, partitioned tables, views, materialised views, foreign tables.
 _KINDS = "('r', 'p', 'v', 'm', 'f')"
 
 _RELATIONS = f"""
     SELECT c.relname::text, c.oid::bigint, c.relkind::text, c.relhassubclass,
-           coalesce(am.amname = 'heap', false), coalesce(c.reltuples / nullif(c.relpages, 0), 0)::float8,
-           has_table_privilege(c.oid, 'SELECT')
+           coalesce(am.amname = 'heap', false), has_table_privilege(c.oid, 'SELECT')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_am am ON am.oid = c.relam
     WHERE n.nspname = $1 AND c.relkind IN {_KINDS}
 """
@@ -51,7 +50,6 @@ class Relation:
         oid: the database's own identifier.
         has_pages: whether it can be read by ranges of its own pages, which then are all of it; the place of a
             row is only for those who may read the whole table.
-        rows_per_page: the database's estimate; 0 when it has none.
         is_lockable: whether a lock can keep it as it is.
         columns: by the contract's names, in the contract's order.
     """
@@ -61,7 +59,6 @@ class Relation:
     name: str
     oid: int
     has_pages: bool
-    rows_per_page: float
     is_lockable: bool
     columns: dict[str, SourceColumn]
 
@@ -109,7 +106,7 @@ class Catalog:
             adbc_driver_manager.Error: the catalog cannot be read.
         """
         schema, name = self._choose(table)
-        oid, kind, has_children, is_heap, rows_per_page, may_read = self._found[schema][name]
+        oid, kind, has_children, is_heap, may_read = self._found[schema][name]
         columns = {row[0]: SourceColumn(*row) for row in self._session.rows(_COLUMNS, (oid,))}
         names = matching_columns(table, columns, where=f"{schema}.{name}")
         return Relation(
@@ -118,7 +115,6 @@ class Catalog:
             name=name,
             oid=oid,
             has_pages=kind in "rm" and is_heap and not has_children and may_read,
-            rows_per_page=max(rows_per_page, 0),
             is_lockable=kind in "rp" and may_read,
             columns={expected: columns[found] for expected, found in names.items()},
         )

@@ -81,16 +81,6 @@ class Session:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def text(self, query: str) -> pa.Buffer:
-        """The bytes of a result's one value, a text; all of it is held at once.
-
-        Raises:
-            adbc_driver_manager.Error: it failed.
-        """
-        with self._connection.cursor() as cursor:
-            cursor.execute(query)
-            return _bytes_of(cursor.fetch_arrow_table().column(0).chunk(0))
-
     def texts(self, query: str, batch_bytes: int) -> Generator[pa.Buffer, None, None]:
         """The bytes of a result's one column of text, one value after the other, as they arrive.
 

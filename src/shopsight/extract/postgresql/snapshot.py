@@ -11,15 +11,12 @@ from adbc_driver_manager import Error as DriverError
 
 from shopsight.extract.dialect import Source, as_configuration_error
 from shopsight.extract.postgresql.catalog import Catalog, Relation
+from shopsight.extract.postgresql.columns import quote_text
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
-from shopsight.extract.postgresql.sql import quote_text
 from shopsight.tables import TABLES
 
 OLDEST_VERSION = 14
-
-#: Every session may roll back to here and still be in the snapshot.
-SAVEPOINT = "shopsight"
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A full read may take longer than a server's limits for a web application's queries, as pg_dump's may. But
@@ -32,14 +29,30 @@ _PARAMETERS = {
     "datestyle": "ISO, YMD",
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
-    # Compiling takes longer than one range of pages.
+    # Compiling takes longer than reading a part.
     "jit": "off",
+    "enable_tidscan": "on",
 }
 
 _STATE = """
     SELECT pg_current_snapshot()::text, statement_timestamp(), current_setting('server_version'),
-           getdatabaseencoding()::text, current_setting('block_size')::bigint
+           getdatabaseencoding()::text
 """
+
+# Values that are too large for a page lie in a table of their own.
+_EXTENT = """
+    SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint,
+           coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)) > 0, false)
+    FROM pg_class c WHERE c.oid = $1::oid
+"""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many pages a table has, and whether it has values that are larger than a page."""
+
+    pages: int
+    has_large_values: bool
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class SharedSnapshot:
         server_version: as the database says it.
         is_utf8: whether its encoding is UTF-8.
         relations: by the contract's names; as they are in this state.
-        pages: by the contract's names, how many pages each has that has pages.
+        extents: by the contract's names, of those tables that have pages.
     """
 
     sessions: list[Session]
@@ -62,7 +75,7 @@ class SharedSnapshot:
     server_version: str
     is_utf8: bool
     relations: Mapping[str, Relation]
-    pages: Mapping[str, int]
+    extents: Mapping[str, Extent]
 
 
 @contextmanager
@@ -92,13 +105,13 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
             if connections > 1 and exported is None:
                 leader.execute("ROLLBACK")
                 _begin(leader, parameters, relations)
-            ((snapshot_id, as_of, version, encoding, page_size),) = leader.rows(_STATE)
+            ((snapshot_id, as_of, version, encoding),) = leader.rows(_STATE)
         for relation in relations.values():
             with translated(source, f"reading {relation.shown}"):
                 leader.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
         with translated(source, "measuring the tables"):
-            pages = {
-                name: leader.rows("SELECT pg_relation_size($1::oid)", (relation.oid,))[0][0] // page_size
+            extents = {
+                name: Extent(*leader.rows(_EXTENT, (relation.oid,))[0])
                 for name, relation in relations.items()
                 if relation.has_pages
             }
@@ -109,11 +122,8 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
                 break
             sessions.append(stack.enter_context(follower))
             stack.callback(_end, follower)
-        with translated(source, "setting a savepoint"):
-            for session in sessions:
-                session.execute(f"SAVEPOINT {SAVEPOINT}")
         yield SharedSnapshot(
-            sessions, snapshot_id, as_of.astimezone(UTC), version, encoding == "UTF8", relations, pages
+            sessions, snapshot_id, as_of.astimezone(UTC), version, encoding == "UTF8", relations, extents
         )
 
 

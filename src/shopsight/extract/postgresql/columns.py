@@ -1,0 +1,108 @@
+"""A source's columns, and how their names and values are written in PostgreSQL's SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shopsight.measures import AMOUNT_LIMIT
+from shopsight.tables import MONEY_SCALE, Kind
+
+
+class Family(StrEnum):
+    """What a column's type is like; domains are what they are made of."""
+
+    INTEGER = "integer"
+    NUMERIC = "numeric"
+    FLOAT = "float"
+    MONEY = "money"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIMESTAMPTZ = "timestamptz"
+    OTHER = "other"
+
+
+_FAMILIES = {
+    "int2": Family.INTEGER,
+    "int4": Family.INTEGER,
+    "int8": Family.INTEGER,
+    "numeric": Family.NUMERIC,
+    "float4": Family.FLOAT,
+    "float8": Family.FLOAT,
+    "money": Family.MONEY,
+    "date": Family.DATE,
+    "timestamp": Family.TIMESTAMP,
+    "timestamptz": Family.TIMESTAMPTZ,
+}
+_NUMBERS = (Family.INTEGER, Family.NUMERIC, Family.FLOAT, Family.MONEY)
+_DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMPTZ)
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as the database has it.
+
+    Attributes:
+        name: its name there.
+        declared: its type as the database names it, e.g. ``numeric(10,2)``.
+        base: the type's internal name; of a domain, that of the type it is made of.
+        modifier: the type's modifier (atttypmod); -1 for none.
+    """
+
+    name: str
+    declared: str
+    base: str
+    modifier: int = -1
+
+    @property
+    def family(self) -> Family:
+        """What the column's type is like."""
+        return _FAMILIES.get(self.base, Family.OTHER)
+
+    @property
+    def is_always_amount(self) -> bool:
+        """Whether its type admits only amounts below the limit, to the cent (and NaN)."""
+        if self.family is not Family.NUMERIC or self.modifier < 0:
+            return self.base in ("int2", "int4")
+        precision, scale = (self.modifier - 4) >> 16, (self.modifier - 4) & 0x7FF
+        return scale <= MONEY_SCALE and 10 ** (precision - scale) <= AMOUNT_LIMIT
+
+
+def quote_name(name: str) -> str:
+    """The name as an SQL identifier.
+
+    >>> quote_name('odd"name')
+    '"odd""name"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """The text as an SQL literal, for statements that take no parameters.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def is_sent_bare(column: SourceColumn, kind: Kind) -> bool:
+    """Whether the values are sent as numbers or days, which may arrive natively; else as quoted text."""
+    if kind is Kind.DATE:
+        return column.family in _DAYS
+    return kind is not Kind.TEXT and column.family in _NUMBERS
+
+
+def as_numeric(column: SourceColumn) -> str:
+    """The column's value as it is sent, one of numbers; never with an exponent.
+
+    A float by its shortest text, which is what people entered.
+    """
+    name = quote_name(column.name)
+    match column.family:
+        case Family.FLOAT:
+            return f"{name}::text::numeric"
+        case Family.MONEY:
+            return f"{name}::numeric"
+        case _:
+            return name
