@@ -10,6 +10,8 @@ export PYTHON
 unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
+# Tests wait for servers much of their time: one process more than a small machine has cores.
+TEST_PROCESSES ?= 3
 AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
@@ -42,7 +44,7 @@ demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 	@$(BIN)/shopsight demo
 
 test: .venv/stamp browser ## all tests, doctests included, on real databases (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 test-orchestration: .venv/stamp ## the service killed in every stage, its server and its worker killed (minutes)
 	$(BIN)/python -m pytest tests/integration/test_orchestration.py -m "orchestration or not orchestration" $(ARGS)

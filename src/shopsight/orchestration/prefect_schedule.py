@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from prefect.server.schemas.schedules import CronSchedule
 
@@ -24,4 +24,6 @@ async def next_moments(cron: str, after: datetime, count: int) -> list[datetime]
             remedy='Write minute, hour, day, month and weekday, as in "0 */3 * * *".',
         ) from None
     moments: Sequence[datetime] = await schedule.get_dates(count + 1, start=after)
-    return [moment for moment in moments if moment > after][:count]
+    # Prefect's own kind of datetime gives intervals of its own kind, too.
+    plain = [datetime.fromtimestamp(moment.timestamp(), UTC) for moment in moments]
+    return [moment for moment in plain if moment > after][:count]
