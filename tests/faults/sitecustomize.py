@@ -1,6 +1,7 @@
 """Lets a test hold a stage up in whatever process does it: for PYTHONPATH, with a FAULT_FOLDER.
 
-The file ``stall.json`` there names stages and seconds; the file ``at`` says which stage was begun last.
+The file ``stall.json`` there names stages and seconds, ``fail.json`` stages and how often they find MongoDB
+away; the file ``at`` says which stage was begun last.
 """
 
 from __future__ import annotations
@@ -39,14 +40,24 @@ class _Finder(MetaPathFinder):
 
 
 def _held_up(stage: str, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    from shopsight.errors import TargetUnavailable
+
     def held_up(run: Any) -> Any:
         folder = Path(os.environ["FAULT_FOLDER"])
-        stalls = json.loads((folder / "stall.json").read_text())
         (folder / "at").write_text(stage)
-        time.sleep(stalls.get(stage, 0))
+        time.sleep(_read(folder / "stall.json").get(stage, 0))
+        failures = _read(folder / "fail.json")
+        if failures.get(stage, 0) > 0:
+            (folder / "fail.json").write_text(json.dumps({**failures, stage: failures[stage] - 1}))
+            raise TargetUnavailable("MongoDB is away, for this test.")
         return work(run)
 
     return held_up
+
+
+def _read(path: Path) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return known
 
 
 if "FAULT_FOLDER" in os.environ:

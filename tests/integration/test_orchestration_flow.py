@@ -1,4 +1,7 @@
-"""The Prefect flow against databases that are away, locked, wrong or busy; each run a process of its own."""
+"""The Prefect flow against databases that are away, locked, wrong or busy, with a real Prefect server.
+
+One process runs all flows of this module, because loading Prefect takes seconds; their stages have their own.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +24,22 @@ import psycopg
 import pytest
 from pymongo import MongoClient
 from tests.gate import Gate
+from tests.orchestration_service import FAULTS
 
 from shopsight.embedded import PostgresServer
 from shopsight.orchestration.prefect_server import PrefectServer, prefect_environment
 from shopsight.publish import connect, hold_lease
 from shopsight.seed import load_rows
 
-RUN = """
-import json
+HOST = """
+import json, os, sys
 from shopsight.orchestration.prefect_flow import run_shopsight
-state = run_shopsight(return_state=True)
-print(json.dumps([state.name, state.message, str(state.state_details.flow_run_id)]))
+for line in sys.stdin:
+    for name in [name for name in os.environ if name.startswith(("SHOPSIGHT_", "PYTHONPATH", "FAULT_"))]:
+        del os.environ[name]
+    os.environ.update(json.loads(line))
+    state = run_shopsight(return_state=True)
+    print("ENDED", json.dumps([state.name, state.message, str(state.state_details.flow_run_id)]), flush=True)
 """
 
 ROWS = {
@@ -57,13 +65,52 @@ class Ended:
     record: dict[str, Any]
 
 
+class Host:
+    """A Prefect server, and a process that runs flows, one after the other."""
+
+    def __init__(self, server: PrefectServer, folder: Path) -> None:
+        self.api = server.api_url
+        self._log = folder / "host.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", HOST],
+                env={**os.environ, **prefect_environment(folder, self.api, is_terminal=False)},
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def run(self, environment: dict[str, str]) -> tuple[str, str, str, str]:
+        """Run the flow in this environment; returns its state, message, id and all that was said."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        said = self._log.stat().st_size
+        self._process.stdin.write(json.dumps(environment) + "\n")
+        self._process.stdin.flush()
+        printed = ""
+        while not (line := self._process.stdout.readline()).startswith("ENDED "):
+            assert line, self._log.read_text()[said:]
+            printed += line
+        state, message, flow_run_id = json.loads(line.removeprefix("ENDED "))
+        return state, message, flow_run_id, printed + self._log.read_text()[said:]
+
+    def end(self) -> None:
+        with self._process:
+            pass  # closes its input, and waits
+
+
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """A Prefect server of this module's own."""
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"), port=None)
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A host of this module's own."""
+    folder = tmp_path_factory.mktemp("prefect")
+    server = PrefectServer(folder)
     server.start()
     server.wait()
-    yield server
+    host = Host(server, folder)
+    yield host
+    host.end()
     server.stop()
 
 
@@ -77,61 +124,48 @@ def source(postgres_url: str) -> str:
 class Flow:
     """Runs the flow with settings of its own."""
 
-    def __init__(self, prefect: PrefectServer, folder: Path, settings: dict[str, str]) -> None:
-        self._api = prefect.api_url
-        self._folder = folder
-        self.workdir = folder / "work"
-        alerts = folder / "alerts.jsonl"
+    def __init__(self, host: Host, folder: Path, environment: dict[str, str]) -> None:
+        self._host = host
+        self._alerts = folder / "alerts.jsonl"
+        self._workdir = folder / "work"
         self._environment = {
-            **os.environ,
-            **prefect_environment(folder / "home", prefect.api_url, is_terminal=False),
-            "SHOPSIGHT_WORKDIR": str(self.workdir),
+            "SHOPSIGHT_WORKDIR": str(self._workdir),
             "SHOPSIGHT_RETRY_DELAY": "PT0.1S",
-            "SHOPSIGHT_ALERT_COMMAND": f"sh -c 'cat >> {alerts}; echo >> {alerts}'",
-            **settings,
+            "SHOPSIGHT_ALERT_COMMAND": f"sh -c 'cat >> {self._alerts}; echo >> {self._alerts}'",
+            **environment,
         }
 
-    def run(self, **settings: str) -> Ended:
+    def run(self, **environment: str) -> Ended:
         """Run it to its end."""
-        given = {f"SHOPSIGHT_{name}": value for name, value in settings.items()}
-        process = subprocess.run(
-            [sys.executable, "-c", RUN],
-            check=True,
-            capture_output=True,
-            text=True,
-            env=self._environment | given,
-        )
-        state, message, flow_run_id = json.loads(process.stdout.splitlines()[-1])
-        [record] = [json.loads(path.read_text()) for path in self.workdir.glob("runs/*/run.json")]
-        alerts = self._folder / "alerts.jsonl"
+        state, message, flow_run_id, output = self._host.run(self._environment | environment)
+        [record] = [json.loads(path.read_text()) for path in self._workdir.glob("runs/*/run.json")]
+        alerts = self._alerts.read_text().splitlines() if self._alerts.exists() else []
         tasks = self._filtered("task_runs", flow_run_id)
+        known = [self._filtered(kind, flow_run_id) for kind in ("logs", "artifacts", "flow_runs")]
         return Ended(
             state=state,
             message=message,
             tries={task["name"].rsplit("-", 1)[0]: task["run_count"] for task in tasks},
-            output=process.stdout + process.stderr,
-            prefect=json.dumps([self._filtered(kind, flow_run_id) for kind in ("logs", "artifacts")])
-            + httpx.get(f"{self._api}/flow_runs/{flow_run_id}", timeout=30).text
-            + json.dumps(tasks),
-            alerts=[json.loads(line)["shopsight"] for line in alerts.read_text().splitlines()]
-            if alerts.exists()
-            else [],
+            output=output,
+            prefect=json.dumps([*known, tasks]),
+            alerts=[json.loads(line)["shopsight"] for line in alerts],
             record=record,
         )
 
     def _filtered(self, kind: str, flow_run_id: str) -> list[dict[str, Any]]:
-        """Tasks, logs or artifacts of a run."""
-        body = {kind: {"flow_run_id": {"any_": [flow_run_id]}}}
-        answer = httpx.post(f"{self._api}/{kind}/filter", json=body, timeout=30)
+        """What Prefect has of a run: its tasks, logs or artifacts, or itself."""
+        name = "id" if kind == "flow_runs" else "flow_run_id"
+        body = {kind: {name: {"any_": [flow_run_id]}}}
+        answer = httpx.post(f"{self._host.api}/{kind}/filter", json=body, timeout=30)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
 
 
 @pytest.fixture
-def flow(prefect: PrefectServer, tmp_path: Path, source: str, mongo_url: str, mongo_database: str) -> Flow:
+def flow(host: Host, tmp_path: Path, source: str, mongo_url: str, mongo_database: str) -> Flow:
     return Flow(
-        prefect,
+        host,
         tmp_path,
         {
             "SHOPSIGHT_SOURCE_URL": source,
@@ -161,7 +195,7 @@ def test_a_source_that_is_away_for_two_tries_is_read_at_the_third(
     folder = scratch / "gate"
     folder.mkdir()
     with _through(folder, postgres_server, source, refused=2) as (gate, url):
-        ended = flow.run(SOURCE_URL=url)
+        ended = flow.run(SHOPSIGHT_SOURCE_URL=url)
 
     assert ended.state == "Completed", ended.output
     assert ended.tries == {"extract": 3, "clean": 1, "metrics": 1, "insights": 1, "prove": 1, "publish": 1}
@@ -171,10 +205,33 @@ def test_a_source_that_is_away_for_two_tries_is_read_at_the_third(
         assert client[mongo_database].customer_metrics.find_one({"_id": 1})["total_orders"] == 1
 
 
+def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
+    flow: Flow, tmp_path: Path, mongo_url: str, mongo_database: str
+) -> None:
+    (tmp_path / "fail.json").write_text(json.dumps({"publish": 2}))
+
+    ended = flow.run(PYTHONPATH=str(FAULTS), FAULT_FOLDER=str(tmp_path))
+
+    assert ended.state == "Completed", ended.output
+    assert ended.tries == {"extract": 1, "clean": 1, "metrics": 1, "insights": 1, "prove": 1, "publish": 3}
+    outcomes = {stage["name"]: stage["outcome"] for stage in ended.record["stages"]}
+    assert [outcomes[stage] for stage in ("extract", "clean", "metrics", "insights")] == ["kept"] * 4
+    with MongoClient(mongo_url) as client:
+        assert (
+            client[mongo_database].published.find_one({"_id": "current"})["run_id"] == ended.record["run_id"]
+        )
+    # That the whole stages were found whole again is not worth a line each.
+    assert ended.output.count('"stage": "extract"') == 1
+
+
 def test_a_target_that_stays_away_fails_the_run_and_no_password_is_said(
     flow: Flow,
 ) -> None:
-    ended = flow.run(TARGET_URL="mongodb://ann:s3cret@127.0.0.1:1/", RETRIES="1", CONNECT_TIMEOUT="PT0.2S")
+    ended = flow.run(
+        SHOPSIGHT_TARGET_URL="mongodb://ann:s3cret@127.0.0.1:1/",
+        SHOPSIGHT_RETRIES="1",
+        SHOPSIGHT_CONNECT_TIMEOUT="PT0.2S",
+    )
 
     assert ended.state == "Failed"
     assert "MongoDB at mongodb://127.0.0.1:1 does not answer" in ended.message
@@ -190,7 +247,7 @@ def test_a_permanent_error_is_tried_once(flow: Flow, source: str) -> None:
     with psycopg.connect(source) as connection:
         connection.execute("ALTER TABLE orders DROP COLUMN status")
 
-    ended = flow.run(RETRIES="3")
+    ended = flow.run(SHOPSIGHT_RETRIES="3")
 
     assert ended.state == "Failed"
     assert ended.tries == {"extract": 1}
@@ -206,7 +263,7 @@ def test_a_stage_that_hangs_is_stopped_at_its_timeout_wherever_it_hangs(
     with psycopg.connect(source) as locking, psycopg.connect(source, autocommit=True) as looking:
         locking.execute("LOCK TABLE order_items IN ACCESS EXCLUSIVE MODE")
         watch = _Watch(looking)
-        ended = flow.run(STAGE_TIMEOUT="PT4S", RETRIES="3")
+        ended = flow.run(SHOPSIGHT_STAGE_TIMEOUT="PT4S", SHOPSIGHT_RETRIES="3")
         watch.stop()
 
     assert ended.state == "Failed"
@@ -273,9 +330,23 @@ def test_a_refused_publication_shows_how_far_it_came(flow: Flow, source: str) ->
     with psycopg.connect(source) as connection:
         connection.execute("UPDATE orders SET customer_id = 99")
 
-    ended = flow.run(MAX_REJECTED_SHARE="0.1", MIN_REJECTED_ROWS="0")
+    ended = flow.run(SHOPSIGHT_MAX_REJECTED_SHARE="0.1", SHOPSIGHT_MIN_REJECTED_ROWS="0")
 
     assert ended.state == "Refused"
     assert ended.tries == {"extract": 1, "clean": 1}
     assert [(alert["kind"], alert["stage"]) for alert in ended.alerts] == [("refused", "clean")]
     assert "DataQualityError" in ended.prefect
+
+
+def test_a_cron_line_says_how_long_data_are_fresh_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    look = (
+        "from shopsight.orchestration.serve import scheduled; from shopsight.settings import load_settings;"
+        "print(scheduled(load_settings(cron='0 6,18 * * 1-5')).valid_for);"
+        "scheduled(load_settings(cron='61 * * * *'))"
+    )
+
+    process = subprocess.run([sys.executable, "-c", look], check=False, capture_output=True, text=True)
+
+    # From Friday evening to Monday morning, twice.
+    assert process.stdout == "5 days, 0:00:00\n"
+    assert "ConfigurationError: '61 * * * *' is no cron line." in process.stderr

@@ -130,14 +130,19 @@ async def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def main() -> int:
+def main() -> None:
     """Serve with the settings of the environment."""
     bind_structlog()
-    asyncio.run(work(load_settings()))
+    exit_code = 0
+    try:
+        asyncio.run(work(load_settings()))
+    except Exception:
+        log.exception("the worker failed")
+        exit_code = 1
     # Prefect's threads may wait for a server that is gone; everything of ours is done.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -56,6 +57,8 @@ STEADY_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 60.0
 FRESHNESS_SECONDS = 60.0
 HEALTH_SECONDS = 3.0
+#: So many looks in a row without an answer mean that the server was away, and not only busy.
+AWAY_MISSES = 3
 WATCH_SECONDS = 0.5
 
 log = structlog.stdlib.get_logger("shopsight.serve")
@@ -129,8 +132,8 @@ class _Service:
         self._worker: subprocess.Popen[bytes] | None = None
         self._pauses = {"server": _Pause(), "worker": _Pause()}
         self._next_health = 0.0
-        self._was_away = False
-        self._freshness = FreshnessWatch(settings, datetime.now(UTC))
+        self._misses = 0
+        self._freshness = FreshnessWatch(settings, lambda: served_now(settings), datetime.now(UTC))
 
     @property
     def description(self) -> list[str]:
@@ -160,6 +163,7 @@ class _Service:
             if self._server is not None and not self._server.is_alive and self._pauses["server"].is_over():
                 log.error("the Prefect server ended and is started again", log=str(self._server.log_path))
                 self._server.start()
+                self._misses = AWAY_MISSES
             if self._worker is not None and self._worker.poll() is not None and self._may_start_worker():
                 log.error("the worker ended and is started again", exit_code=self._worker.returncode)
                 self._start_worker()
@@ -182,13 +186,15 @@ class _Service:
         if now < self._next_health:
             return
         self._next_health = now + HEALTH_SECONDS
-        if not is_healthy(self._api_url):
-            self._was_away = True
-        elif self._was_away and self._worker is not None and not descendants(self._worker.pid):
+        if not is_healthy(self._api_url, seconds=HEALTH_SECONDS):
+            self._misses += 1
+        elif self._misses < AWAY_MISSES:
+            self._misses = 0
+        elif self._worker is not None and not descendants(self._worker.pid):
             log.info("the Prefect server was away: the worker is renewed")
             end_child(self._worker, WORKER_STOP_SECONDS)
             self._start_worker()
-            self._was_away = False
+            self._misses = 0
 
     def _may_start_worker(self) -> bool:
         return self._pauses["worker"].is_over() and is_healthy(self._api_url)
@@ -230,13 +236,22 @@ class _Pause:
 
 
 class FreshnessWatch:
-    """Tells, once, that nothing was published for too long; and again after it was fresh in between."""
+    """Tells, once, that nothing was published for too long; and again after it was fresh in between.
 
-    def __init__(self, settings: Settings, started_at: datetime) -> None:
+    Args:
+        settings: whom to tell, and how long a first publication may take.
+        look_up: the ``published`` document, None when there is none; may raise a ShopsightError.
+        started_at: from when a first publication is waited for.
+    """
+
+    def __init__(
+        self, settings: Settings, look_up: Callable[[], dict[str, Any] | None], started_at: datetime
+    ) -> None:
         self._settings = settings
+        self._look_up = look_up
         self._first_due = started_at + settings.valid_for
         self._next_look = started_at
-        self._served: dict[str, object] | None = None
+        self._served: dict[str, Any] | None = None
         self._is_told = False
 
     def look(self, now: datetime) -> None:
@@ -245,7 +260,7 @@ class FreshnessWatch:
             return
         self._next_look = now + timedelta(seconds=FRESHNESS_SECONDS)
         try:
-            self._served = served_now(self._settings)
+            self._served = self._look_up()
         except ShopsightError as away:
             log.warning("freshness unknown", error=str(away))
         is_fine = freshness(self._served, now).is_fresh or (self._served is None and now < self._first_due)
