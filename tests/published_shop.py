@@ -86,12 +86,13 @@ def published_shop(
     mongo_url: str,
     mongo_database: str,
     workdir: Path,
-    rows: Rows = SHOP,
+    rows: Rows | None = SHOP,
     column_types: Mapping[str, Mapping[str, str]] | None = None,
     **settings: Any,
 ) -> PublishedShop:
-    """The shop's rows in the source, nothing published yet."""
-    load_rows(source_url, rows, column_types)
+    """The shop's rows in the source (None for what is there already), nothing published yet."""
+    if rows is not None:
+        load_rows(source_url, rows, column_types)
     return PublishedShop(
         load_settings(
             source_url=source_url,

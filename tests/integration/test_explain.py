@@ -13,13 +13,6 @@ from tests.published_shop import PublishedShop
 from shopsight.cli import main, output
 
 
-@pytest.fixture
-def shop(sqlite_shop: PublishedShop) -> PublishedShop:
-    """The literal shop, published."""
-    sqlite_shop.run()
-    return sqlite_shop
-
-
 def explain(monkeypatch: pytest.MonkeyPatch, shop: PublishedShop, *arguments: str) -> Any:
     """The exit code of an explain command."""
     workdir = str(shop.settings.workdir)

@@ -17,10 +17,9 @@ def with_settings(shop: PublishedShop, **settings: Any) -> PublishedShop:
 
 
 def test_a_shop_that_shrank_is_withheld_and_let_through_on_a_person_s_word(
-    sqlite_shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sqlite_shop.run()
-    shop = with_settings(sqlite_shop, shrink_min_rows=1)
+    shop = with_settings(shop, shrink_min_rows=1)
     before = shop.served("customer_metrics")
     shop.execute("DELETE FROM orders WHERE order_id > 100")
     with pytest.raises(ShrinkRefused, match=r"orders from 5 to 1 \(-80%\)"):
@@ -49,18 +48,16 @@ def test_a_shop_that_shrank_is_withheld_and_let_through_on_a_person_s_word(
     shop.run()
 
 
-def test_revenue_that_fell_is_withheld_too(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    shop = with_settings(sqlite_shop, shrink_min_revenue=20)
+def test_revenue_that_fell_is_withheld_too(shop: PublishedShop) -> None:
+    shop = with_settings(shop, shrink_min_revenue=20)
     shop.execute("UPDATE orders SET status = 'cancelled' WHERE customer_id = 1")
     with pytest.raises(ShrinkRefused, match=r"revenue from 57.95 to 15.45 \(-73%\)"):
         shop.run()
     assert shop.served_generation() == 1
 
 
-def test_an_empty_source_does_not_wipe_what_readers_see(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    shop = with_settings(sqlite_shop, shrink_min_rows=0)
+def test_an_empty_source_does_not_wipe_what_readers_see(shop: PublishedShop) -> None:
+    shop = with_settings(shop, shrink_min_rows=0)
     for table in ("reviews", "order_items", "orders", "customers", "products", "categories"):
         shop.execute(f"DELETE FROM {table}")
     with pytest.raises(ShrinkRefused, match="customers from 3 to 0"):
@@ -68,9 +65,8 @@ def test_an_empty_source_does_not_wipe_what_readers_see(sqlite_shop: PublishedSh
     assert len(shop.served("customer_metrics")) == 3
 
 
-def test_too_great_a_share_of_rejected_rows_stops_the_run(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    shop = with_settings(sqlite_shop, min_rejected_rows=1, max_rejected_share=0.5)
+def test_too_great_a_share_of_rejected_rows_stops_the_run(shop: PublishedShop) -> None:
+    shop = with_settings(shop, min_rejected_rows=1, max_rejected_share=0.5)
     shop.execute("UPDATE orders SET customer_id = 9 WHERE order_id > 101")
     with pytest.raises(DataQualityError, match=r"orders: 4 of 6 rows \(67%\) were rejected") as caught:
         shop.run()

@@ -216,7 +216,9 @@ def test_sums_of_more_digits_than_python_s_own_decimals_have_are_not_rounded(
 
 
 def test_each_table_may_be_empty(source_url: str, mongo_url: str, mongo_database: str, workdir: Path) -> None:
-    for empty in [*TABLES, None]:
+    # Every other table from each kind of source, and all of them from both.
+    some = [*TABLES][source_url.startswith("sqlite") :: 2]
+    for empty in [*some, None]:
         rows = {name: [] if name == empty or empty is None else SHOP[name] for name in TABLES}
         shop = published_shop(source_url, mongo_url, mongo_database, workdir, rows, min_rejected_rows=100)
         record = shop.run(allow_shrink=True)

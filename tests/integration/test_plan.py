@@ -52,9 +52,8 @@ def test_the_first_plan_adds_everything_and_writes_nothing(sqlite_shop: Publishe
     assert collections(sqlite_shop) == set()
 
 
-def test_a_plan_over_an_unchanged_source_changes_nothing(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    plan = make_plan(sqlite_shop.settings)
+def test_a_plan_over_an_unchanged_source_changes_nothing(shop: PublishedShop) -> None:
+    plan = make_plan(shop.settings)
     assert counts(plan) == {
         "customer_metrics": (0, 0, 0, 3),
         "insights": (0, 0, 0, 10),
@@ -63,15 +62,14 @@ def test_a_plan_over_an_unchanged_source_changes_nothing(sqlite_shop: PublishedS
     assert (plan.rows, plan.customers.largest, plan.shrink) == ({}, [], None)
 
 
-def test_a_plan_tells_what_comes_goes_and_changes(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    before = collections(sqlite_shop)
-    sqlite_shop.execute("INSERT INTO customers VALUES (7, 'Eve', 'eve@example.com', 'France')")
-    sqlite_shop.execute("INSERT INTO orders VALUES (200, 7, '2024-05-01', 500.00, 'completed')")
-    sqlite_shop.execute("DELETE FROM customers WHERE customer_id = 3")
-    sqlite_shop.execute("UPDATE orders SET total_amount = 31.00 WHERE order_id = 100")
-    sqlite_shop.execute("DELETE FROM reviews WHERE review_id = 2")
-    plan = make_plan(sqlite_shop.settings)
+def test_a_plan_tells_what_comes_goes_and_changes(shop: PublishedShop) -> None:
+    before = collections(shop)
+    shop.execute("INSERT INTO customers VALUES (7, 'Eve', 'eve@example.com', 'France')")
+    shop.execute("INSERT INTO orders VALUES (200, 7, '2024-05-01', 500.00, 'completed')")
+    shop.execute("DELETE FROM customers WHERE customer_id = 3")
+    shop.execute("UPDATE orders SET total_amount = 31.00 WHERE order_id = 100")
+    shop.execute("DELETE FROM reviews WHERE review_id = 2")
+    plan = make_plan(shop.settings)
     assert counts(plan)["customer_metrics"] == (1, 1, 1, 1)
     assert counts(plan)["rejected_rows"] == (0, 1, 0, 2)
     assert [(c.customer_id, c.kind, c.name, c.amount) for c in plan.customers.largest] == [
@@ -85,17 +83,16 @@ def test_a_plan_tells_what_comes_goes_and_changes(sqlite_shop: PublishedShop) ->
         ("Ann", 1, 2),
         ("Bob", 2, 3),
     ]
-    assert collections(sqlite_shop) == before
-    with sqlite_shop.target() as target:
+    assert collections(shop) == before
+    with shop.target() as target:
         assert [run["kind"] for run in publish.list_runs(target)] == ["run"]
 
 
 def test_a_plan_reads_well_in_eighty_columns(
-    sqlite_shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sqlite_shop.run()
-    sqlite_shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
-    assert planned(monkeypatch, sqlite_shop) == 0
+    shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
+    assert planned(monkeypatch, shop) == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
     squeezed = " ".join(said.split())
@@ -107,15 +104,14 @@ def test_a_plan_reads_well_in_eighty_columns(
 
 
 def test_a_plan_tells_what_the_shrink_guard_would_withhold(
-    sqlite_shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sqlite_shop.run()
-    sqlite_shop.execute("DELETE FROM orders WHERE order_id > 100")
+    shop.execute("DELETE FROM orders WHERE order_id > 100")
     monkeypatch.setenv("SHOPSIGHT_SHRINK_MIN_ROWS", "1")
-    assert planned(monkeypatch, sqlite_shop, "--json") == 0
+    assert planned(monkeypatch, shop, "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert "orders from 5 to 1" in document["shrink_guard"]
-    assert planned(monkeypatch, sqlite_shop) == 0
+    assert planned(monkeypatch, shop) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The shrink guard would withhold it" in said
     assert "--allow-shrink" in said
@@ -131,25 +127,21 @@ def test_a_plan_whose_proof_breaks_ends_as_the_run_would(
     assert planned(monkeypatch, sqlite_shop) == 3
 
 
-def test_exactly_what_was_planned_can_be_published(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    sqlite_shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
-    plan = make_plan(sqlite_shop.settings)
-    sqlite_shop.execute("INSERT INTO orders VALUES (201, 2, '2024-05-01', 1.00, 'completed')")
-    record = sqlite_shop.run(resume=True, run_id=plan.record.run_id)
+def test_exactly_what_was_planned_can_be_published(shop: PublishedShop) -> None:
+    shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
+    plan = make_plan(shop.settings)
+    shop.execute("INSERT INTO orders VALUES (201, 2, '2024-05-01', 1.00, 'completed')")
+    record = shop.run(resume=True, run_id=plan.record.run_id)
     assert record.kind == "run"
     assert {stage.name: stage.outcome for stage in record.stages}["extract"] == "kept"
-    (bob,) = (found for found in sqlite_shop.served("customer_metrics") if found["_id"] == 2)
+    (bob,) = (found for found in shop.served("customer_metrics") if found["_id"] == 2)
     assert bob["total_amount_spent"] == D("508.20")
 
 
-def test_what_a_stranger_wrote_does_not_break_a_plan(sqlite_shop: PublishedShop) -> None:
-    sqlite_shop.run()
-    sqlite_shop.tamper("customer_metrics", lambda c: c.insert_one({"_id": "x", "total_amount_spent": "much"}))
-    sqlite_shop.tamper("insights", lambda c: c.insert_one({"_id": {"a": 1}}))
-    sqlite_shop.tamper(
-        "insights", lambda c: c.update_one({"_id": "top_customers"}, {"$set": {"rows": [1, {}]}})
-    )
-    found = counts(make_plan(sqlite_shop.settings))
+def test_what_a_stranger_wrote_does_not_break_a_plan(shop: PublishedShop) -> None:
+    shop.tamper("customer_metrics", lambda c: c.insert_one({"_id": "x", "total_amount_spent": "much"}))
+    shop.tamper("insights", lambda c: c.insert_one({"_id": {"a": 1}}))
+    shop.tamper("insights", lambda c: c.update_one({"_id": "top_customers"}, {"$set": {"rows": [1, {}]}}))
+    found = counts(make_plan(shop.settings))
     assert found["customer_metrics"] == (0, 1, 0, 3)
     assert found["insights"] == (0, 1, 1, 9)

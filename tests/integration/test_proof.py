@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,10 @@ from shopsight import publish, stages
 from shopsight.cli import main
 from shopsight.errors import ProofBroken
 from shopsight.reconcile import CLEAN_IS_MARTS, MARTS_ARE_TARGET, RAW_IS_CLEAN, SOURCE_IS_RAW
+from shopsight.record import RunRecord, Snapshot
+from shopsight.settings import load_settings
+from shopsight.stages import Run
+from shopsight.workspace import Workspace
 
 D = Decimal
 AMOUNT = "orders: sum(total_amount)"
@@ -46,13 +52,23 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame, frame[:1]])
 
 
+@pytest.fixture
+def proven(proven_shop: Path, workdir: Path) -> Run:
+    """A copy of the run that is proven, before its proof."""
+    shutil.copytree(proven_shop / "work" / "runs", workdir / "runs")
+    workspace = Workspace.existing(workdir, None)
+    manifest = json.loads(workspace.raw.manifest_path.read_text())
+    snapshot = Snapshot.from_details(manifest["details"]["snapshot"])
+    record = RunRecord(workspace.run_id, "run", "running", snapshot.as_of, snapshot=snapshot)
+    return Run(load_settings(workdir=workdir), workspace, record)
+
+
 @pytest.mark.parametrize(
-    ("stage", "folder", "change", "link", "what", "difference"),
+    ("folder", "change", "link", "what", "difference"),
     [
-        ("extract", "raw/orders", without_first, SOURCE_IS_RAW, "orders: rows", -1),
-        ("extract", "raw/customers", with_first_twice, SOURCE_IS_RAW, "customers: rows", 1),
+        ("raw/orders", without_first, SOURCE_IS_RAW, "orders: rows", -1),
+        ("raw/customers", with_first_twice, SOURCE_IS_RAW, "customers: rows", 1),
         (
-            "extract",
             "raw/orders",
             a_cent_more("total_amount"),
             SOURCE_IS_RAW,
@@ -60,21 +76,19 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             D("0.01"),
         ),
         (
-            "extract",
             "raw/order_items",
             one_more("quantity"),
             SOURCE_IS_RAW,
             "order_items: sum(quantity * price)",
             D("20.00"),
         ),
-        ("extract", "raw/reviews", one_more("rating"), SOURCE_IS_RAW, "reviews: sum(rating)", 1),
-        ("clean", "clean/orders", without_first, RAW_IS_CLEAN, "orders: rows", -1),
-        ("clean", "clean/products", with_first_twice, RAW_IS_CLEAN, "products: rows", 1),
-        ("clean", "rejected/order_items", without_first, RAW_IS_CLEAN, "order_items: rows", -1),
-        ("clean", "rejected/merged/customers", without_first, RAW_IS_CLEAN, "customers: rows", -1),
-        ("clean", "rejected/repairs/categories", without_first, RAW_IS_CLEAN, "categories: rows", 1),
+        ("raw/reviews", one_more("rating"), SOURCE_IS_RAW, "reviews: sum(rating)", 1),
+        ("clean/orders", without_first, RAW_IS_CLEAN, "orders: rows", -1),
+        ("clean/products", with_first_twice, RAW_IS_CLEAN, "products: rows", 1),
+        ("rejected/order_items", without_first, RAW_IS_CLEAN, "order_items: rows", -1),
+        ("rejected/merged/customers", without_first, RAW_IS_CLEAN, "customers: rows", -1),
+        ("rejected/repairs/categories", without_first, RAW_IS_CLEAN, "categories: rows", 1),
         (
-            "clean",
             "rejected/repairs/orders",
             a_cent_more("measure_change"),
             RAW_IS_CLEAN,
@@ -82,7 +96,6 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             None,
         ),
         (
-            "clean",
             "clean/orders",
             a_cent_more("total_amount"),
             RAW_IS_CLEAN,
@@ -90,16 +103,14 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             D("0.01"),
         ),
         (
-            "clean",
             "rejected/orders",
             a_cent_more("measure"),
             RAW_IS_CLEAN,
             AMOUNT,
             D("0.01"),
         ),
-        ("clean", "clean/reviews", one_more("rating"), RAW_IS_CLEAN, "reviews: sum(rating)", 1),
+        ("clean/reviews", one_more("rating"), RAW_IS_CLEAN, "reviews: sum(rating)", 1),
         (
-            "metrics",
             METRICS,
             a_cent_more("total_amount_spent"),
             CLEAN_IS_MARTS,
@@ -107,7 +118,6 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             D("0.01"),
         ),
         (
-            "metrics",
             "marts/customer_metrics",
             with_first_twice,
             CLEAN_IS_MARTS,
@@ -115,7 +125,6 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             1,
         ),
         (
-            "insights",
             "marts/insights/monthly_sales",
             a_cent_more("revenue"),
             CLEAN_IS_MARTS,
@@ -123,7 +132,6 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
             D("0.01"),
         ),
         (
-            "insights",
             "marts/insights/order_statuses",
             without_first,
             CLEAN_IS_MARTS,
@@ -133,18 +141,16 @@ def with_first_twice(frame: pl.DataFrame) -> pl.DataFrame:
     ],
 )
 def test_what_a_stage_loses_or_makes_up_breaks_its_link(
-    sqlite_shop: PublishedShop,
-    monkeypatch: pytest.MonkeyPatch,
-    stage: str,
+    proven: Run,
     folder: str,
     change: Callable[[pl.DataFrame], pl.DataFrame],
     link: str,
     what: str,
     difference: Any,
 ) -> None:
-    monkeypatch.setitem(stages.STAGES, stage, changed_after(stage, rewrite(folder, change)))
+    rewrite(folder, change)(proven)
     with pytest.raises(ProofBroken) as caught:
-        sqlite_shop.run()
+        stages.prove(proven)
     error = caught.value
     assert (error.link, error.what) == (link, what)
     assert error.expected != error.found
@@ -152,6 +158,23 @@ def test_what_a_stage_loses_or_makes_up_breaks_its_link(
         assert error.found - error.expected == difference
     assert f"should be {error.expected} and is {error.found}" in error.message
     assert "Nothing was published" in error.message
+
+
+@pytest.mark.parametrize(
+    ("stage", "folder", "link"),
+    [
+        ("extract", "raw/orders", SOURCE_IS_RAW),
+        ("clean", "clean/orders", RAW_IS_CLEAN),
+        ("metrics", METRICS, CLEAN_IS_MARTS),
+    ],
+)
+def test_a_stage_that_loses_a_row_ends_its_run_and_nothing_is_published(
+    sqlite_shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, stage: str, folder: str, link: str
+) -> None:
+    monkeypatch.setitem(stages.STAGES, stage, changed_after(stage, rewrite(folder, without_first)))
+    with pytest.raises(ProofBroken) as caught:
+        sqlite_shop.run()
+    assert (caught.value.link, caught.value.stage) == (link, "prove")
     assert sqlite_shop.served_generation() is None
 
 
@@ -224,7 +247,7 @@ def test_a_document_altered_before_the_flip_breaks_the_fourth_link(
 
     monkeypatch.setattr(publish, "write_generation", write_and_be_altered)
     with pytest.raises(ProofBroken) as caught:
-        sqlite_shop.run()
+        sqlite_shop.run(resume=True)
     assert caught.value.link == MARTS_ARE_TARGET
     assert caught.value.what.startswith(what)
     assert caught.value.expected != caught.value.found
@@ -266,7 +289,7 @@ def test_a_broken_proof_leaves_the_served_generation_alone_and_ends_with_3(
 
 
 def test_a_proof_that_holds_is_in_the_run_s_document_with_every_figure(sqlite_shop: PublishedShop) -> None:
-    record = sqlite_shop.run()
+    record = sqlite_shop.run(resume=True)
     with sqlite_shop.target() as target:
         document = publish.find_run(target, record.run_id)
     assert document is not None
