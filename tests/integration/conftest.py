@@ -17,7 +17,7 @@ SOURCE_URL = "sqlite:///shop.db"
 
 @pytest.fixture(scope="session")
 def proven_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the literal shop in a SQLite file, and a run in ``work`` that is proven and not published."""
+    """A folder: the literal shop in a SQLite file; in ``work``, a run that is proven and not published."""
     folder = tmp_path_factory.mktemp("proven")
     with chdir(folder):
         shop = published_shop(SOURCE_URL, "mongodb://nowhere", "nowhere", folder / "work")
