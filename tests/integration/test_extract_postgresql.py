@@ -27,7 +27,7 @@ from shopsight.errors import (
     WorkspaceError,
 )
 from shopsight.extract import check_source, extract, source_figures
-from shopsight.extract.postgresql import lines, reading
+from shopsight.extract.postgresql import packed, reading
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.measures import raw_measure
 from shopsight.parquet import count_rows
@@ -112,9 +112,9 @@ def rename_all(url: str, change: str) -> None:
 def test_a_dirty_shop_is_read_whole_by_any_number_of_connections(
     types: Types, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Even this small shop is then cut into many parts, and these into several texts.
+    # Even this small shop is then cut into many parts, and these into several values.
     monkeypatch.setattr(reading, "_LEAST_PAGES_PER_PART", 7)
-    monkeypatch.setattr(lines, "PAGES_PER_TEXT", 3)
+    monkeypatch.setattr(packed, "PAGES_PER_VALUE", 3)
     seed(postgres_url, SMALL, dirt=0.2, types=types)
     frames = []
     for connections in (1, 3):

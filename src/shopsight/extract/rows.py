@@ -1,13 +1,13 @@
 """Rows as the databases send them, read into Arrow and written as a part of raw Parquet.
 
-All dialects let the database write its rows as lines of CSV: values as their own text, bare where they cannot
-hold a comma or a quote, else in double quotes; null is nothing at all, and an empty text is ``""``. A line is
-one value for the driver, however many columns it has, and Arrow reads lines much faster than a driver reads
-columns (docs/adr/0004-rows-travel-as-text.md).
+Any dialect can let the database write its rows as lines of CSV: values as their own text, bare where they
+cannot hold a comma or a quote, else in double quotes; null is nothing at all, and an empty text is ``""``. A
+line is one value for the driver, however many columns it has, and Arrow reads lines much faster than a driver
+reads columns (docs/adr/0004-values-travel-together.md).
 
-A value is native only if Arrow reads it without loss. So there is no list of what might not fit: a NaN, an
-infinite date, a third decimal or a number of twenty digits is simply not read; :class:`ValuesDoNotFit` names
-its column, and the table is read again with that column as text.
+A value is native only if it is read without loss. So nothing is probed: a NaN, an infinite date, a third
+decimal or a number of twenty digits is simply not read; :class:`ValuesDoNotFit` names its column, and the
+table is read again with that column as text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -41,9 +42,9 @@ _NATIVE_TYPES = {
 }
 # Texts of which a shop has few different ones. All others, and numbers, are slower with a dictionary.
 _REPETITIVE = ("status", "country")
-# What Arrow would read beyond the limits: a year 0, and whole numbers as amounts of more than 18 digits.
 _EPOCH = date(1970, 1, 1)
-_LIMITS = {
+#: Between which values, themselves excluded, a native one is: days since 1970, amounts, counts.
+LIMITS = {
     Kind.DATE: ((date.min - _EPOCH).days - 1, (date.max - _EPOCH).days + 1),
     Kind.MONEY: (-AMOUNT_LIMIT, AMOUNT_LIMIT),
     Kind.COUNT: (-COUNT_LIMIT, COUNT_LIMIT),
@@ -100,6 +101,15 @@ def read_lines(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> pa.T
     return rows
 
 
+def bytes_of(values: pa.Array) -> pa.Buffer:
+    """The bytes of all values of an array of text or bytes, one after the other, without a copy."""
+    offsets, data = values.buffers()[1], values.buffers()[2]
+    if not len(values) or data is None:
+        return pa.py_buffer(b"")
+    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+    return data.slice(int(ends[0]), int(ends[-1] - ends[0]))
+
+
 def _parse(lines: pa.Buffer, table: Table, columns: Collection[str], as_text: Collection[str]) -> pa.Table:
     types = arrow_schema(table, as_text)
     return csv.read_csv(
@@ -132,7 +142,7 @@ def _unfit_columns(lines: pa.Buffer, table: Table, as_text: Collection[str]) -> 
 
 
 def _is_within_limits(values: pa.ChunkedArray, table: Table, name: str) -> bool:
-    limit = _LIMITS.get(table.column(name).kind)
+    limit = LIMITS.get(table.column(name).kind)
     if limit is None:
         return True
     extremes = pc.min_max(values.cast(pa.int32()) if pa.types.is_date32(values.type) else values).as_py()
@@ -144,11 +154,11 @@ def _mended(lines: pa.Buffer) -> pa.Buffer:
 
 
 class PartWriter(AbstractContextManager["PartWriter"]):
-    """One Parquet file of a table's raw folder, written a batch of lines at a time: a row group each.
+    """One Parquet file of a table's raw folder, written a batch at a time: a row group each.
 
-    A batch is read and written while the caller fetches the next one; no more than one waits. What goes wrong
-    with it is raised by the next call, or at the end. Numbers, dates and money are plain and LZ4; money is
-    kept as whole cents (INT64 DECIMAL).
+    A batch is made into rows and written while the caller fetches the next one; no more than one waits. What
+    goes wrong with it is raised by the next call, or at the end. Numbers, dates and money are plain and LZ4;
+    money is kept as whole cents (INT64 DECIMAL).
 
     Args:
         path: the file.
@@ -158,7 +168,6 @@ class PartWriter(AbstractContextManager["PartWriter"]):
 
     Attributes:
         rows: how many rows are written.
-        size: how many bytes their lines have.
 
     Raises:
         ValuesDoNotFit: a value does not fit its column's type.
@@ -169,10 +178,7 @@ class PartWriter(AbstractContextManager["PartWriter"]):
         self, path: Path, table: Table, as_text: Collection[str], on_rows: Callable[[int], None] | None = None
     ) -> None:
         self.rows = 0
-        self.size = 0
         self._path = path
-        self._table = table
-        self._as_text = as_text
         self._on_rows = on_rows
         self._waiting: Future[None] | None = None
         schema = arrow_schema(table, as_text)
@@ -187,18 +193,17 @@ class PartWriter(AbstractContextManager["PartWriter"]):
             )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
 
-    def write(self, lines: pa.Buffer) -> None:
-        """Append the lines' rows as a row group; nothing for no lines."""
+    def write(self, read: Callable[[], pa.Table]) -> None:
+        """Append the rows that ``read`` gives, in another thread, as a row group; nothing for no rows."""
         self._finish()
-        self._waiting = self._thread.submit(self._write, lines)
+        self._waiting = self._thread.submit(self._write, read)
 
-    def _write(self, lines: pa.Buffer) -> None:
-        rows = read_lines(lines, self._table, self._as_text)
+    def _write(self, read: Callable[[], pa.Table]) -> None:
+        rows = read()
         if rows.num_rows:
             with translated_disk_errors(self._path.parent):
                 self._writer.write_table(rows, row_group_size=rows.num_rows)
             self.rows += rows.num_rows
-            self.size += lines.size
             if self._on_rows is not None:
                 self._on_rows(rows.num_rows)
 

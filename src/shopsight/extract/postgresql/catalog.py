@@ -24,17 +24,20 @@ _ELSEWHERE = f"""
     WHERE lower(c.relname) = $1 AND c.relkind IN {_KINDS} ORDER BY 1
 """
 
-# Domains are followed to what they are made of; their modifier comes with them.
+# Domains are followed to what they are made of; their modifier comes with them. A constraint that was never
+# validated says nothing of the rows that were there before it.
 _COLUMNS = """
     WITH RECURSIVE made_of AS (
         SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS declared, a.atttypid AS type,
-               a.atttypmod AS modifier
+               a.atttypmod AS modifier, NOT a.attnotnull OR EXISTS (
+                   SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n'
+                   AND NOT c.convalidated AND a.attnum = ANY (c.conkey)) AS is_nullable
         FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT m.attnum, m.attname, m.declared, t.typbasetype, t.typtypmod
+        SELECT m.attnum, m.attname, m.declared, t.typbasetype, t.typtypmod, m.is_nullable
         FROM made_of m JOIN pg_type t ON t.oid = m.type WHERE t.typtype = 'd'
     )
-    SELECT m.attname::text, m.declared, t.typname::text, m.modifier
+    SELECT m.attname::text, m.declared, t.typname::text, m.modifier, m.is_nullable
     FROM made_of m JOIN pg_type t ON t.oid = m.type WHERE t.typtype <> 'd' ORDER BY m.attnum
 """
 

@@ -47,12 +47,14 @@ class SourceColumn:
         declared: its type as the database names it, e.g. ``numeric(10,2)``.
         base: the type's internal name; of a domain, that of the type it is made of.
         modifier: the type's modifier (atttypmod); -1 for none.
+        is_nullable: whether the column may hold nulls; false only where the database sees to it.
     """
 
     name: str
     declared: str
     base: str
     modifier: int = -1
+    is_nullable: bool = True
 
     @property
     def family(self) -> Family:
@@ -93,8 +95,13 @@ def is_sent_bare(column: SourceColumn, kind: Kind) -> bool:
     return kind is not Kind.TEXT and column.family in _NUMBERS
 
 
-def as_numeric(column: SourceColumn) -> str:
-    """The column's value as it is sent, one of numbers; never with an exponent.
+def as_sent(column: SourceColumn, kind: Kind) -> str:
+    """The column's value as it is sent: a number or a day where the contract and the source have one."""
+    return as_number(column, kind) if is_sent_bare(column, kind) else quote_name(column.name)
+
+
+def as_number(column: SourceColumn, kind: Kind) -> str:
+    """The column's number, never with an exponent, or its day (in UTC).
 
     A float by its shortest text, which is what people entered.
     """
@@ -104,5 +111,9 @@ def as_numeric(column: SourceColumn) -> str:
             return f"{name}::text::numeric"
         case Family.MONEY:
             return f"{name}::numeric"
+        case Family.TIMESTAMP if kind is Kind.DATE:
+            return f"({name}::date)"
+        case Family.TIMESTAMPTZ if kind is Kind.DATE:
+            return f"({name} AT TIME ZONE 'UTC')::date"
         case _:
             return name

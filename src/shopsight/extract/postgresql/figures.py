@@ -9,7 +9,7 @@ from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import (
     Family,
     SourceColumn,
-    as_numeric,
+    as_number,
     is_sent_bare,
     quote_name,
     quote_text,
@@ -80,7 +80,7 @@ def _factor(column: SourceColumn, factor: Factor, is_utf8: bool, is_guarded: boo
     is_money = factor.kind is Kind.MONEY
     if not is_sent_bare(column, factor.kind):
         return _limited(_read(f"{quote_name(column.name)}::text", is_money, is_utf8), factor)
-    number = as_numeric(column)
+    number = as_number(column, factor.kind)
     if is_money:
         number = f"{number}::numeric" if column.family is Family.INTEGER else number
         if column.is_always_amount and not is_guarded:

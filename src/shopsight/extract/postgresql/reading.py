@@ -8,24 +8,29 @@ whole table and apart from the reading.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from shopsight.extract.dialect import OnRows, Source
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import is_sent_bare
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.figures import Figures, ask_figures
-from shopsight.extract.postgresql.lines import Pages, line_query, text_query
+from shopsight.extract.postgresql.lines import line_query
+from shopsight.extract.postgresql.packed import packed_query, unpack
+from shopsight.extract.postgresql.pages import Pages
 from shopsight.extract.postgresql.session import Session
 from shopsight.extract.postgresql.snapshot import SharedSnapshot
 from shopsight.extract.postgresql.tasks import Task, run_tasks
-from shopsight.extract.rows import PartWriter, ValuesDoNotFit
+from shopsight.extract.rows import PartWriter, ValuesDoNotFit, bytes_of, read_lines
 from shopsight.tables import TABLES, Kind
 from shopsight.workspace import translated_disk_errors
 
-# The usual length of a line. Longer ones make smaller batches.
+# The usual length of a row. Longer ones make smaller batches.
 _BYTES_PER_ROW = 32
 # Parts are small enough that all connections end at about the same time, and large enough for a file.
 _PARTS_PER_CONNECTION = 4
@@ -122,21 +127,29 @@ class Reading:
         def on_rows(rows: int) -> None:
             self._count(relation.table, rows)
 
-        query = self._query(relation, pages)
+        table, as_text = TABLES[relation.table], self.as_text[relation.table]
+        query, read = self._way(relation, pages, as_text)
         with (
-            PartWriter(path, TABLES[relation.table], self.as_text[relation.table], on_rows) as part,
-            closing(session.texts(query, self._batch_rows * _BYTES_PER_ROW)) as batches,
+            PartWriter(path, table, as_text, on_rows) as part,
+            closing(session.batches(query, self._batch_rows * _BYTES_PER_ROW)) as batches,
         ):
-            for lines in batches:
+            for batch in batches:
                 if stop.is_set():
                     return
-                part.write(lines)
+                part.write(partial(read, batch))
 
-    def _query(self, relation: Relation, pages: Pages | None) -> str:
+    def _way(
+        self, relation: Relation, pages: Pages | None, as_text: frozenset[str]
+    ) -> tuple[str, Callable[[pa.RecordBatch], pa.Table]]:
+        """What to ask for the rows of these pages, and what makes rows of a batch of the answer."""
+        table, is_utf8 = TABLES[relation.table], self._snapshot.is_utf8
         extent = self._snapshot.extents.get(relation.table)
         if pages is None or extent is None or extent.has_large_values:
-            return line_query(relation, pages)
-        return text_query(relation, pages)
+            return line_query(relation, pages), lambda batch: read_lines(
+                bytes_of(batch.column(0)), table, as_text
+            )
+        query = packed_query(relation, pages, as_text, is_utf8=is_utf8)
+        return query, lambda batch: unpack(batch, relation, as_text, is_utf8=is_utf8)
 
     def _count(self, table: str, rows: int) -> None:
         with self._lock:

@@ -81,11 +81,11 @@ class Session:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-    def texts(self, query: str, batch_bytes: int) -> Generator[pa.Buffer, None, None]:
-        """The bytes of a result's one column of text, one value after the other, as they arrive.
+    def batches(self, query: str, batch_bytes: int) -> Generator[pa.RecordBatch, None, None]:
+        """The rows of a result, as they arrive.
 
         Args:
-            query: gives one column of text without nulls.
+            query: what to ask for.
             batch_bytes: about how much is held at a time; a single value is never split.
 
         Raises:
@@ -96,10 +96,10 @@ class Session:
                 **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)}
             )
             cursor.execute(query)
-            batches = cursor.fetch_record_batch()
+            reader = cursor.fetch_record_batch()
             try:
-                while (batch := _next(batches)) is not None:
-                    yield _bytes_of(batch.column(0))
+                while (batch := _next(reader)) is not None:
+                    yield batch
             except BaseException:
                 # Closing would wait for the rest of the result.
                 self.cancel()
@@ -124,24 +124,14 @@ class Session:
         self.close()
 
 
-def _next(batches: pa.RecordBatchReader) -> pa.RecordBatch | None:
+def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
     try:
-        return batches.read_next_batch()
+        return reader.read_next_batch()
     except StopIteration:
         return None
     except OSError as error:
         # As Arrow passes on what the driver says within a stream; no disk has to do with it.
         raise OperationalError(str(error), status_code=AdbcStatusCode.IO) from error
-
-
-def _bytes_of(texts: pa.Array) -> pa.Buffer:
-    """The bytes of all texts of an array, without a copy."""
-    offsets, data = texts.buffers()[1], texts.buffers()[2]
-    if not len(texts) or data is None:
-        return pa.py_buffer(b"")
-    starts = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, offsets], offset=texts.offset)
-    first, last = starts[0].as_py(), starts[len(texts)].as_py()
-    return data.slice(first, last - first)
 
 
 def _libpq_url(source: Source) -> str:

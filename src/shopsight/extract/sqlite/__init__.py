@@ -13,13 +13,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from shopsight.errors import SchemaMismatch, ShopsightError
 from shopsight.extract.dialect import OnRows, Source, SourceCheck
-from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit
+from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit, read_lines
 from shopsight.extract.sqlite.database import (
     Found,
     State,
@@ -125,7 +126,8 @@ def _read(
             closing(state.connection.execute(query)) as cursor,
         ):
             while lines := cursor.fetchmany(batch_rows):
-                part.write(pa.py_buffer(b"".join(text for (text,) in lines)))
+                together = pa.py_buffer(b"".join(text for (text,) in lines))
+                part.write(partial(read_lines, together, table, as_text))
     except ValuesDoNotFit:
         count(-written)
         raise
