@@ -1,9 +1,9 @@
 """PostgreSQL: several connections on one exported snapshot, each reading ranges of pages.
 
 The modules, in the order in which they build on each other: ``errors``, ``session`` (a connection),
-``columns`` and ``catalog`` (what there is), ``snapshot`` (one state for all connections), ``pages``, ``packed``,
-``lines`` and ``figures`` (what is asked), ``tasks`` and ``reading`` (all connections at work), ``checks`` (for
-the doctor).
+``columns`` and ``catalog`` (what there is), ``snapshot`` (one state for all connections), ``pages``,
+``packed``, ``lines`` and ``figures`` (what is asked), ``tasks`` and ``reading`` (all connections at work),
+``checks`` (for the doctor).
 """
 
 from __future__ import annotations
