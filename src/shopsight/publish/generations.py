@@ -63,7 +63,7 @@ def flip(
     valid_for: timedelta,
     on_step: OnStep | None = None,
 ) -> None:
-    """Serve a written generation: point the three views, then say so in ``published``.
+    """Serve a written generation: wait for its indexes, point the three views, say so in ``published``.
 
     Each view changes from one moment to the next, and all three within milliseconds; a reader that needs
     them of one generation asks ``published`` (:mod:`shopsight.reader`). The record learns its generation and
@@ -82,6 +82,8 @@ def flip(
         LeaseLost: another run took over; the views point to what is served.
         TargetUnavailable: MongoDB went away; the views are healed by the next run.
     """
+    for indexes in written.indexes:
+        indexes.wait()
     valid_until = written.as_of + valid_for
     entry = {
         "generation": written.generation,

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, IndexModel, WriteConcern
+from pymongo import WriteConcern
 from pymongo.errors import BulkWriteError
 
 from shopsight.errors import TargetUnavailable
-from shopsight.publish import naming
 from shopsight.publish.digest import ContentDigest
 from shopsight.publish.target import Target
 
@@ -27,13 +26,6 @@ _INSERT_BYTES = 12 * 2**20  # below what a document may have, for that is how th
 THREADS = 2
 
 _IN_MEMORY = WriteConcern(w=1, j=False)
-
-#: What readers look up by, beside ``_id``.
-INDEXES = {
-    naming.CUSTOMER_METRICS: ("total_amount_spent", "country", "email"),
-    naming.INSIGHTS: (),
-    naming.REJECTED_ROWS: ("table", "rule"),
-}
 
 OnRows = Callable[[str, int], None]
 
@@ -161,16 +153,6 @@ def _inserter(target: Target, collection: str, threads: int) -> Iterator[Callabl
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def build_indexes(target: Target, view: str, collection: str) -> None:
-    """Build the indexes of a view's collection, all of them in one pass over its documents."""
-    fields = INDEXES[view]
-    if fields:
-        with target.translated():
-            target.db[collection].create_indexes(
-                [IndexModel([(field, ASCENDING)], name=field) for field in fields]
-            )
 
 
 def settle(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from shopsight.publish import naming
 from shopsight.publish.documents import InsightText, run_documents
+from shopsight.publish.indexes import IndexBuild
 from shopsight.publish.lease import Lease
-from shopsight.publish.load import THREADS, OnRows, build_indexes, load_collection, settle
+from shopsight.publish.load import THREADS, OnRows, load_collection, settle
 from shopsight.publish.target import Target
 from shopsight.publish.values import to_bson
 from shopsight.publish.views import check_names
@@ -20,7 +21,7 @@ from shopsight.record import Figure, RunRecord
 
 @dataclass(frozen=True)
 class WrittenGeneration:
-    """A generation that is whole and not served yet.
+    """A generation whose documents are all there; its indexes are being built, and it is not served yet.
 
     Attributes:
         generation: its number.
@@ -30,6 +31,7 @@ class WrittenGeneration:
         counts: by view, the documents.
         bytes: by view, their size in BSON.
         digests: by view, the digest of the documents as they were encoded (:mod:`shopsight.publish.digest`).
+        indexes: what the flip waits for.
     """
 
     generation: int
@@ -39,6 +41,7 @@ class WrittenGeneration:
     counts: dict[str, int]
     bytes: dict[str, int]
     digests: dict[str, str]
+    indexes: tuple[IndexBuild, ...]
 
     @property
     def documents(self) -> int:
@@ -57,7 +60,10 @@ def write_generation(
     on_rows: OnRows | None = None,
     threads: int = THREADS,
 ) -> WrittenGeneration:
-    """Write the run's marts and rejected rows as a generation of their own, with its indexes.
+    """Write the run's marts and rejected rows as a generation of their own.
+
+    Each collection's indexes are begun when its documents are there, and are still in the making when this
+    returns: reading the documents back goes on beside it.
 
     Args:
         target: where.
@@ -81,7 +87,7 @@ def write_generation(
     generation = lease.take_generation()
     collections = naming.collections_of(generation)
     batches = run_documents(marts, rejected, insights, run_id=run_id, as_of=as_of)
-    loaded = {}
+    loaded, indexes = {}, []
     for view, collection in collections.items():
         loaded[view] = load_collection(
             target,
@@ -92,7 +98,7 @@ def write_generation(
             threads=threads,
         )
         lease.guard()
-        build_indexes(target, view, collection)
+        indexes.append(IndexBuild(target, view, collection))
     settle(target, {collections[view]: what for view, what in loaded.items()}, barrier=lease.check)
     written = WrittenGeneration(
         generation,
@@ -102,13 +108,14 @@ def write_generation(
         {view: what.documents for view, what in loaded.items()},
         {view: what.bytes for view, what in loaded.items()},
         {view: what.digest for view, what in loaded.items()},
+        tuple(indexes),
     )
     _note(target, written, record)
     return written
 
 
 def _note(target: Target, written: WrittenGeneration, record: RunRecord) -> None:
-    """Say that the generation is whole. One without this document is a leftover, whoever wrote it."""
+    """Say that the generation has all its documents. One that nobody says it of is a leftover."""
     with target.translated():
         target.db[naming.GENERATIONS].insert_one(
             {
