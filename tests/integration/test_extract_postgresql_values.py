@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+from psycopg import sql
 
 from shopsight.embedded import PostgresServer
 from shopsight.extract import extract
@@ -222,6 +224,8 @@ def test_texts_of_any_type_are_texts(shop_url: str, tmp_path: Path) -> None:
     load_rows(shop_url, {"categories": list(enumerate(hostile))})
     execute(
         shop_url,
+        "DROP TYPE IF EXISTS state CASCADE",
+        "DROP DOMAIN IF EXISTS label CASCADE",
         "CREATE TYPE state AS ENUM ('new', 'Really Paid')",
         "CREATE DOMAIN label AS varchar(9)",
         "ALTER TABLE orders ALTER status TYPE state USING 'new'::state",
@@ -297,3 +301,18 @@ def test_nulls_of_every_column_arrive_even_behind_a_constraint_that_was_never_va
     assert rows_of(tmp_path, "orders") == [*nothing, paid]
     assert set(snapshot.tables["orders"].physical.values()) == {"native"}
     assert_proven(snapshot, tmp_path)
+
+
+def test_pairs_of_small_keys_come_apart_at_both_ends(shop_url: str, tmp_path: Path) -> None:
+    ends = [-(2**31), -1, 0, 1, 2**31 - 1]
+    items = [
+        (item, order, product, 2, D("1.00"))
+        for item, (order, product) in enumerate(itertools.product(ends, ends), start=-12)
+    ]
+    load_rows(shop_url, {"order_items": items})
+    with psycopg.connect(shop_url) as connection:
+        for name in ("item_id", "order_id", "product_id", "quantity"):
+            alter = sql.SQL("ALTER TABLE order_items ALTER {0} TYPE integer, ALTER {0} SET NOT NULL")
+            connection.execute(alter.format(sql.Identifier(name)))
+    assert_proven(read(shop_url, tmp_path), tmp_path)
+    assert rows_of(tmp_path, "order_items") == items

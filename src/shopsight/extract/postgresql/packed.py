@@ -3,8 +3,8 @@
 A row of a result costs the driver far more than the values in it. So the server strings the values of each
 column together, in their binary form, and NumPy reads them where they lie:
 
-* numbers and days as integers of 4 or 8 bytes, money in cents; a value that its native type does not hold is
-  left out, and is missed when the bytes are counted;
+* numbers and days as integers of 4 or 8 bytes, money in cents, two of 4 bytes as one of 8; a value that its
+  native type does not hold is left out, and is missed when the bytes are counted;
 * everything else as text, with the length of each beside it, -1 for a null.
 
 Where a number may be null, a byte beside it says whether it is. The parts of a row stay together because each
@@ -70,45 +70,58 @@ def unpack(batch: pa.RecordBatch, relation: Relation, as_text: Collection[str], 
     table = TABLES[relation.table]
     rows = sum(batch.column(0).to_pylist())
     parts = iter(map(bytes_of, batch.columns[1:]))
-    arrays, unfit = [], []
-    for name, packing in zip(table.column_names, packings(relation, as_text, is_utf8=is_utf8), strict=True):
-        array = packing.unpacked(rows, *(next(parts) for _ in packing.values))
-        if array is None:
-            unfit.append(name)
-        arrays.append(array)
-    if unfit:
+    columns: dict[str, pa.Array | None] = {}
+    for packing in packings(relation, as_text, is_utf8=is_utf8):
+        arrays = packing.unpacked(rows, *(next(parts) for _ in packing.values))
+        columns.update(zip(packing.names, arrays, strict=True))
+    if unfit := [name for name, array in columns.items() if array is None]:
         raise ValuesDoNotFit(table.name, unfit)
-    return pa.Table.from_arrays(arrays, schema=arrow_schema(table, as_text))
+    schema = arrow_schema(table, as_text)
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 class Packing(Protocol):
-    """How one column is packed: what the server is asked for, and what is made of its answer."""
+    """How a column, or two, are packed: what the server is asked for, and what is made of its answer."""
+
+    @property
+    def names(self) -> list[str]:
+        """The contract's names of the columns."""
 
     @property
     def values(self) -> list[str]:
         """The aggregates to ask for, as SQL."""
 
-    def unpacked(self, rows: int, *parts: pa.Buffer) -> pa.Array | None:
-        """The column, of the aggregates' bytes; None if a value does not fit."""
+    def unpacked(self, rows: int, *parts: pa.Buffer) -> list[pa.Array | None]:
+        """The columns, of the aggregates' bytes; None for one of which a value does not fit."""
 
 
 def packings(relation: Relation, as_text: Collection[str], *, is_utf8: bool) -> list[Packing]:
-    """How each of the contract's columns is packed, in its order."""
+    """How the contract's columns are packed."""
     packed: list[Packing] = []
+    small: list[_Numbers] = []
     for expected, column in zip(TABLES[relation.table].columns, relation.columns.values(), strict=True):
-        if expected.kind is Kind.TEXT or expected.name in as_text:
-            packed.append(_Texts(as_sent(column, expected.kind), is_utf8))
+        name, kind = expected.name, expected.kind
+        if kind is Kind.TEXT or name in as_text:
+            packed.append(_Texts(name, as_sent(column, kind), is_utf8))
+        elif (numbers := _Numbers(name, column, kind)).is_small and not column.is_nullable:
+            small.append(numbers)
         else:
-            packed.append(_Numbers(column, expected.kind))
-    return packed
+            packed.append(numbers)
+    pairs = [_Pair(*pair) for pair in zip(small[::2], small[1::2], strict=False)]
+    return [*packed, *pairs, *small[2 * len(pairs) :]]
 
 
 @dataclass(frozen=True)
 class _Numbers:
-    """Whole numbers, days, and money in cents."""
+    """Whole numbers, days, or money in cents."""
 
+    name: str
     column: SourceColumn
     kind: Kind
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name]
 
     @property
     def values(self) -> list[str]:
@@ -120,10 +133,11 @@ class _Numbers:
 
     @property
     def _width(self) -> int:
-        return 4 if self.kind is Kind.DATE or self._is_small else 8
+        return 4 if self.kind is Kind.DATE or self.is_small else 8
 
     @property
-    def _is_small(self) -> bool:
+    def is_small(self) -> bool:
+        """Whether every value is a whole number of 4 bytes at most."""
         return self.kind is not Kind.MONEY and self.column.base in ("int2", "int4")
 
     @property
@@ -132,7 +146,7 @@ class _Numbers:
         number = as_number(self.column, self.kind)
         if self.kind is Kind.DATE:
             return f"date_send({number})"
-        return f"int4send({number})" if self._is_small else f"int8send({self._fitting(number)})"
+        return f"int4send({number})" if self.is_small else f"int8send({self._fitting(number)})"
 
     def _fitting(self, number: str) -> str:
         if self.column.family is Family.INTEGER and self.kind is not Kind.MONEY:
@@ -150,23 +164,48 @@ class _Numbers:
             fits = f"scale({number}) <= {MONEY_SCALE}"
         return f"CASE WHEN {fits} THEN ({number} * {_CENTS})::bigint END"
 
-    def unpacked(self, rows: int, *parts: pa.Buffer) -> pa.Array | None:
+    def unpacked(self, rows: int, *parts: pa.Buffer) -> list[pa.Array | None]:
         found = np.frombuffer(parts[0], f">i{self._width}").astype(np.int64)
         is_null = np.frombuffer(parts[1], np.bool_) if self.column.is_nullable else np.zeros(0, np.bool_)
         nulls = int(is_null.sum())
-        if len(found) != rows - nulls:
-            return None
         if self.kind is Kind.DATE:
             found += _DAYS_TO_2000
-        limits = LIMITS.get(self.kind)
-        unit = _CENTS if self.kind is Kind.MONEY else 1
-        if limits and len(found) and not (limits[0] * unit < found.min() and found.max() < limits[1] * unit):
-            return None
+        if len(found) != rows - nulls or not self._is_within_limits(found):
+            return [None]
         if not nulls:
-            return _array(found, None, self.kind)
+            return [_array(found, None, self.kind)]
         spread = np.zeros(rows, np.int64)
         spread[~is_null] = found
-        return _array(spread, is_null, self.kind)
+        return [_array(spread, is_null, self.kind)]
+
+    def _is_within_limits(self, found: Integers) -> bool:
+        limits = LIMITS.get(self.kind)
+        if limits is None or not len(found):
+            return True
+        unit = _CENTS if self.kind is Kind.MONEY else 1
+        return bool(limits[0] * unit < found.min() and found.max() < limits[1] * unit)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two columns of small numbers without nulls, as one of 8 bytes: a value costs more than its bytes."""
+
+    first: _Numbers
+    second: _Numbers
+
+    @property
+    def names(self) -> list[str]:
+        return [self.first.name, self.second.name]
+
+    @property
+    def values(self) -> list[str]:
+        first, second = (quote_name(numbers.column.name) for numbers in (self.first, self.second))
+        both = f"({first}::bigint << 32) | ({second}::bigint & {2**32 - 1})"
+        return [f"string_agg(int8send({both}), ''::bytea)"]
+
+    def unpacked(self, rows: int, *parts: pa.Buffer) -> list[pa.Array | None]:
+        found = np.frombuffer(parts[0], ">i4").reshape(rows, 2).astype(np.int64)
+        return [_array(found[:, place].copy(), None, Kind.KEY) for place in (0, 1)]
 
 
 def _array(values: Integers, is_null: Flags | None, kind: Kind) -> pa.Array:
@@ -185,8 +224,13 @@ def _array(values: Integers, is_null: Flags | None, kind: Kind) -> pa.Array:
 class _Texts:
     """Texts of any kind of column: their lengths, and their bytes in UTF-8 (as they are, in SQL_ASCII)."""
 
+    name: str
     text: str
     is_utf8: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name]
 
     @property
     def values(self) -> list[str]:
@@ -198,7 +242,7 @@ class _Texts:
         lengths = f"int4send(coalesce(octet_length({text}), -1))"
         return [f"string_agg({lengths}, ''::bytea)", f"string_agg({text}, {nothing})"]
 
-    def unpacked(self, rows: int, *parts: pa.Buffer) -> pa.Array | None:
+    def unpacked(self, rows: int, *parts: pa.Buffer) -> list[pa.Array | None]:
         lengths, data = np.frombuffer(parts[0], ">i4"), parts[1]
         is_null = lengths < 0
         ends = np.zeros(rows + 1, np.int64)
@@ -209,7 +253,7 @@ class _Texts:
         texts = pa.Array.from_buffers(
             pa.string(), rows, [validity, pa.py_buffer(ends.astype(np.int32)), data]
         )
-        return texts if self.is_utf8 else _mended(texts)
+        return [texts if self.is_utf8 else _mended(texts)]
 
 
 def _mended(texts: pa.Array) -> pa.Array:
