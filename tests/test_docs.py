@@ -8,14 +8,14 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from shopsight.cli import application
+from shopsight.cli.commands import app
 from shopsight.insights import INSIGHTS
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tools"))
 import settings_table  # noqa: E402 - a script of tools/, not part of the package
 
-COMMANDS = sorted(get_command(application.app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -27,7 +27,7 @@ def test_settings_page_is_the_settings() -> None:
 def test_every_command_is_in_the_readme_and_has_help_with_an_example(command: str) -> None:
     readme = (ROOT / "README.md").read_text()
     assert re.search(rf"`{command}`", readme), f"README's table of commands lacks {command}"
-    help_ = CliRunner().invoke(application.app, [command, "--help"]).output
+    help_ = CliRunner().invoke(app, [command, "--help"]).output
     assert re.search(r"Examples?:", help_)
     assert f"shopsight {command}" in help_
 

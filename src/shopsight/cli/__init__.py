@@ -3,6 +3,11 @@
 stdout carries the answer (with ``--json`` one JSON document and nothing else), stderr everything else. Exit
 codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused (proof, guard, lease), 130 stopped by Ctrl-C,
 143 by SIGTERM.
+
+Polars, Arrow, the drivers and the stages take longer to import than most commands to answer. So the modules
+that declare commands import at their top what declares them, and in each command what does its work:
+``--help`` and ``--version`` load none of it, and no command what only another one needs. :func:`main` itself
+is there at once, so that a Ctrl-C while all that is imported ends like any other.
 """
 
 from __future__ import annotations
@@ -13,11 +18,9 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from shopsight.cli import application, databases, reading, running, tracing
-from shopsight.cli.output import answer_failure, print_error
-from shopsight.errors import ExitCode, RunStopped, ShopsightError, defect
+from shopsight.errors import RunStopped, ShopsightError, defect
 
-__all__ = ["application", "databases", "main", "reading", "running", "tracing"]
+__all__ = ["main"]
 
 
 class _Stop:
@@ -42,24 +45,27 @@ def main() -> None:
     """The ``shopsight`` command."""
     stop = _Stop()
     try:
-        application.app()
-    except ShopsightError as error:
-        if application.state.debug:
-            raise
-        print_error(error)
-        sys.exit(error.exit_code)
+        from shopsight.cli.commands import app  # noqa: PLC0415 - see above
+
+        app()
     except BrokenPipeError:
         # The reader of our output went away (`shopsight show | head`): that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if application.state.debug:
+        from shopsight.cli.application import state  # noqa: PLC0415 - see above
+        from shopsight.cli.output import print_error  # noqa: PLC0415 - see above
+
+        if state.debug:
             raise
-        print_error(defect(error))
-        sys.exit(ExitCode.FAILED)
-    except SystemExit:
+        told = error if isinstance(error, ShopsightError) else defect(error)
+        print_error(told)
+        sys.exit(told.exit_code)
+    except (SystemExit, KeyboardInterrupt):
         if stop.signal is None:
             raise
+        from shopsight.cli.output import answer_failure  # noqa: PLC0415 - see above
+
         answer_failure(RunStopped.from_outside())
         print("Stopped. The last generation is still served.", file=sys.stderr)
         sys.exit(128 + stop.signal)

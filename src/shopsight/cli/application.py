@@ -1,16 +1,18 @@
 """The Typer application, the options that many commands share, and the settings made of them."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shopsight import __version__
-from shopsight.logs import configure_logging
-from shopsight.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from shopsight.settings import Settings
 
 
 @dataclass
@@ -76,6 +78,8 @@ def callback(
     Every setting has an environment variable (`SHOPSIGHT_SOURCE_URL`, …) and a line in `shopsight.toml`;
     an option goes before both.
     """
+    from shopsight.logs import configure_logging
+
     state.debug, state.as_json, state.has_answered = debug, False, False
     configure_logging(level="DEBUG" if debug else None)
 
@@ -93,6 +97,8 @@ def settings_from(
     Raises:
         ConfigurationError: an option or setting is wrong.
     """
+    from shopsight.settings import load_settings
+
     return load_settings(
         source_url=source, source_schema=source_schema, target_url=target, workdir=workdir, **others
     )

@@ -1,5 +1,6 @@
 """Commands about the databases themselves: doctor, up, down, rollback."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
 from typing import Annotated
@@ -7,12 +8,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from shopsight import embedded
 from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
 from shopsight.cli.output import out, print_json
-from shopsight.doctor import examine, examine_freshness
 from shopsight.errors import ExitCode
-from shopsight.pipeline import roll_back
 
 
 @app.command(epilog="Examples:\n\n    shopsight doctor\n\n    shopsight doctor --fresh || page-someone")
@@ -27,6 +25,8 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Find out whether a run could succeed from here, and what to do if not. Exits with 1 if not."""
+    from shopsight.doctor import examine, examine_freshness
+
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     findings = [examine_freshness(settings)] if fresh else examine(settings)
     if as_json:
@@ -52,6 +52,8 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Serve an earlier generation again: one flip, nothing is written anew."""
+    from shopsight.pipeline import roll_back
+
     settings = settings_from(target=target, workdir=workdir)
     record = roll_back(settings, to)
     if as_json:
@@ -63,6 +65,8 @@ def rollback(
 @app.command(epilog="Example:\n\n    shopsight up")
 def up(workdir: Workdir = None) -> None:
     """Start the embedded databases and leave them running; says how to connect."""
+    from shopsight import embedded
+
     settings = settings_from(workdir=workdir)
     for kind in embedded.KINDS:
         embedded.server(kind, settings.workdir, keep_running=True).start()
@@ -73,5 +77,7 @@ def up(workdir: Workdir = None) -> None:
 @app.command(epilog="Example:\n\n    shopsight down")
 def down(workdir: Workdir = None) -> None:
     """Stop the embedded databases."""
+    from shopsight import embedded
+
     ended = embedded.end_servers(settings_from(workdir=workdir).workdir)
     out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")

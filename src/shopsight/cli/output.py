@@ -1,5 +1,6 @@
 """What the command line prints with: consoles, JSON, errors, progress."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
 import json
@@ -10,14 +11,17 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from shopsight.cli.application import state
 from shopsight.errors import ShopsightError
-from shopsight.stages import Progress as ProgressCallback
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from shopsight.stages import Progress as ProgressCallback
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -96,6 +100,8 @@ def stage_progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
     if quiet or not err.is_terminal:
         yield None
         return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<9}"),

@@ -1,88 +1,18 @@
 """Commands that read what is published: show, runs, report, generations, metrics."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from shopsight import embedded
 from shopsight.cli.application import AsJson, Target, Workdir, app, settings_from
 from shopsight.cli.output import err, out, print_json
 from shopsight.errors import ConfigurationError
-from shopsight.insights import INSIGHTS
-from shopsight.monitoring import prometheus_text
-from shopsight.publish import Target as OpenTarget
-from shopsight.publish import connect, find_run, latest_run, list_generations, list_runs, plain
-from shopsight.reader import open_generation
-from shopsight.report import InsightTable, render_report, write_report
-from shopsight.report.terminal import insight_table, runs_table
-from shopsight.settings import Settings
-
-
-@dataclass(frozen=True)
-class Published:
-    """The served generation: its insights in report order and the run that made it."""
-
-    generation: int
-    run_id: str
-    as_of: datetime
-    valid_until: datetime
-    insights: dict[str, InsightTable]
-    record: dict[str, Any]
-
-    def write_report(self, path: Path) -> None:
-        """Write the HTML page."""
-        write_report(render_report(self.record, self.insights), path)
-
-
-@contextmanager
-def opened_target(settings: Settings) -> Iterator[OpenTarget]:
-    """The target of these settings; an embedded one is started for as long."""
-    with (
-        embedded.resolve(settings.target_url, "target", settings.workdir) as url,
-        connect(url, settings.target_database, settings.connect_timeout) as target,
-    ):
-        yield target
-
-
-def read_published(settings: Settings) -> Published:
-    """The served generation, all of it of one and the same run.
-
-    Raises:
-        ConfigurationError: nothing is published yet.
-    """
-    with opened_target(settings) as target:
-        return read_served(target)
-
-
-def read_served(target: OpenTarget) -> Published:
-    """See :func:`read_published`."""
-    generation = open_generation(target.db)
-    documents = {document["_id"]: plain(document) for document in generation.insights.find()}
-    ranks = {name: rank for rank, name in enumerate(INSIGHTS)}
-    in_order = sorted(documents, key=lambda name: ranks.get(name, len(ranks)))
-    tables = {name: InsightTable.from_document(documents[name]) for name in in_order}
-    return Published(
-        generation=generation.number,
-        run_id=generation.run_id,
-        as_of=generation.as_of,
-        valid_until=generation.valid_until,
-        insights=tables,
-        record=find_run(target, generation.run_id) or {},
-    )
-
-
-def print_insights(published: Published, names: list[str]) -> None:
-    """The named insights as tables."""
-    for name in names:
-        out.print(insight_table(published.insights[name]))
 
 
 @app.command(epilog="Examples:\n\n    shopsight show\n\n    shopsight show top_customers --json")
@@ -95,6 +25,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the published insights."""
+    from shopsight.cli.published import print_insights, read_published
+
     published = read_published(settings_from(target=target, workdir=workdir))
     names = [insight] if insight else list(published.insights)
     unknown = set(names) - set(published.insights)
@@ -125,6 +57,10 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the latest runs: when, how long, how many rows, how they ended."""
+    from shopsight.cli.published import opened_target
+    from shopsight.publish import list_runs
+    from shopsight.report.terminal import runs_table
+
     with opened_target(settings_from(target=target, workdir=workdir)) as opened:
         records = list_runs(opened, limit=last)
     if as_json:
@@ -141,6 +77,8 @@ def report(
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write the served generation as one HTML page that needs no network."""
+    from shopsight.cli.published import read_published
+
     read_published(settings_from(target=target, workdir=workdir)).write_report(output)
     err.print(f"Wrote {output}")
     if open_it:
@@ -150,6 +88,9 @@ def report(
 @app.command(epilog="Example:\n\n    shopsight generations")
 def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
     """List the generations that are kept, the served one marked."""
+    from shopsight.cli.published import opened_target
+    from shopsight.publish import list_generations
+
     with opened_target(settings_from(target=target, workdir=workdir)) as opened:
         kept = list_generations(opened)
     if as_json:
@@ -167,6 +108,10 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
 @app.command(epilog="Example:\n\n    shopsight metrics > /var/lib/node_exporter/shopsight.prom")
 def metrics(target: Target = None, workdir: Workdir = None) -> None:
     """Print the last run's figures in Prometheus' text format."""
+    from shopsight.cli.published import opened_target
+    from shopsight.monitoring import prometheus_text
+    from shopsight.publish import latest_run
+
     with opened_target(settings_from(target=target, workdir=workdir)) as opened:
         record = latest_run(opened)
         served = opened.db["published"].find_one({"_id": "current"})

@@ -1,16 +1,16 @@
 """Commands that do something: run, demo, serve, seed."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from shopsight import embedded, pipeline
 from shopsight.cli.application import (
     AsJson,
     Source,
@@ -21,14 +21,12 @@ from shopsight.cli.application import (
     settings_from,
 )
 from shopsight.cli.output import err, out, print_json, stage_progress
-from shopsight.cli.reading import print_insights, read_published
 from shopsight.errors import ConfigurationError, ShopsightError
-from shopsight.record import RunRecord
-from shopsight.report.terminal import ledger_table, proof_table, rules_table, stages_table
-from shopsight.seed import ShopSize, TablesExist
-from shopsight.seed import seed as seed_source
-from shopsight.settings import EMBEDDED, Settings
-from shopsight.workspace import Workspace
+
+if TYPE_CHECKING:
+    from shopsight.record import RunRecord
+    from shopsight.seed import ShopSize
+    from shopsight.settings import Settings
 
 RUN_EXAMPLES = """
 Examples:
@@ -74,6 +72,9 @@ def _run(
     settings: Settings, *, resume: bool, run_id: str | None, allow_shrink: bool, as_json: bool
 ) -> RunRecord:
     """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
+    from shopsight import pipeline
+    from shopsight.workspace import Workspace
+
     try:
         with stage_progress(quiet=as_json) as progress:
             return pipeline.run(
@@ -89,6 +90,8 @@ def _run(
 
 def print_run(record: RunRecord) -> None:
     """What a run did: stages, ledger, rules, proof, and what is served now."""
+    from shopsight.report.terminal import ledger_table, proof_table, rules_table, stages_table
+
     document = record.as_document()
     out.print(stages_table(document))
     out.print(ledger_table(document))
@@ -111,6 +114,11 @@ def demo(
 
     The shop is made once; a second demo runs again over the same data and ends in the same content.
     """
+    from shopsight import embedded
+    from shopsight.cli.published import print_insights, read_published
+    from shopsight.seed import ShopSize
+    from shopsight.settings import EMBEDDED
+
     settings = settings_from(source=EMBEDDED, target=EMBEDDED, workdir=workdir)
     with (
         embedded.resolve(settings.source_url, "source", settings.workdir) as source,
@@ -129,6 +137,9 @@ def demo(
 
 def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
     """Fill the embedded PostgreSQL, unless an earlier demo did."""
+    from shopsight.seed import TablesExist
+    from shopsight.seed import seed as seed_source
+
     try:
         with stage_progress(quiet=False) as progress:
             seed_source(source, size, dirt=dirt, seed=42, constraints=False, on_progress=progress)
@@ -137,6 +148,8 @@ def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
 
 
 def _what_next(settings: Settings, report: Path) -> list[str]:
+    from shopsight import embedded
+
     command = escape(shlex.quote(sys.argv[0]))
     return [
         "",
@@ -177,7 +190,7 @@ def serve(
         cron=cron,
     )
     try:
-        from shopsight.orchestration.serve import serve as serve_flow  # noqa: PLC0415 - an extra
+        from shopsight.orchestration.serve import serve as serve_flow
     except ModuleNotFoundError as error:
         raise missing_extra("prefect", error) from error
     serve_flow(settings)
@@ -211,6 +224,10 @@ def seed(
     as_json: AsJson = False,
 ) -> None:
     """Fill a database with a sample shop: deterministic, as large and as dirty as you like."""
+    from shopsight import embedded
+    from shopsight.seed import ShopSize
+    from shopsight.seed import seed as seed_source
+
     settings = settings_from(source=source, source_schema=source_schema, workdir=workdir)
     with (
         embedded.resolve(settings.source_url, "source", settings.workdir) as url,

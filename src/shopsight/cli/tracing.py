@@ -1,19 +1,18 @@
 """Commands that account for what is published: plan, verify, explain."""
 
+# ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
-from shopsight.cli.comparison_views import plan_view, verification_view
-from shopsight.cli.explain_views import customer_view, insight_view
 from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
-from shopsight.explain import CustomerTrace, InsightTrace, TracedRun, explain_customer, explain_insight
-from shopsight.plan import make_plan
-from shopsight.verify import verify as verify_served
+
+if TYPE_CHECKING:
+    from shopsight.explain import CustomerTrace, InsightTrace
 
 
 @app.command(epilog="Examples:\n\n    shopsight plan\n\n    shopsight plan --json | jq .documents")
@@ -25,6 +24,9 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Do everything but publish, and say what publishing would change."""
+    from shopsight.cli.comparison_views import plan_view
+    from shopsight.plan import make_plan
+
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     with stage_progress(quiet=as_json) as progress:
         made = make_plan(settings, on_progress=progress)
@@ -47,6 +49,9 @@ def verify(
 
     A source that has moved on since the snapshot is told of and is no failure.
     """
+    from shopsight.cli.comparison_views import verification_view
+    from shopsight.verify import verify as verify_served
+
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     found = verify_served(settings)
     if as_json:
@@ -90,6 +95,8 @@ def customer(
     as_json: AsJson = False,
 ) -> None:
     """One customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
+    from shopsight.explain import TracedRun, explain_customer
+
     trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
     _show(trace, rows, as_json=as_json)
 
@@ -113,12 +120,17 @@ def insight(
     as_json: AsJson = False,
 ) -> None:
     """An insight, or one row of it: the rows behind it, and those left out by status and by rule."""
+    from shopsight.explain import TracedRun, explain_insight
+
     trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
     _show(trace, rows, as_json=as_json)
 
 
 def _show(trace: CustomerTrace | InsightTrace, rows: int | None, *, as_json: bool) -> None:
     """Print a trace; a figure that its rows do not add up to ends with 3."""
+    from shopsight.cli.explain_views import customer_view, insight_view
+    from shopsight.explain import CustomerTrace
+
     if as_json:
         print_json(trace.as_document(rows or None))
     else:

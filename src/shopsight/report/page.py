@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from shopsight.errors import WorkspaceError
 from shopsight.report import run_view
@@ -22,6 +20,9 @@ from shopsight.report.figures import format_count, format_day, format_moment, in
 from shopsight.report.insight_table import InsightTable
 from shopsight.report.insight_views import VIEWS, insight_view
 from shopsight.report.view import table_view
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PLACES = {id_: place for place, id_ in enumerate(VIEWS)}
 #: What a document lacks when its run is gone from the history: insights can be shown without it.
@@ -110,6 +111,9 @@ def _link_parts(name: str) -> tuple[str, str]:
 
 
 def _templates() -> Environment:
+    # Here, for the tables on the terminal share this package and need no templates.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("shopsight.report"),
         autoescape=True,

@@ -1,0 +1,78 @@
+"""What is published, as commands show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shopsight import embedded
+from shopsight.cli.output import out
+from shopsight.insights import INSIGHTS
+from shopsight.publish import Target, connect, find_run, plain
+from shopsight.reader import open_generation
+from shopsight.report import InsightTable, render_report, write_report
+from shopsight.report.terminal import insight_table
+from shopsight.settings import Settings
+
+
+@dataclass(frozen=True)
+class Published:
+    """The served generation: its insights in report order and the run that made it."""
+
+    generation: int
+    run_id: str
+    as_of: datetime
+    valid_until: datetime
+    insights: dict[str, InsightTable]
+    record: dict[str, Any]
+
+    def write_report(self, path: Path) -> None:
+        """Write the HTML page."""
+        write_report(render_report(self.record, self.insights), path)
+
+
+@contextmanager
+def opened_target(settings: Settings) -> Iterator[Target]:
+    """The target of these settings; an embedded one is started for as long."""
+    with (
+        embedded.resolve(settings.target_url, "target", settings.workdir) as url,
+        connect(url, settings.target_database, settings.connect_timeout) as target,
+    ):
+        yield target
+
+
+def read_published(settings: Settings) -> Published:
+    """The served generation, all of it of one and the same run.
+
+    Raises:
+        ConfigurationError: nothing is published yet.
+    """
+    with opened_target(settings) as target:
+        return read_served(target)
+
+
+def read_served(target: Target) -> Published:
+    """See :func:`read_published`."""
+    generation = open_generation(target.db)
+    documents = {document["_id"]: plain(document) for document in generation.insights.find()}
+    ranks = {name: rank for rank, name in enumerate(INSIGHTS)}
+    in_order = sorted(documents, key=lambda name: ranks.get(name, len(ranks)))
+    tables = {name: InsightTable.from_document(documents[name]) for name in in_order}
+    return Published(
+        generation=generation.number,
+        run_id=generation.run_id,
+        as_of=generation.as_of,
+        valid_until=generation.valid_until,
+        insights=tables,
+        record=find_run(target, generation.run_id) or {},
+    )
+
+
+def print_insights(published: Published, names: list[str]) -> None:
+    """The named insights as tables."""
+    for name in names:
+        out.print(insight_table(published.insights[name]))
