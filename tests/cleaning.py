@@ -52,9 +52,10 @@ class MemoryEngine:
     def scan(self, folder: Path) -> Frame:
         return nw.from_native(self.frames[folder].lazy())
 
-    def sink(self, frames: Mapping[Path, Frame]) -> None:
+    def sink(self, frames: Mapping[Path, Frame], part: int = 0) -> None:
         made = pl.collect_all([frame.to_native() for frame in frames.values()], engine="streaming")
-        self.frames.update(zip(frames, made, strict=True))
+        for folder, frame in zip(frames, made, strict=True):
+            self.frames[folder] = pl.concat([self.frames[folder], frame]) if part else frame
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Outcome:
 
     def flags(self, table: str) -> dict[str, int]:
         """How many rows each flag applies to."""
-        return dict(self.frames[REJECTED / "flags" / table].select("rule", "rows").iter_rows())
+        counted = self.frames[REJECTED / "flags" / table].group_by("rule").agg(pl.col("rows").sum())
+        return dict(counted.iter_rows())
 
     def measure(self, folder: str, table: str, column: str = "measure") -> Decimal:
         """The sum of a measure column of one of the folders of ``rejected``."""

@@ -235,8 +235,8 @@ MUTANTS = (
     Mutant(
         "An order with two lines of a product counts twice (a missing unique)",
         "insights/baskets.py",
-        '.join(self.uncounted_order_ids, on="order_id", how="anti")\n            .unique()\n',
-        '.join(self.uncounted_order_ids, on="order_id", how="anti")\n',
+        '.join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")\n            .unique()\n',
+        '.join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")\n',
         _INSIGHTS,
     ),
     Mutant(
@@ -276,7 +276,7 @@ MUTANTS = (
     ),
     Mutant(
         "Each pair of products is listed both ways round (`!=` for `<`)",
-        "insights/basket_pairs.py",
+        "insights/baskets.py",
         'both.filter(nw.col("product_a_id") < nw.col("product_b_id"))',
         'both.filter(nw.col("product_a_id") != nw.col("product_b_id"))',
         _INSIGHTS,

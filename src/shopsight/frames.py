@@ -24,14 +24,28 @@ def shared(frame: Frame) -> Frame:
     return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
 
 
+def held(frame: Frame) -> Frame:
+    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
+    return frame.collect().lazy(frame.implementation)
+
+
+def is_empty(frame: Frame) -> bool:
+    """Whether the frame has no row."""
+    return len(frame.head(1).collect()) == 0
+
+
 class Engine(Protocol):
     """Reads and writes folders of Parquet. :class:`shopsight.engines.PolarsEngine` is the default."""
 
     def scan(self, folder: Path) -> Frame:
         """All rows of a table's folder, lazily; row order is not defined."""
 
-    def sink(self, frames: Mapping[Path, Frame]) -> None:
+    def sink(self, frames: Mapping[Path, Frame], part: int = 0) -> None:
         """Write each frame into its folder, in one pass over what the frames share.
+
+        Args:
+            frames: by folder.
+            part: which of the folder's parts they are, from 0; the others stay as they are.
 
         Raises:
             WorkspaceError: the disk is full or cannot be written.

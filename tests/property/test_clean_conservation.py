@@ -10,10 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.cleaning import EXCLUDED, KEEPING_NEGATIVES, POLICY, Outcome, clean_frames, raw_frame, total
 
+from shopsight import ranges
+from shopsight.clean import CleaningPolicy
 from shopsight.clean.rules import RULES
 from shopsight.measures import cents_of, whole_of
 from shopsight.tables import TABLES, Kind
@@ -282,3 +285,22 @@ def test_it_makes_no_difference_whether_values_come_as_text(
             .sort(pl.all())
             .equals(native.frame(f"rejected/repairs/{name}").sort(pl.all()))
         )
+
+
+@some(30)
+@given(dirty_shops(), policies, st.integers(1, 4))
+def test_into_how_many_ranges_keys_are_dealt_changes_nothing(
+    shop: dict[str, pl.DataFrame], policy: CleaningPolicy, rows_in_range: int
+) -> None:
+    whole = clean_frames(shop, policy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "ROWS_IN_RANGE", rows_in_range)
+        dealt = clean_frames(shop, policy)
+    assert dealt.frames.keys() == whole.frames.keys()
+    for folder, frame in whole.frames.items():
+        if "flags" in folder.parts:
+            assert dealt.flags(folder.name) == whole.flags(folder.name)
+            assert total(dealt.frame(str(folder))["measure"]) == total(frame["measure"])
+        else:
+            assert sorted(dealt.frame(str(folder)).rows(), key=str) == sorted(frame.rows(), key=str)
+            assert dealt.frame(str(folder)).schema == frame.schema

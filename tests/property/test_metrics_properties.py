@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.clean_tables import Recipe, Tables, made_up_tables, shop_of
 
-from shopsight.insights import INSIGHTS, InsightOptions
+from shopsight import ranges
+from shopsight.insights import INSIGHTS, InsightOptions, baskets
 
 OPTIONS = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 11, 22))
 SMALL = Recipe(customers=8, orders=30, items=70, products=9, categories=3, reviews=20, days=200)
@@ -134,3 +135,19 @@ def test_sums_over_customers_months_countries_and_segments_are_the_counting_orde
     sizes = [row[2] for row in found["cohort_retention"] if row[1] == 0]
     assert sum(sizes) == found["repeat_purchase"][0][0] == len({row[1] for row in counting})
     assert sum(row[2] for row in found["order_statuses"]) == sum(row[3] for row in tables["orders"])
+
+
+@pytest.mark.parametrize("leaders", [0, 2, baskets.LEADERS])
+@pytest.mark.parametrize("rows_in_range", [1, 7])
+@few
+@given(seeds)
+def test_into_how_many_ranges_orders_are_dealt_changes_nothing(
+    rows_in_range: int, leaders: int, seed: int
+) -> None:
+    tables = made_up_tables(seed, SMALL)
+    whole = figures(tables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "ROWS_IN_RANGE", rows_in_range)
+        patch.setattr(baskets, "LINES_IN_RANGE", rows_in_range)
+        patch.setattr(baskets, "LEADERS", leaders)
+        assert figures(tables) == whole

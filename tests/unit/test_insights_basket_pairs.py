@@ -9,6 +9,7 @@ import pytest
 from tests.clean_tables import Row, shop
 
 from shopsight.insights import INSIGHTS, InsightOptions, baskets
+from shopsight.ranges import KeyRange
 
 DAY = date(2025, 3, 1)
 
@@ -74,8 +75,21 @@ def test_the_products_with_the_most_lines_lead(monkeypatch: pytest.MonkeyPatch) 
     orders: list[Row] = [(key, 1, DAY, "1.00", "paid", True) for key in (1, 2, 3)]
     lines = [(1, 7), (2, 7), (3, 7), (1, 5), (2, 5), (1, 4), (3, 4), (1, 6)]
     items: list[Row] = [(key, *line, 1, "1.00") for key, line in enumerate(lines)]
-    leading = shop(orders=orders, order_items=items).baskets.of_leaders.collect().rows()
-    assert sorted(leading) == [(1, 4), (1, 7), (2, 7), (3, 4), (3, 7)]
+    leaders = shop(orders=orders, order_items=items).baskets.leaders
+    assert sorted(leaders.products.collect().rows()) == [(4, 2), (7, 3)]
+    assert leaders.pairs.collect().rows() == [(4, 7, 2)]
+
+
+def test_all_lines_are_not_looked_through_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baskets, "LINES_IN_RANGE", 1)
+    orders: list[Row] = [(key, 1, DAY, "1.00", "paid", True) for key in (1, 2, 3)]
+    items: list[Row] = [(key, key, 7, 1, "1.00") for key in (1, 2, 3)]
+    counted = shop(orders=orders, order_items=items).baskets
+    ranges: list[KeyRange] = []
+    monkeypatch.setattr(KeyRange, "of", lambda self, rows: ranges.append(self) or rows)
+    counts = counted.count(nw.from_native(pl.LazyFrame(schema={"product_id": pl.Int64})))
+    assert counts.products.collect().rows() == counts.pairs.collect().rows() == []
+    assert len(set(ranges)) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.clean.countries import UNKNOWN_COUNTRY, display_names
-from shopsight.clean.keys import held, is_empty, with_duplicates_judged
+from shopsight.clean.keys import with_duplicates_judged
 from shopsight.clean.policy import CleaningPolicy
 from shopsight.clean.reading import with_raw
 from shopsight.clean.text import is_valid_email, tidied
@@ -19,7 +19,7 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame
+from shopsight.frames import Frame, held, is_empty
 from shopsight.tables import CUSTOMERS
 
 RULES: tuple[Rule, ...] = (

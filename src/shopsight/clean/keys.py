@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import narwhals as nw
 
 from shopsight.clean.reading import raw_name
-from shopsight.frames import Frame
+from shopsight.frames import Frame, held, is_empty
 from shopsight.tables import Table
 
 _BUCKET = 16
@@ -20,16 +20,6 @@ _BUCKET = 16
 _BETWEEN = "\x1f"
 #: Stands for a missing value, which is written otherwise than an empty one.
 _MISSING = "\x1e"
-
-
-def held(frame: Frame) -> Frame:
-    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
-    return frame.collect().lazy(frame.implementation)
-
-
-def is_empty(frame: Frame) -> bool:
-    """Whether the frame has no row."""
-    return len(frame.head(1).collect()) == 0
 
 
 def repeated_keys(rows: Frame, key: str) -> Frame | None:

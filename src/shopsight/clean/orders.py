@@ -29,7 +29,7 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import MONEY, Frame
+from shopsight.frames import MONEY, Frame, held
 from shopsight.tables import ORDERS
 
 #: What stands where there is no status.
@@ -132,6 +132,8 @@ def clean_orders(
     policy: CleaningPolicy,
     repeated: Frame | None = None,
     item_totals: Frame | None = None,
+    *,
+    statuses: Frame | None = None,
 ) -> Cleaned:
     """Orders, one row per ``order_id``, with ``is_counting`` beside the contract's columns.
 
@@ -143,6 +145,7 @@ def clean_orders(
         policy: the shop's.
         repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
         item_totals: ``order_id``, ``items_amount`` of the orders without a total; None if all have one.
+        statuses: what :func:`tidy_statuses` gives for the rows, or for more.
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parents import parents
@@ -161,7 +164,8 @@ def clean_orders(
     >>> sorted(cleaned.rejected.collect()["rule"])
     ['orders.customer_unknown', 'orders.parent_rejected']
     """
-    statuses = _statuses(rows)
+    if statuses is None:
+        statuses = tidy_statuses(rows)
     if item_totals is not None:
         rows = _with_totals_from_items(rows, item_totals)
 
@@ -181,6 +185,19 @@ def clean_orders(
     return outcome(rows, ORDERS, _ROW_RULES, policy, kept=["is_counting"], with_reasons=with_reasons)
 
 
+def tidy_statuses(rows: Frame) -> Frame:
+    """Each distinct status as it came, and tidied: a shop has few, whatever the number of orders.
+
+    Grain: one row per ``status``; held in memory, so that no order has to wait until all are known.
+
+    Args:
+        rows: as read.
+    """
+    tidy = tidied(nw.col("status")).str.to_lowercase()
+    spelled = nw.when(tidy == "canceled").then(nw.lit("cancelled")).otherwise(tidy)
+    return held(rows.select("status").unique().with_columns(tidy_status=spelled))
+
+
 def orders_without_total(rows: Frame, policy: CleaningPolicy) -> Frame:
     """The orders whose total is missing: ``order_id``, ``order_into`` and ``is_counting``.
 
@@ -191,7 +208,7 @@ def orders_without_total(rows: Frame, policy: CleaningPolicy) -> Frame:
         policy: the shop's.
     """
     lacking = rows.filter(nw.col("total_amount").is_null())
-    lacking = _with_status(lacking, _statuses(lacking), policy)
+    lacking = _with_status(lacking, tidy_statuses(lacking), policy)
     named = lacking.filter(~nw.col("order_id").is_null())
     orders = named.group_by("order_id").agg(nw.col("is_counting").max())
     return orders.with_columns(order_into=nw.col("order_id"))
@@ -236,16 +253,6 @@ def _with_totals_from_items(rows: Frame, totals: Frame) -> Frame:
             lacking.with_columns(total_amount=fitting, has_no_total=nw.lit(True)).drop("items_amount"),
         ]
     )
-
-
-def _statuses(rows: Frame) -> Frame:
-    """Each distinct status as it came, and tidied: a shop has few, whatever the number of orders.
-
-    Grain: one row per ``status``.
-    """
-    tidy = tidied(nw.col("status")).str.to_lowercase()
-    spelled = nw.when(tidy == "canceled").then(nw.lit("cancelled")).otherwise(tidy)
-    return rows.select("status").unique().with_columns(tidy_status=spelled)
 
 
 def _with_status(rows: Frame, statuses: Frame, policy: CleaningPolicy) -> Frame:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import narwhals as nw
 
 from shopsight.clean.reading import read
-from shopsight.frames import Frame
+from shopsight.frames import Frame, held
+from shopsight.ranges import KeyRange
 from shopsight.tables import Table
 
 
@@ -30,6 +31,18 @@ class Parents:
     def joined_to(self, rows: Frame) -> Frame:
         """The rows with what ``kept`` says of their parent; nulls where it is not kept."""
         return rows.join(self.kept, on=self.table.key, how="left")
+
+    def within(self, keys: KeyRange) -> Parents:
+        """Those whose key lies in a range of theirs: all that children in this range can have."""
+        return Parents(self.table, keys.of(self.kept), keys.of(self.rejected))
+
+    def of(self, rows: Frame) -> Parents:
+        """Those to which the rows point."""
+        named = held(rows.select(self.table.key).unique())
+        kept, rejected = (
+            some.join(named, on=self.table.key, how="semi") for some in (self.kept, self.rejected)
+        )
+        return Parents(self.table, kept, rejected)
 
     def explained_to(self, rows: Frame) -> Frame:
         """The rows with ``<name>_was_rejected``; null where the parent was not rejected."""

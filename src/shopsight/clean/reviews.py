@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.clean.keys import held, is_empty, with_duplicates_judged
+from shopsight.clean.keys import with_duplicates_judged
 from shopsight.clean.parents import Parents
 from shopsight.clean.policy import CleaningPolicy
 from shopsight.clean.reading import readable_number
@@ -27,7 +27,7 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame
+from shopsight.frames import Frame, held, is_empty
 from shopsight.tables import REVIEWS
 
 RULES: tuple[Rule, ...] = (

@@ -9,16 +9,23 @@ import narwhals as nw
 
 from shopsight.clean.categories import clean_categories, uncategorised_id, with_uncategorised
 from shopsight.clean.customers import clean_customers
-from shopsight.clean.keys import held, is_empty, repeated_keys
+from shopsight.clean.keys import repeated_keys
 from shopsight.clean.order_items import clean_order_items
-from shopsight.clean.orders import clean_orders, item_totals, order_flags, orders_without_total
+from shopsight.clean.orders import (
+    clean_orders,
+    item_totals,
+    order_flags,
+    orders_without_total,
+    tidy_statuses,
+)
 from shopsight.clean.parents import Parents, parents
 from shopsight.clean.policy import CleaningPolicy
 from shopsight.clean.products import clean_products
 from shopsight.clean.reading import read
 from shopsight.clean.reviews import clean_reviews
 from shopsight.clean.verdicts import Cleaned
-from shopsight.frames import Engine, Frame
+from shopsight.frames import Engine, Frame, held, is_empty
+from shopsight.ranges import key_ranges
 from shopsight.tables import CATEGORIES, CUSTOMERS, ORDER_ITEMS, ORDERS, PRODUCTS, REVIEWS, Table
 
 
@@ -94,24 +101,34 @@ class _Shop:
     def orders(self) -> None:
         """Orders hang on customers; their flags are written with the items."""
         rows = self._rows(ORDERS)
-        totals = self._totals_from_items(rows)
+        totals, statuses = self._totals_from_items(rows), tidy_statuses(rows)
         repeated = repeated_keys(rows, ORDERS.key)
         customers = self._parents(CUSTOMERS, "customer")
-        self._write(ORDERS, clean_orders(rows, customers, self._policy, repeated, totals), flags=False)
+        for part, keys in enumerate(key_ranges(rows, ORDERS.key)):
+            some, same = keys.of(rows), None if repeated is None else keys.of(repeated)
+            cleaned = clean_orders(some, customers, self._policy, same, totals, statuses=statuses)
+            self._write(ORDERS, cleaned, part, flags=False)
 
     def order_items(self) -> None:
-        """Items hang on orders and products."""
+        """Items hang on orders and products. They are cleaned, and orders flagged, by ranges of orders."""
         rows = self._rows(ORDER_ITEMS)
         orders = self._parents(ORDERS, "order", "is_counting")
         products = self._parents(PRODUCTS, "product")
+        ranges = key_ranges(orders.kept, ORDERS.key)
         repeated = repeated_keys(rows, ORDER_ITEMS.key)
-        self._write(ORDER_ITEMS, clean_order_items(rows, orders, products, self._policy, repeated))
-        flags = order_flags(
-            self._engine.scan(self._clean / ORDERS.name),
-            self._engine.scan(self._clean / ORDER_ITEMS.name),
-            self._policy,
-        )
-        self._engine.sink({self._rejected / "flags" / ORDERS.name: flags})
+        alone = rows if repeated is None else rows.join(repeated, on=ORDER_ITEMS.key, how="anti")
+        for part, keys in enumerate(ranges):
+            cleaned = clean_order_items(keys.of(alone), orders.within(keys), products, self._policy)
+            self._write(ORDER_ITEMS, cleaned, part)
+        if repeated is not None:
+            # Rows with one key may name orders of several ranges, and are compared with each other.
+            rivals = held(rows.join(repeated, on=ORDER_ITEMS.key, how="semi"))
+            cleaned = clean_order_items(rivals, orders.of(rivals), products, self._policy, repeated)
+            self._write(ORDER_ITEMS, cleaned, len(ranges))
+        kept_orders, kept_items = (self._engine.scan(self._clean / t.name) for t in (ORDERS, ORDER_ITEMS))
+        for part, keys in enumerate(ranges):
+            flags = order_flags(keys.of(kept_orders), keys.of(kept_items), self._policy)
+            self._engine.sink({self._rejected / "flags" / ORDERS.name: flags}, part)
 
     def reviews(self) -> None:
         """Reviews hang on products and customers."""
@@ -142,7 +159,7 @@ class _Shop:
         clean, rejected = (self._engine.scan(folder / table.name) for folder in (self._clean, self._rejected))
         return parents(table, name, clean, rejected, *also, merged=merged)
 
-    def _write(self, table: Table, cleaned: Cleaned, *, flags: bool = True) -> None:
+    def _write(self, table: Table, cleaned: Cleaned, part: int = 0, *, flags: bool = True) -> None:
         frames = {
             self._clean / table.name: cleaned.kept,
             self._rejected / table.name: cleaned.rejected,
@@ -151,4 +168,4 @@ class _Shop:
         }
         if flags:
             frames[self._rejected / "flags" / table.name] = cleaned.flags
-        self._engine.sink(frames)
+        self._engine.sink(frames, part)

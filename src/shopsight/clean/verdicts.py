@@ -84,7 +84,8 @@ class Cleaned:
         rejected: the raw columns, ``rule`` and ``measure``.
         repairs: ``table``, ``key``, ``rule``, ``column``, ``old_value``, ``new_value``, ``measure_change``.
         merged: ``table``, ``key``, ``into_key``, ``rule``, ``measure``.
-        flags: ``table``, ``rule``, ``rows``, ``measure``; one row per rule that applied.
+        flags: ``table``, ``rule``, ``rows``, ``measure``; one row per rule that applied, to be summed over
+            the parts in which a table is cleaned.
     """
 
     kept: Frame

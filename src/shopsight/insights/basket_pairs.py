@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.frames import Frame, shared
-from shopsight.insights.baskets import bound_of, count_orders
+from shopsight.frames import Frame
+from shopsight.insights.baskets import bound_of
 from shopsight.insights.insight import Insight, InsightColumn, InsightOptions
 from shopsight.insights.shop import Shop
 from shopsight.money import share_of
@@ -22,19 +22,17 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
     then B. Pairs that no order holds are not listed.
     """
     baskets, length = shop.baskets, options.basket_pairs_n
-    leading = baskets.of_leaders
-    among_leaders = shared(_count_pairs(_within(leading)))
-    contending = shared(baskets.of(baskets.contenders(bound_of(among_leaders, length))))
-    with_contenders = _count_pairs(nw.concat([_within(contending), _across(contending, leading)]))
-    top = _in_order(nw.concat([among_leaders, with_contenders])).head(length)
-    orders_of = shared(count_orders(nw.concat([leading, contending])))
-    orders, orders_a, orders_b, number = map(nw.col, ("orders", "orders_a", "orders_b", "baskets"))
+    leaders = baskets.leaders
+    contenders = baskets.count(baskets.contenders(bound_of(leaders.pairs, length)))
+    top = _in_order(nw.concat([leaders.pairs, contenders.pairs])).head(length)
+    orders_of = nw.concat([leaders.products, contenders.products])
+    orders, orders_a, orders_b = map(nw.col, ("orders", "orders_a", "orders_b"))
+    number = nw.lit(baskets.number)
     return (
         top.join(_side(orders_of, "a", orders="orders_a"), on="product_a_id", how="inner")
         .join(_side(orders_of, "b", orders="orders_b"), on="product_b_id", how="inner")
         .join(_side(shop.products, "a", product_name="product_a_name"), on="product_a_id", how="left")
         .join(_side(shop.products, "b", product_name="product_b_name"), on="product_b_id", how="left")
-        .join(baskets.number, how="cross")
         .with_columns(
             share_of(orders, number).alias("support"),
             share_of(orders, orders_a).alias("confidence"),
@@ -42,31 +40,6 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
         )
         .pipe(_in_order)
     )
-
-
-def _within(order_products: Frame) -> Frame:
-    """Each two products of an order, once: product_a_id, product_b_id."""
-    both = _joined(order_products, order_products)
-    return both.filter(nw.col("product_a_id") < nw.col("product_b_id"))
-
-
-def _across(some: Frame, others: Frame) -> Frame:
-    """Each product of an order with each of the others, never the same: product_a_id, product_b_id."""
-    both = _joined(some, others)
-    return both.select(
-        nw.min_horizontal("product_a_id", "product_b_id").alias("product_a_id"),
-        nw.max_horizontal("product_a_id", "product_b_id").alias("product_b_id"),
-    )
-
-
-def _joined(first: Frame, second: Frame) -> Frame:
-    first = first.rename({"product_id": "product_a_id"})
-    second = second.rename({"product_id": "product_b_id"})
-    return first.join(second, on="order_id", how="inner").select("product_a_id", "product_b_id")
-
-
-def _count_pairs(pairs: Frame) -> Frame:
-    return pairs.group_by("product_a_id", "product_b_id").agg(nw.len().cast(nw.Int64).alias("orders"))
 
 
 def _side(products: Frame, side: str, **names: str) -> Frame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.frames import Frame
-from shopsight.insights.baskets import bound_of, count_orders
+from shopsight.insights.baskets import bound_of
 from shopsight.insights.insight import Insight, InsightColumn, InsightOptions
 from shopsight.insights.shop import Shop
 
@@ -20,8 +20,8 @@ def top_products(shop: Shop, options: InsightOptions) -> Frame:
     in no counting order are not listed.
     """
     baskets = shop.baskets
-    leading = count_orders(baskets.of_leaders)
-    contending = count_orders(baskets.of(baskets.contenders(bound_of(leading, options.top_n))))
+    leading = baskets.leaders.products
+    contending = baskets.count(baskets.contenders(bound_of(leading, options.top_n))).products
     top = _in_order(nw.concat([leading, contending])).head(options.top_n)
     sold = (
         shop.order_items.select("order_id", "product_id", "quantity", "price")

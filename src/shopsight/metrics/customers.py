@@ -6,6 +6,7 @@ import narwhals as nw
 
 from shopsight.frames import Frame
 from shopsight.money import MONEY_SUM, divide_money
+from shopsight.ranges import key_ranges, summed
 
 
 def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, reviews: Frame) -> Frame:
@@ -63,11 +64,17 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
 
 
 def _units_ordered(counting_orders: Frame, order_items: Frame) -> Frame:
-    """Units by customer, for customers with items; each order's items are summed before the join."""
+    """Units by customer, for customers with items; each order's items are summed before the join.
+
+    Worked out at once, by ranges of orders, and held in memory.
+    """
+    orders = counting_orders.select("order_id", "customer_id")
+    by_range = (_units_of(keys.of(orders), keys.of(order_items)) for keys in key_ranges(orders, "order_id"))
+    return summed(by_range, ["customer_id"], "total_products_ordered")
+
+
+def _units_of(orders: Frame, order_items: Frame) -> Frame:
     per_order = order_items.group_by("order_id").agg(nw.col("quantity").sum())
-    return (
-        counting_orders.select("order_id", "customer_id")
-        .join(per_order, on="order_id", how="inner")
-        .group_by("customer_id")
-        .agg(nw.col("quantity").sum().cast(nw.Int64).alias("total_products_ordered"))
+    return orders.join(per_order, on="order_id", how="inner").select(
+        "customer_id", nw.col("quantity").cast(nw.Int64).alias("total_products_ordered")
     )
