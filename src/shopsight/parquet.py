@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from shopsight.exact import exact_sum
 
+_BATCH_ROWS = 131_072
+
 
 def parquet_files(folder: Path) -> list[Path]:
     """The folder's Parquet files, in the order of their names."""
@@ -31,7 +33,9 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
     """The named columns (None: all) of a table's folder, a bounded batch at a time."""
     for path in parquet_files(folder):
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=columns, batch_size=262_144)
+            yield from file.iter_batches(columns=columns, batch_size=_BATCH_ROWS, use_threads=False)
+        # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
+        pa.default_memory_pool().release_unused()
 
 
 def sum_column(folder: Path, column: str) -> Any:
