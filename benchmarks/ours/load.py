@@ -1,4 +1,7 @@
-"""The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes."""
+"""The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes.
+
+No wait for the disk either, which publishing waits for once, after the last collection (`settle`).
+"""
 
 from __future__ import annotations
 
