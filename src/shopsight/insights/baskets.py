@@ -24,7 +24,7 @@ from shopsight.ranges import KeyRange, key_ranges, summed
 LEADERS = 1024
 
 #: How many lines the orders of a range have at most, unless they are one order's.
-LINES_IN_RANGE = 2_000_000
+LINES_IN_RANGE = 4_000_000
 
 
 @dataclass(frozen=True)
