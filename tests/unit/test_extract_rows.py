@@ -131,7 +131,7 @@ def test_no_lines_are_no_rows_in_the_right_types() -> None:
     assert rows.schema.field("order_date").type == pa.string()
 
 
-def test_a_part_keeps_money_as_whole_cents_without_dictionaries_for_numbers(tmp_path: Path) -> None:
+def test_a_part_keeps_money_as_whole_cents_numbers_as_differences_and_the_extent_of_keys(tmp_path: Path) -> None:
     told: list[int] = []
     with PartWriter(tmp_path / "part.parquet", ORDERS, (), told.append) as part:
         part.write(partial(orders, *(order(str(number)) for number in range(1000))))
@@ -143,8 +143,15 @@ def test_a_part_keeps_money_as_whole_cents_without_dictionaries_for_numbers(tmp_
     chunks = {c.path_in_schema: c for c in (file.metadata.row_group(0).column(i) for i in range(5))}
     assert [file.metadata.row_group(number).num_rows for number in range(2)] == [1000, 10]
     assert chunks["total_amount"].physical_type == "INT64"
+    assert {name for name, chunk in chunks.items() if chunk.is_stats_set} == {"order_id", "customer_id"}
     assert {chunk.compression for chunk in chunks.values()} == {"LZ4"}
     assert {name for name, chunk in chunks.items() if chunk.has_dictionary_page} == {"status"}
+    assert {name for name, chunk in chunks.items() if "DELTA_BINARY_PACKED" in chunk.encodings} == {
+        "order_id",
+        "customer_id",
+        "order_date",
+        "total_amount",
+    }
     assert pl.read_parquet(tmp_path / "part.parquet").schema == {
         "order_id": pl.Int64,
         "customer_id": pl.Int64,

@@ -198,7 +198,8 @@ class PartWriter(AbstractContextManager["PartWriter"]):
                     name: "DELTA_BINARY_PACKED" for name in schema.names if not _is_text(schema.field(name))
                 },
                 store_decimal_as_integer=True,
-                write_statistics=False,
+                # By these, cleaning reads only the row groups of the keys it is at.
+                write_statistics=[column.name for column in table.columns if column.kind is Kind.KEY],
             )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
 
