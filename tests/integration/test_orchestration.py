@@ -24,6 +24,7 @@ from tests.orchestration_service import SHOPSIGHT, Service, eventually
 
 from shopsight.embedded import MongoServer
 from shopsight.orchestration import STAGES
+from shopsight.orchestration.stage_worker import ORPHAN_SECONDS
 from shopsight.seed import ShopSize, seed
 from shopsight.workspace import Workspace
 
@@ -177,7 +178,7 @@ def test_a_run_that_is_killed_is_crashed_told_and_made_up_for(
     service: Service, database: Any, stage: str
 ) -> None:
     before = database.published.find_one({"_id": "current"})["run_id"]
-    service.stall(**{stage: 60})
+    service.stall(**{stage: 300})
     flow_run_id = service.schedule()
     service.wait_at(stage)
     worker = service.child("stage_worker")
@@ -185,7 +186,8 @@ def test_a_run_that_is_killed_is_crashed_told_and_made_up_for(
     service.child("prefect.engine").kill()
 
     run_id = service.wait_state(flow_run_id, "Crashed")["name"]
-    eventually("the stage's process gone", lambda: not worker.is_running(), seconds=30)
+    # One that is publishing is given that long to come to its own end.
+    eventually("the stage's process gone", lambda: not worker.is_running(), seconds=ORPHAN_SECONDS + 30)
     eventually("the lease free", lambda: _lease_is_free(database), seconds=30)
     assert database.published.find_one({"_id": "current"})["run_id"] == before
     told = eventually("the alert", lambda: [a for a in _alerts(service) if a["run_id"] == run_id], seconds=30)
