@@ -131,7 +131,7 @@ def test_no_lines_are_no_rows_in_the_right_types() -> None:
     assert rows.schema.field("order_date").type == pa.string()
 
 
-def test_a_part_keeps_money_as_whole_cents_numbers_as_differences_and_the_extent_of_keys(tmp_path: Path) -> None:
+def test_a_part_keeps_money_as_cents_numbers_as_differences_and_the_extent_of_keys(tmp_path: Path) -> None:
     told: list[int] = []
     with PartWriter(tmp_path / "part.parquet", ORDERS, (), told.append) as part:
         part.write(partial(orders, *(order(str(number)) for number in range(1000))))
