@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -298,6 +299,63 @@ def test_a_table_cannot_be_emptied_while_it_is_read(postgres_url: str, tmp_path:
     assert snapshot.tables["orders"].rows == 3000
     assert emptied[0] > ended - 0.2
     assert source_figures(postgres_url, schema=None, connect_timeout=PATIENCE).tables["orders"].rows == 0
+
+
+def test_a_migration_that_ends_while_its_lock_is_waited_for_is_looked_at_again(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    load_rows(postgres_url, {"order_items": [(1, 1, 1, 1, "1.00")]})
+    small = "ALTER TABLE order_items ALTER item_id TYPE int, ALTER order_id TYPE int, ALTER {0} SET NOT NULL"
+    execute(postgres_url, small.format("item_id"), small.format("order_id"))
+    with psycopg.connect(postgres_url) as migration, ThreadPoolExecutor(1) as pool:
+        migration.execute(
+            "ALTER TABLE order_items ALTER order_id TYPE bigint USING order_id + 5000000000::bigint,"
+            " ALTER item_id DROP NOT NULL"
+        )
+        migration.execute("INSERT INTO order_items VALUES (NULL, 7, 1, 1, 1)")
+        reading = pool.submit(read, postgres_url, tmp_path)
+        eventually_waiting(postgres_url)
+        migration.commit()
+        snapshot = reading.result(30)
+    assert rows_of(tmp_path, "order_items") == [
+        (None, 7, 1, 1, D("1.00")),
+        (1, 5_000_000_001, 1, 1, D("1.00")),
+    ]
+    assert snapshot.tables["order_items"].column_types["order_id"] == "bigint"
+    assert_proven(snapshot, tmp_path)
+
+
+def eventually_waiting(url: str) -> None:
+    """Until some session waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(200):
+            row = connection.execute(waiting).fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.05)
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_text_that_is_no_utf8_in_spite_of_the_encoding_is_marked(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    name = "test_extract_relabelled"
+    execute(
+        postgres_server.url,
+        f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'",
+    )
+    url = postgres_server.url_of(name)
+    load_rows(url, {})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(b"INSERT INTO categories VALUES (1, E'M\\xfcx')")
+    execute(
+        postgres_server.url,
+        f"UPDATE pg_database SET encoding = pg_char_to_encoding('UTF8') WHERE datname = '{name}'",
+    )
+    assert_proven(read(url, tmp_path), tmp_path)
+    assert rows_of(tmp_path, "categories") == [(1, "M\ufffdx")]
 
 
 def test_figures_can_be_asked_for_without_reading(postgres_url: str, tmp_path: Path) -> None:

@@ -61,8 +61,8 @@ def answer(*groups: tuple[int, dict[str, bytes]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=["rows", *PARTS])
 
 
-def unpacked(*groups: tuple[int, dict[str, bytes]], is_utf8: bool = True) -> pa.Table:
-    return unpack(answer(*groups), ORDERS, (), is_utf8=is_utf8)
+def unpacked(*groups: tuple[int, dict[str, bytes]]) -> pa.Table:
+    return unpack(answer(*groups), ORDERS, (), is_utf8=True)
 
 
 def test_the_values_of_a_row_come_together_again() -> None:
@@ -132,8 +132,19 @@ def test_the_first_and_the_last_day_of_the_calendar_fit() -> None:
 
 
 def test_texts_that_are_no_utf8_keep_what_can_be_read() -> None:
-    rows = unpacked((3, {"texts": b"M\xfcx", "lengths": small(2, -1, 1)}), is_utf8=False)
+    rows = unpacked((3, {"texts": b"M\xfcx", "lengths": small(2, -1, 1)}))
     assert rows["status"].to_pylist() == ["M\ufffd", None, "x"]
+
+
+def test_each_text_is_looked_at_by_itself() -> None:
+    rows = unpacked((3, {"texts": b"a\xc3\xbcb", "lengths": small(2, -1, 2)}))
+    assert rows["status"].to_pylist() == ["a\ufffd", None, "\ufffdb"]
+
+
+def test_a_null_among_small_numbers_that_are_never_null_names_both_columns() -> None:
+    with pytest.raises(ValuesDoNotFit) as caught:
+        unpacked((3, {"keys": small(1, 7, 3, 9)}))
+    assert caught.value.columns == {"order_id", "customer_id"}
 
 
 def test_texts_without_their_bytes_are_not_guessed() -> None:
@@ -143,7 +154,7 @@ def test_texts_without_their_bytes_are_not_guessed() -> None:
 
 def test_only_columns_that_may_be_null_are_asked_whether_they_are() -> None:
     query = packed_query(ORDERS, Pages(0, 100, is_last=True), (), is_utf8=True)
-    assert query.count("IS NULL") == 2
+    assert query.count("IS NULL)") == 2
     assert 'int8send(("key"::bigint << 32) | ("customer"::bigint & 4294967295))' in query
     assert 'CASE WHEN scale("total") <= 2 THEN ("total" * 100)::bigint END' in query
 

@@ -3,8 +3,9 @@
 A row of a result costs the driver far more than the values in it. So the server strings the values of each
 column together, in their binary form, and NumPy reads them where they lie:
 
-* numbers and days as integers of 4 or 8 bytes, money in cents, two of 4 bytes as one of 8; a value that its
-  native type does not hold is left out, and is missed when the bytes are counted;
+* numbers and days as integers of 4 or 8 bytes, money in cents; two of 4 bytes without nulls as one of 8. A
+  value that its native type does not hold is left out, and is missed when the bytes are counted, or is seen
+  to be beyond the type's limits;
 * everything else as text, with the length of each beside it, -1 for a null.
 
 Where a number may be null, a byte beside it says whether it is. The parts of a row stay together because each
@@ -66,6 +67,7 @@ def unpack(batch: pa.RecordBatch, relation: Relation, as_text: Collection[str], 
 
     Raises:
         ValuesDoNotFit: naming every column, not in ``as_text``, of which a value does not fit.
+        ValueError: the lengths of texts are not those of their bytes, which no server should send.
     """
     table = TABLES[relation.table]
     rows = sum(batch.column(0).to_pylist())
@@ -127,8 +129,7 @@ class _Numbers:
     def values(self) -> list[str]:
         values = [f"string_agg({self._bytes}, ''::bytea)"]
         if self.column.is_nullable:
-            is_null = f"CASE WHEN {quote_name(self.column.name)} IS NULL THEN '\\x01' ELSE '\\x00' END"
-            values.append(f"string_agg({is_null}::bytea, ''::bytea)")
+            values.append(f"string_agg(boolsend({quote_name(self.column.name)} IS NULL), ''::bytea)")
         return values
 
     @property
@@ -204,6 +205,9 @@ class _Pair:
         return [f"string_agg(int8send({both}), ''::bytea)"]
 
     def unpacked(self, rows: int, *parts: pa.Buffer) -> list[pa.Array | None]:
+        if parts[0].size != 8 * rows:
+            # There are nulls, whatever the catalog says.
+            return [None, None]
         found = np.frombuffer(parts[0], ">i4").reshape(rows, 2).astype(np.int64)
         return [_array(found[:, place].copy(), None, Kind.KEY) for place in (0, 1)]
 
@@ -222,7 +226,7 @@ def _array(values: Integers, is_null: Flags | None, kind: Kind) -> pa.Array:
 
 @dataclass(frozen=True)
 class _Texts:
-    """Texts of any kind of column: their lengths, and their bytes in UTF-8 (as they are, in SQL_ASCII)."""
+    """Texts of any kind of column: their lengths, and their bytes in UTF-8, as far as the server knows."""
 
     name: str
     text: str
@@ -253,7 +257,7 @@ class _Texts:
         texts = pa.Array.from_buffers(
             pa.string(), rows, [validity, pa.py_buffer(ends.astype(np.int32)), data]
         )
-        return [texts if self.is_utf8 else _mended(texts)]
+        return [_mended(texts)]
 
 
 def _mended(texts: pa.Array) -> pa.Array:

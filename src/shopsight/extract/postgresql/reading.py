@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from shopsight.extract.dialect import OnRows, Source
 from shopsight.extract.postgresql.catalog import Relation
-from shopsight.extract.postgresql.columns import is_sent_bare
+from shopsight.extract.postgresql.columns import Family, is_sent_bare
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.figures import Figures, ask_figures
 from shopsight.extract.postgresql.lines import line_query
@@ -144,8 +144,10 @@ class Reading:
         """What to ask for the rows of these pages, and what makes rows of a batch of the answer."""
         table, is_utf8 = TABLES[relation.table], self._snapshot.is_utf8
         extent = self._snapshot.extents.get(relation.table)
-        if pages is None or extent is None or extent.has_large_values:
-            return line_query(relation, pages), lambda batch: read_lines(
+        # A number of a few bytes may have more than a hundred thousand digits.
+        is_long = any(relation.columns[name].family in (Family.NUMERIC, Family.FLOAT) for name in as_text)
+        if pages is None or extent is None or extent.has_large_values or is_long:
+            return line_query(relation, pages, as_text), lambda batch: read_lines(
                 bytes_of(batch.column(0)), table, as_text
             )
         query = packed_query(relation, pages, as_text, is_utf8=is_utf8)

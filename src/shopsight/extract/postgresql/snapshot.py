@@ -96,19 +96,22 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
         with translated(source, "looking up the tables"):
             # In a transaction of its own: the snapshot is to be taken after the tables are locked.
             parameters = begin_to_look(leader, source)
-            catalog = Catalog(leader, source)
-            relations = {table: catalog.relation(table) for table in TABLES}
+            relations = _relations(leader, source)
             leader.execute("COMMIT")
-        with translated(source, "taking a snapshot"):
-            _begin(leader, parameters, relations)
-            exported = _export(leader) if connections > 1 else None
-            if connections > 1 and exported is None:
+        while True:
+            with translated(source, "taking a snapshot"):
+                exported = _take(leader, parameters, relations, connections)
+                ((snapshot_id, as_of, version, encoding),) = leader.rows(_STATE)
+            for relation in relations.values():
+                with translated(source, f"reading {relation.shown}"):
+                    leader.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+            with translated(source, "looking up the tables"):
+                found = _relations(leader, source)
+                if found == relations:
+                    break
+                # A migration ended while its lock was waited for: types are others than those looked up.
                 leader.execute("ROLLBACK")
-                _begin(leader, parameters, relations)
-            ((snapshot_id, as_of, version, encoding),) = leader.rows(_STATE)
-        for relation in relations.values():
-            with translated(source, f"reading {relation.shown}"):
-                leader.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+                relations = found
         with translated(source, "measuring the tables"):
             extents = {
                 name: Extent(*leader.rows(_EXTENT, (relation.oid,))[0])
@@ -125,6 +128,23 @@ def shared_snapshot(source: Source, connections: int) -> Iterator[SharedSnapshot
         yield SharedSnapshot(
             sessions, snapshot_id, as_of.astimezone(UTC), version, encoding == "UTF8", relations, extents
         )
+
+
+def _relations(session: Session, source: Source) -> dict[str, Relation]:
+    catalog = Catalog(session, source)
+    return {table: catalog.relation(table) for table in TABLES}
+
+
+def _take(
+    leader: Session, parameters: Mapping[str, str], relations: Mapping[str, Relation], connections: int
+) -> str | None:
+    """Begin, lock the tables and take the snapshot; the name under which others find it, if there is one."""
+    _begin(leader, parameters, relations)
+    exported = _export(leader) if connections > 1 else None
+    if connections > 1 and exported is None:
+        leader.execute("ROLLBACK")
+        _begin(leader, parameters, relations)
+    return exported
 
 
 def begin_to_look(session: Session, source: Source) -> dict[str, str]:
