@@ -39,6 +39,7 @@ _LEASE = ("tests/integration/test_publish_lease.py", *_GENERATIONS)
 _RECONCILE = ("tests/unit/test_reconcile.py",)
 _LEDGER = ("tests/unit/test_ledger.py",)
 _GUARD = ("tests/unit/test_guard.py",)
+_VALUES = ("tests/integration/test_extract_postgresql_values.py",)
 _PROOF = ("tests/integration/test_proof.py",)
 
 
@@ -47,6 +48,42 @@ def _clean(table: str) -> tuple[str, ...]:
 
 
 MUTANTS = (
+    # extract
+    Mutant(
+        "Of a number that is no number of cents the cents are sent all the same",
+        "extract/postgresql/packed.py",
+        'fits = f"abs({number}) < {AMOUNT_LIMIT} AND {number} = round({number}, {MONEY_SCALE})"',
+        'fits = f"abs({number}) < {AMOUNT_LIMIT}"',
+        _VALUES,
+    ),
+    Mutant(
+        "Values take the places of nulls",
+        "extract/postgresql/packed.py",
+        "spread[~is_null] = found",
+        "spread[: len(found)] = found",
+        ("tests/unit/test_extract_packed.py",),
+    ),
+    Mutant(
+        "Pages that were added while a table is read are left out",
+        "extract/postgresql/pages.py",
+        "str(_BEYOND_ALL if self.is_last else self.end)",
+        "str(self.end)",
+        ("tests/unit/test_extract_packed.py",),
+    ),
+    Mutant(
+        "Columns are not looked up again within the snapshot",
+        "extract/postgresql/snapshot.py",
+        "if found == relations:",
+        "if found:",
+        ("tests/integration/test_extract_postgresql.py",),
+    ),
+    Mutant(
+        "The first key of each range of orders is in none (`>` for `>=`)",
+        "ranges.py",
+        "rows = rows.filter(key >= self.first)",
+        "rows = rows.filter(key > self.first)",
+        ("tests/unit/test_ranges.py",),
+    ),
     # clean
     Mutant(
         "A rating of 6 is kept (`> 6` for `> 5`)",
