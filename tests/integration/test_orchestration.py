@@ -188,7 +188,8 @@ def test_a_run_that_is_killed_is_crashed_told_and_made_up_for(
     run_id = service.wait_state(flow_run_id, "Crashed")["name"]
     # One that is publishing is given that long to come to its own end.
     eventually("the stage's process gone", lambda: not worker.is_running(), seconds=ORPHAN_SECONDS + 30)
-    eventually("the lease free", lambda: _lease_is_free(database), seconds=30)
+    # What ends without a word leaves its lease to expire.
+    eventually("the lease free", lambda: _lease_is_free(database), seconds=90)
     assert database.published.find_one({"_id": "current"})["run_id"] == before
     told = eventually("the alert", lambda: [a for a in _alerts(service) if a["run_id"] == run_id], seconds=30)
     assert [alert["kind"] for alert in told] == ["crashed"]
