@@ -12,11 +12,14 @@ unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 # Tests wait for servers much of their time: one process more than a small machine has cores.
 TEST_PROCESSES ?= 3
+PACKAGES := chromium chromium-driver fonts-dejavu-core nodejs sqlite3 systemd
+PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
+	&& command -v systemd-analyze
 AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade browser clean \
+.PHONY: help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
 	.venv .venv-airflow .venv-bench
 
 help: ## list what there is to do
@@ -43,7 +46,7 @@ help: ## list what there is to do
 demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 	@$(BIN)/shopsight demo
 
-test: .venv/stamp browser ## all tests, doctests included, on real databases (ARGS="-k name" for some)
+test: .venv/stamp programs ## all tests, doctests included, on real databases (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 test-orchestration: .venv/stamp ## the service killed in every stage, its server and its worker killed (minutes)
@@ -82,16 +85,17 @@ pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgra
 upgrade: ## renew the pins to the newest versions that pyproject.toml allows
 	@$(MAKE) pins UPGRADE=--upgrade
 
-# The report is tested in a real browser. Without rights to install it, that one test says what is missing.
-browser:
-	@if ! { command -v chromium && command -v chromedriver; } >/dev/null; then \
+# The report is tested in a real browser, the documents' JavaScript, SQL and unit by the programs that read them.
+# Without rights to install them, their tests fail and this says what is missing.
+programs:
+	@if ! { $(PROGRAMS); } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium for the report's test"; \
+			echo "Installing what the tests need: $(PACKAGES)"; \
 			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-				--no-install-recommends chromium chromium-driver fonts-dejavu-core; } >/dev/null || true; \
+				--no-install-recommends $(PACKAGES); } >/dev/null || true; \
 		fi; \
-		command -v chromium >/dev/null && command -v chromedriver >/dev/null || echo \
-			"Chromium is missing, its test will fail: sudo apt-get install chromium chromium-driver fonts-dejavu-core"; \
+		{ $(PROGRAMS); } >/dev/null || echo \
+			"A program is missing, its test will fail: sudo apt-get install $(PACKAGES)"; \
 	fi
 
 clean: ## remove environments, caches and the working directory; stops the embedded servers first

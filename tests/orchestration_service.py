@@ -21,6 +21,16 @@ FAULTS = Path(__file__).with_name("faults")
 # A machine that is shared may be ten times slower than the one this was written on.
 PATIENCE_SECONDS = 240.0
 
+#: The smallest shop of which every table has a row.
+ONE_ORDER = {
+    "categories": [(1, "Books")],
+    "products": [(1, "Atlas", 1)],
+    "customers": [(1, "Ann", "ann@example.org", "France")],
+    "orders": [(1, 1, "2026-01-05", "10.00", "completed")],
+    "order_items": [(1, 1, 1, 1, "10.00")],
+    "reviews": [(1, 1, 1, 5, "2026-01-06")],
+}
+
 _ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 T = TypeVar("T")

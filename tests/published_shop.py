@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from pymongo.collection import Collection
 from tests.shop_rows import SHOP
 
 from shopsight import pipeline, publish, stages
+from shopsight.cli import main, output
 from shopsight.record import RunRecord
 from shopsight.seed import load_rows
 from shopsight.settings import Settings, load_settings
@@ -79,6 +81,16 @@ class PublishedShop:
             *("--workdir", str(settings.workdir)),
             *more,
         ]
+
+    def exit_code(self, monkeypatch: pytest.MonkeyPatch, command: str, *more: str) -> Any:
+        """The exit code of a command over this shop, run in this process and shown in 80 columns."""
+        monkeypatch.setenv("SHOPSIGHT_TARGET_DATABASE", self.settings.target_database)
+        monkeypatch.setenv("SHOPSIGHT_SOURCE_URL", self.settings.source_url.get_secret_value())
+        monkeypatch.setattr("sys.argv", self.arguments(command, *more))
+        monkeypatch.setattr(output.out, "width", 80)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code
 
 
 def published_shop(

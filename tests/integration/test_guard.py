@@ -8,7 +8,6 @@ import pytest
 from tests.published_shop import PublishedShop
 
 from shopsight import publish
-from shopsight.cli import main
 from shopsight.errors import DataQualityError, ShrinkRefused
 
 
@@ -36,10 +35,7 @@ def test_a_shop_that_shrank_is_withheld_and_let_through_on_a_person_s_word(
     monkeypatch.setenv("SHOPSIGHT_SOURCE_URL", shop.settings.source_url.get_secret_value())
     monkeypatch.setenv("SHOPSIGHT_SHRINK_MIN_ROWS", "1")
     for arguments, code in ((["--resume"], 3), (["--resume", "--allow-shrink"], 0)):
-        monkeypatch.setattr("sys.argv", shop.arguments("run", *arguments))
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == code
+        assert shop.exit_code(monkeypatch, "run", *arguments) == code
         assert ("shopsight run --resume --allow-shrink" in " ".join(capsys.readouterr().err.split())) == bool(
             code
         )

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+from tests.orchestration_service import ONE_ORDER
 
 from shopsight.alerts import Kind
 from shopsight.errors import ExitCode
@@ -23,15 +23,6 @@ from shopsight.seed import load_rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-
-ROWS = {
-    "categories": [(1, "Books")],
-    "products": [(1, "Atlas", 1)],
-    "customers": [(1, "Ann", "ann@example.org", "France")],
-    "orders": [(1, 1, "2026-01-05", "10.00", "completed")],
-    "order_items": [(1, 1, 1, 1, "10.00")],
-    "reviews": [(1, 1, 1, 5, "2026-01-06")],
-}
 
 STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$ASKED"
@@ -59,7 +50,7 @@ def _run(script: str, folder: Path, **environment: str) -> str:
 def test_the_commands_of_shopsight_do_what_the_page_says(
     tmp_path: Path, mongo_url: str, mongo_database: str
 ) -> None:
-    load_rows(f"sqlite:///{tmp_path / 'shop.db'}", ROWS)
+    load_rows(f"sqlite:///{tmp_path / 'shop.db'}", ONE_ORDER)
     settings = {
         "SHOPSIGHT_SOURCE_URL": f"sqlite:///{tmp_path / 'shop.db'}",
         "SHOPSIGHT_TARGET_URL": mongo_url,
@@ -134,7 +125,6 @@ def test_every_block_of_commands_is_run_by_a_test() -> None:
     assert kinds == {"sh", "sh root", "sh containers", "json"}
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     unit = (ROOT / "deploy" / "shopsight.service").read_text()
     program = Path(sys.executable).with_name("shopsight")

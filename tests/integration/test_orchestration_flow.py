@@ -24,7 +24,7 @@ import psycopg
 import pytest
 from pymongo import MongoClient
 from tests.gate import Gate
-from tests.orchestration_service import FAULTS
+from tests.orchestration_service import FAULTS, ONE_ORDER
 
 from shopsight.embedded import PostgresServer
 from shopsight.orchestration.prefect_server import PrefectServer, prefect_environment
@@ -41,15 +41,6 @@ for line in sys.stdin:
     state = run_shopsight(return_state=True)
     print("ENDED", json.dumps([state.name, state.message, str(state.state_details.flow_run_id)]), flush=True)
 """
-
-ROWS = {
-    "categories": [(1, "Books")],
-    "products": [(1, "Atlas", 1)],
-    "customers": [(1, "Ann", "ann@example.org", "France")],
-    "orders": [(1, 1, "2026-01-05", "10.00", "completed")],
-    "order_items": [(1, 1, 1, 1, "10.00")],
-    "reviews": [(1, 1, 1, 5, "2026-01-06")],
-}
 
 
 @dataclass(frozen=True)
@@ -117,7 +108,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 @pytest.fixture
 def source(postgres_url: str) -> str:
     """A shop of one order."""
-    load_rows(postgres_url, ROWS)
+    load_rows(postgres_url, ONE_ORDER)
     return postgres_url
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from tests.published_shop import PublishedShop, changed_after, rewrite
 
 from shopsight import publish, stages
-from shopsight.cli import main, output
 from shopsight.errors import ProofBroken
 from shopsight.plan import Plan, make_plan
 
@@ -27,17 +25,6 @@ def counts(plan: Plan) -> dict[str, tuple[int, int, int, int]]:
 def collections(shop: PublishedShop) -> set[str]:
     with shop.target() as target:
         return set(target.db.list_collection_names())
-
-
-def planned(monkeypatch: pytest.MonkeyPatch, shop: PublishedShop, *more: str) -> Any:
-    settings = shop.settings
-    monkeypatch.setenv("SHOPSIGHT_TARGET_DATABASE", settings.target_database)
-    monkeypatch.setenv("SHOPSIGHT_SOURCE_URL", settings.source_url.get_secret_value())
-    monkeypatch.setattr("sys.argv", shop.arguments("plan", *more))
-    monkeypatch.setattr(output.out, "width", 80)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
 
 
 def test_the_first_plan_adds_everything_and_writes_nothing(sqlite_shop: PublishedShop) -> None:
@@ -92,7 +79,7 @@ def test_a_plan_reads_well_in_eighty_columns(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
-    assert planned(monkeypatch, shop) == 0
+    assert shop.exit_code(monkeypatch, "plan") == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
     squeezed = " ".join(said.split())
@@ -108,10 +95,10 @@ def test_a_plan_tells_what_the_shrink_guard_would_withhold(
 ) -> None:
     shop.execute("DELETE FROM orders WHERE order_id > 100")
     monkeypatch.setenv("SHOPSIGHT_SHRINK_MIN_ROWS", "1")
-    assert planned(monkeypatch, shop, "--json") == 0
+    assert shop.exit_code(monkeypatch, "plan", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert "orders from 5 to 1" in document["shrink_guard"]
-    assert planned(monkeypatch, shop) == 0
+    assert shop.exit_code(monkeypatch, "plan") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The shrink guard would withhold it" in said
     assert "--allow-shrink" in said
@@ -124,7 +111,7 @@ def test_a_plan_whose_proof_breaks_ends_as_the_run_would(
     monkeypatch.setitem(stages.STAGES, "clean", lossy)
     with pytest.raises(ProofBroken, match="orders: rows should be 6 and is 5"):
         make_plan(sqlite_shop.settings)
-    assert planned(monkeypatch, sqlite_shop) == 3
+    assert sqlite_shop.exit_code(monkeypatch, "plan") == 3
 
 
 def test_exactly_what_was_planned_can_be_published(shop: PublishedShop) -> None:

@@ -16,7 +16,6 @@ from pymongo.collection import Collection
 from tests.published_shop import PublishedShop, changed_after, published_shop, rewrite
 
 from shopsight import publish, stages
-from shopsight.cli import main
 from shopsight.errors import ProofBroken
 from shopsight.reconcile import CLEAN_IS_MARTS, MARTS_ARE_TARGET, RAW_IS_CLEAN, SOURCE_IS_RAW
 from shopsight.record import RunRecord, Snapshot
@@ -268,11 +267,7 @@ def test_a_broken_proof_leaves_the_served_generation_alone_and_ends_with_3(
 
     lossy = changed_after("clean", rewrite("clean/orders", without_first))
     monkeypatch.setitem(stages.STAGES, "clean", lossy)
-    monkeypatch.setenv("SHOPSIGHT_TARGET_DATABASE", mongo_database)
-    monkeypatch.setattr("sys.argv", shop.arguments("run", "--source", postgres_url))
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 3
+    assert shop.exit_code(monkeypatch, "run") == 3
     said = " ".join(capsys.readouterr().err.split())
     assert f"Proof {RAW_IS_CLEAN} is broken: orders: rows should be 6 and is 5; the difference is -1." in said
 

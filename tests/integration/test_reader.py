@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -109,7 +108,6 @@ def test_the_guides_python_examples_run_as_they_stand(
         opened.client.close()
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to parse JavaScript with")
 def test_the_guides_javascript_is_javascript(tmp_path: Path) -> None:
     examples = re.findall(r"```javascript\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert examples

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import subprocess
 from collections import Counter
@@ -91,7 +90,6 @@ def test_psql_and_sqlite_load_the_same_rows(psql: Run, postgres_url: str) -> Non
             assert texts(sqlite.execute(query).fetchall(), table) == expected[table]
 
 
-@pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the sqlite3 program is not installed here")
 def test_the_sqlite3_program_loads_the_shop(tmp_path: Path) -> None:
     with (SAMPLES / "shop.sql").open() as shop:
         subprocess.run(["sqlite3", "-bail", tmp_path / "shop.db"], stdin=shop, check=True)

@@ -16,7 +16,6 @@ from pymongo.database import Database
 from tests.published_shop import PublishedShop
 
 from shopsight import pipeline, publish
-from shopsight.cli import main
 from shopsight.errors import ConfigurationError, ProofBroken
 from shopsight.reconcile import MARTS_ARE_TARGET
 from shopsight.verify import Verification, verify
@@ -27,16 +26,6 @@ UNKNOWN = "orders.customer_unknown:104:1"
 
 def listed(found: Verification) -> list[tuple[str, Any, str, dict[str, Any]]]:
     return [(d.collection, d.id, d.kind, d.fields) for d in found.documents]
-
-
-def exit_code(monkeypatch: pytest.MonkeyPatch, shop: PublishedShop, *more: str) -> Any:
-    settings = shop.settings
-    monkeypatch.setenv("SHOPSIGHT_TARGET_DATABASE", settings.target_database)
-    monkeypatch.setenv("SHOPSIGHT_SOURCE_URL", settings.source_url.get_secret_value())
-    monkeypatch.setattr("sys.argv", shop.arguments("verify", *more))
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
 
 
 def test_what_was_published_is_intact_and_current(
@@ -51,7 +40,7 @@ def test_what_was_published_is_intact_and_current(
         "published: as_of",
     }
     assert {check.what for check in found.source} >= {"source: address", "orders: sum(total_amount)"}
-    assert exit_code(monkeypatch, shop) == 0
+    assert shop.exit_code(monkeypatch, "verify") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "MongoDB serves what was proven" in said
     assert "The source still says the same" in said
@@ -130,7 +119,7 @@ def test_values_that_changed_places_are_found_though_every_sum_is_right(
     found = verify(shop.settings)
     assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
     assert [document.id for document in found.documents] == [1, 2]
-    assert exit_code(monkeypatch, shop) == 3
+    assert shop.exit_code(monkeypatch, "verify") == 3
     said = " ".join(capsys.readouterr().out.split())
     assert "altered after it was published" in said
     assert "customer_metrics 2: country was United States, is Germany" in said
@@ -144,7 +133,7 @@ def test_tampering_is_found_without_the_run_s_files_but_not_named(
     found = verify(shop.settings)
     assert (found.is_intact, found.is_current, found.has_files, found.documents) == (False, True, False, [])
     assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
-    assert exit_code(monkeypatch, shop) == 3
+    assert shop.exit_code(monkeypatch, "verify") == 3
     assert "files of run" in capsys.readouterr().out
 
 
@@ -205,7 +194,7 @@ def test_a_source_that_moved_on_is_told_and_is_no_failure(
         ("orders: rows", 6, 7),
         ("orders: sum(total_amount)", D("154.74"), D("164.99")),
     ]
-    assert exit_code(monkeypatch, shop) == 0
+    assert shop.exit_code(monkeypatch, "verify") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The source has moved on since" in said
     assert "orders: sum(total_amount) 154.74 164.99 +10.25" in said
@@ -216,7 +205,7 @@ def test_a_moved_source_and_a_tampered_target_are_told_apart(
 ) -> None:
     shop.execute("DELETE FROM reviews")
     shop.tamper("customer_metrics", lambda c: c.delete_one({"_id": 3}))
-    assert exit_code(monkeypatch, shop, "--json") == 3
+    assert shop.exit_code(monkeypatch, "verify", "--json") == 3
     document = json.loads(capsys.readouterr().out)
     assert (document["is_intact"], document["is_current"]) == (False, False)
     assert [check["what"] for check in document["moved"]] == ["reviews: rows", "reviews: sum(rating)"]
