@@ -50,10 +50,10 @@ test: .venv/stamp programs ## all tests, doctests included, on real databases (A
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 test-orchestration: .venv/stamp ## the service killed in every stage, its server and its worker killed (minutes)
-	$(BIN)/python -m pytest tests/integration/test_orchestration.py -m "orchestration or not orchestration" $(ARGS)
+	$(BIN)/python -m pytest tests/orchestration/test_service.py -m "orchestration or not orchestration" $(ARGS)
 
 test-airflow: .venv-airflow/stamp ## the same pipeline as an Airflow DAG, in Airflow's own environment
-	$(AIRFLOW_BIN)/python -m pytest tests/airflow $(ARGS)
+	$(AIRFLOW_BIN)/python -m pytest tests/orchestration/airflow $(ARGS)
 
 lint: .venv/stamp ## ruff, mypy strict, and who may import whom
 	$(BIN)/ruff check

@@ -14,7 +14,7 @@ from bson.decimal128 import Decimal128
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from shopsight.tables import TABLES, Kind
+from shopsight.contract import TABLES, Kind
 
 #: What a contender left: its folder and its database.
 Left = tuple[Path, Database[dict[str, Any]]]

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import checks
 from benchmarks.checks import Check
 from benchmarks.shop import MeasuredShop, Servers
-from shopsight.tables import TABLES
+from shopsight.contract import TABLES
 
 ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.contenders import OURS, PEER_PYTHON, ROOT
 from benchmarks.rounds import Taken
 from benchmarks.shop import MeasuredShop, Servers
-from shopsight.pipeline import versions
+from shopsight.pipeline.run import versions
 
 PATH = ROOT / "benchmarks" / "results.json"
 PEER_LIBRARIES = (

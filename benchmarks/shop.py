@@ -13,9 +13,9 @@ import psycopg
 from psycopg import sql
 from pymongo import MongoClient
 
-from shopsight.embedded import MongoServer, PostgresServer
-from shopsight.seed import ShopSize, seed
-from shopsight.tables import TABLES
+from shopsight.contract import TABLES
+from shopsight_demo.seed import ShopSize, seed
+from shopsight_demo.servers import MongoServer, PostgresServer
 
 #: Dirt is measured in a shop of its own; the peers' shop has none (see docs/performance.md).
 DIRTY = 0.05

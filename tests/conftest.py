@@ -12,6 +12,7 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,14 +22,16 @@ import psycopg
 import pytest
 from psycopg import sql
 from pymongo import MongoClient
+from tests.support.published_shop import PublishedShop, published_shop
 
-from shopsight.embedded import EmbeddedServer, MongoServer, PostgresServer
-from shopsight.embedded.process import wait_gone
+from shopsight.pipeline.run import STAGES, open_dry_run
+from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
+from shopsight_demo.servers.process import wait_gone
 
 SCRATCH_PREFIX = "shopsight-test-"
 
 # Airflow's tests run in Airflow's own environment, by `make test-airflow`.
-collect_ignore = [] if find_spec("airflow") else ["airflow"]
+collect_ignore = [] if find_spec("airflow") else ["orchestration/airflow"]
 
 if find_spec("hypothesis"):
     from hypothesis import settings
@@ -181,3 +184,36 @@ def _restartable(server: EmbeddedServer) -> Iterator[Restartable]:
         process.send_signal(signal.SIGCONT)
     server.stop()
     shutil.rmtree(server.folder)
+
+
+# Relative, so that a copy is the same source.
+SOURCE_URL = "sqlite:///shop.db"
+
+
+@pytest.fixture(scope="session")
+def proven_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder: the literal shop in a SQLite file; in ``work``, a run that is proven and not published."""
+    folder = tmp_path_factory.mktemp("proven")
+    with chdir(folder):
+        shop = published_shop(SOURCE_URL, "mongodb://nowhere", "nowhere", folder / "work")
+        with open_dry_run(shop.settings) as run:
+            for stage in STAGES[:-1]:
+                run.run_stage(stage)
+    return folder
+
+
+@pytest.fixture
+def sqlite_shop(
+    proven_shop: Path, mongo_url: str, mongo_database: str, workdir: Path, tmp_path: Path
+) -> PublishedShop:
+    """The literal shop in a SQLite file; its run is proven, and published by ``run(resume=True)``."""
+    shutil.copy(proven_shop / "shop.db", tmp_path)
+    shutil.copytree(proven_shop / "work" / "runs", workdir / "runs")
+    return published_shop(SOURCE_URL, mongo_url, mongo_database, workdir, rows=None)
+
+
+@pytest.fixture
+def shop(sqlite_shop: PublishedShop) -> PublishedShop:
+    """The same, published as generation 1."""
+    sqlite_shop.run(resume=True)
+    return sqlite_shop

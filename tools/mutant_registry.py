@@ -24,23 +24,23 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-_CLEAN = "tests/unit/test_clean_{}.py"
-_PROPERTY = "tests/property/test_clean_conservation.py"
-_METRICS = ("tests/unit/test_metrics_customers.py", "tests/unit/test_metrics_money.py")
+_CLEAN = "tests/clean/test_{}.py"
+_PROPERTY = "tests/clean/test_conservation.py"
+_METRICS = ("tests/marts/test_customer_metrics.py", "tests/marts/test_money.py")
 _INSIGHTS = (
-    "tests/unit/test_insights_lists.py",
-    "tests/unit/test_insights_time.py",
-    "tests/unit/test_insights_basket_pairs.py",
-    "tests/unit/test_insights_rfm_segments.py",
+    "tests/marts/insights/test_lists.py",
+    "tests/marts/insights/test_time.py",
+    "tests/marts/insights/test_basket_pairs.py",
+    "tests/marts/insights/test_rfm_segments.py",
 )
-_ENCODING = ("tests/unit/test_publish_encoding.py", "tests/unit/test_publish_documents.py")
-_GENERATIONS = ("tests/integration/test_publish_generations.py",)
-_LEASE = ("tests/integration/test_publish_lease.py", *_GENERATIONS)
-_RECONCILE = ("tests/unit/test_reconcile.py",)
-_LEDGER = ("tests/unit/test_ledger.py",)
-_GUARD = ("tests/unit/test_guard.py",)
-_VALUES = ("tests/integration/test_extract_postgresql_values.py",)
-_PROOF = ("tests/integration/test_proof.py",)
+_ENCODING = ("tests/publish/test_encoding.py", "tests/publish/test_documents.py")
+_GENERATIONS = ("tests/publish/test_generations.py",)
+_LEASE = ("tests/publish/test_lease.py", *_GENERATIONS)
+_RECONCILE = ("tests/audit/test_proof.py",)
+_LEDGER = ("tests/audit/test_ledger.py",)
+_GUARD = ("tests/audit/test_guards.py",)
+_VALUES = ("tests/extract/test_postgresql_values.py",)
+_PROOF = ("tests/audit/test_proof_of_a_run.py",)
 
 
 def _clean(table: str) -> tuple[str, ...]:
@@ -61,28 +61,28 @@ MUTANTS = (
         "extract/postgresql/packed.py",
         "spread[~is_null] = found",
         "spread[: len(found)] = found",
-        ("tests/unit/test_extract_packed.py",),
+        ("tests/extract/test_packed.py",),
     ),
     Mutant(
         "Pages that were added while a table is read are left out",
         "extract/postgresql/pages.py",
         "str(_BEYOND_ALL if self.is_last else self.end)",
         "str(self.end)",
-        ("tests/unit/test_extract_packed.py",),
+        ("tests/extract/test_packed.py",),
     ),
     Mutant(
         "Columns are not looked up again within the snapshot",
         "extract/postgresql/snapshot.py",
         "if found == relations:",
         "if found:",
-        ("tests/integration/test_extract_postgresql.py",),
+        ("tests/extract/test_postgresql.py",),
     ),
     Mutant(
         "The first key of each range of orders is in none (`>` for `>=`)",
-        "ranges.py",
+        "engine/key_ranges.py",
         "rows = rows.filter(key >= self.first)",
         "rows = rows.filter(key > self.first)",
-        ("tests/unit/test_ranges.py",),
+        ("tests/engine/test_key_ranges.py",),
     ),
     # clean
     Mutant(
@@ -178,42 +178,42 @@ MUTANTS = (
     ),
     Mutant(
         "Rows that say something else under one key all stay (a missing dedupe)",
-        "clean/keys.py",
+        "clean/duplicates.py",
         "is_conflict=is_beside & ~is_same",
         "is_conflict=is_beside & is_same & ~is_same",
         (_CLEAN.format("orders"), _CLEAN.format("order_items"), _CLEAN.format("customers")),
     ),
     Mutant(
         "Of repeated keys only those seen three times are found (`> 2` for `> 1`)",
-        "clean/keys.py",
+        "clean/duplicates.py",
         'counted.filter(nw.col("rows") > 1)',
         'counted.filter(nw.col("rows") > 2)',
-        _clean("keys"),
+        _clean("duplicates"),
     ),
     Mutant(
         "Amounts are cut to the cent, not rounded",
-        "clean/reading.py",
+        "clean/parse.py",
         "decimals.str.slice(0, 3).cast(nw.Int64) + 5) // 10",
         "decimals.str.slice(0, 3).cast(nw.Int64)) // 10",
-        _clean("reading"),
+        _clean("parse"),
     ),
     Mutant(
         "29 February is a day of every year",
-        "clean/reading.py",
+        "clean/parse.py",
         "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))",
         "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(29))",
-        _clean("reading"),
+        _clean("parse"),
     ),
     Mutant(
         "A rejected row is named by the last rule that applies, not the first",
-        "clean/verdicts.py",
+        "clean/rule.py",
         "for rule in reversed(rules):",
         "for rule in rules:",
         (_CLEAN.format("orders"), _CLEAN.format("order_items"), _CLEAN.format("reviews")),
     ),
     Mutant(
         "A merged row carries no measure into the ledger",
-        "clean/verdicts.py",
+        "clean/rule.py",
         'nw.lit(rule.id).alias("rule"),\n        "measure",\n    )',
         'nw.lit(rule.id).alias("rule"),\n        nw.lit(None).cast(MEASURE).alias("measure"),\n    )',
         (*_LEDGER, _PROPERTY),
@@ -223,47 +223,47 @@ MUTANTS = (
         "clean/parents.py",
         'merged.filter(nw.col("key") != nw.col("into_key"))',
         "merged",
-        (_CLEAN.format("shop"), _CLEAN.format("orders"), _PROPERTY),
+        (_CLEAN.format("all_tables"), _CLEAN.format("orders"), _PROPERTY),
     ),
     # metrics
     Mutant(
         "Cancelled orders count (a dropped filter)",
-        "metrics/customers.py",
+        "marts/customer_metrics.py",
         'orders.filter(nw.col("is_counting")).select',
         "orders.select",
         _METRICS,
     ),
     Mutant(
         "Customers without orders vanish (an inner for a left join)",
-        "metrics/customers.py",
+        "marts/customer_metrics.py",
         '.join(spent, on="customer_id", how="left")',
         '.join(spent, on="customer_id", how="inner")',
         _METRICS,
     ),
     Mutant(
         "Lines are counted, not units (`len` for `sum`)",
-        "metrics/customers.py",
+        "marts/customer_metrics.py",
         'order_items.group_by("order_id").agg(nw.col("quantity").sum())',
         'order_items.group_by("order_id").agg(nw.col("quantity").len())',
         _METRICS,
     ),
     Mutant(
         "The rating is a sum, not a mean",
-        "metrics/customers.py",
+        "marts/customer_metrics.py",
         '(nw.col("rating_sum") / nw.col("reviews")).alias("average_rating")',
         '(nw.col("rating_sum") / 1).alias("average_rating")',
         _METRICS,
     ),
     Mutant(
         "Units of customers without orders are null, not 0",
-        "metrics/customers.py",
+        "marts/customer_metrics.py",
         'nw.col("total_products_ordered").fill_null(0)',
         'nw.col("total_products_ordered")',
         _METRICS,
     ),
     Mutant(
         "Half a cent is rounded down (`>` for `>=`)",
-        "money.py",
+        "marts/money.py",
         "is_rounded_up = 2 * (left_cents - cents * divisor) >= divisor",
         "is_rounded_up = 2 * (left_cents - cents * divisor) > divisor",
         _METRICS,
@@ -271,56 +271,56 @@ MUTANTS = (
     # insights
     Mutant(
         "An order with two lines of a product counts twice (a missing unique)",
-        "insights/baskets.py",
+        "marts/insights/baskets.py",
         '.join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")\n            .unique()\n',
         '.join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")\n',
         _INSIGHTS,
     ),
     Mutant(
         "Growth is a share of the new month, not of the one before",
-        "insights/monthly_sales.py",
+        "marts/insights/monthly_sales.py",
         'share_of(nw.col("revenue") - before, before)',
         'share_of(nw.col("revenue") - before, nw.col("revenue"))',
         _INSIGHTS,
     ),
     Mutant(
         "Categories without reviews are not listed (an inner for a left join)",
-        "insights/category_ratings.py",
+        "marts/insights/category_ratings.py",
         'per_category, on="category_id", how="left"',
         'per_category, on="category_id", how="inner"',
         _INSIGHTS,
     ),
     Mutant(
         "Ties go to the greater id",
-        "insights/top_customers.py",
+        "marts/insights/top_customers.py",
         "descending=[True, False]",
         "descending=[True, True]",
         _INSIGHTS,
     ),
     Mutant(
         "Equal customers get the better score (`max` for `min`)",
-        "insights/rfm_segments.py",
+        "marts/insights/rfm_segments.py",
         'rank("min")',
         'rank("max")',
         _INSIGHTS,
     ),
     Mutant(
         "One order makes a customer a repeat customer (`> 0` for `> 1`)",
-        "insights/repeat_purchase.py",
+        "marts/insights/repeat_purchase.py",
         'nw.col("total_orders") > 1',
         'nw.col("total_orders") > 0',
         _INSIGHTS,
     ),
     Mutant(
         "Each pair of products is listed both ways round (`!=` for `<`)",
-        "insights/baskets.py",
+        "marts/insights/baskets.py",
         'both.filter(nw.col("product_a_id") < nw.col("product_b_id"))',
         'both.filter(nw.col("product_a_id") != nw.col("product_b_id"))',
         _INSIGHTS,
     ),
     Mutant(
         "Months without an order of a cohort are not listed",
-        "insights/cohort_retention.py",
+        "marts/insights/cohort_retention.py",
         "nw.concat([returned, nobody])",
         "returned",
         _INSIGHTS,
@@ -357,70 +357,70 @@ MUTANTS = (
     # ledger, proof, guard
     Mutant(
         "The ledger forgets what merged rows carried",
-        "ledger.py",
+        "audit/ledger.py",
         'measure_merged=exact_sum([sum_column(merged, "measure")])',
         "measure_merged=ZERO",
         _LEDGER,
     ),
     Mutant(
         "The ledger does not count the category that cleaning adds",
-        "ledger.py",
+        "audit/ledger.py",
         'pc.ends_with(batch.column(0), "_added")',
         'pc.ends_with(batch.column(0), "_made")',
         _LEDGER,
     ),
     Mutant(
         "A broken equality is no error",
-        "reconcile.py",
+        "audit/proof.py",
         "if not check.holds:",
         "if check.holds is None:",
         _RECONCILE,
     ),
     Mutant(
         "Link 2 leaves merged rows out",
-        "reconcile.py",
+        "audit/proof.py",
         "explained = table.rows_out + table.rejected + table.merged",
         "explained = table.rows_out + table.rejected",
         _RECONCILE,
     ),
     Mutant(
         "Link 3 lets every order count",
-        "reconcile.py",
+        "audit/proof.py",
         "counts = pc.invert(left_out)",
         "counts = pc.or_(pc.invert(left_out), left_out)",
         _RECONCILE,
     ),
     Mutant(
         "Link 4 compares a digest with itself",
-        "reconcile.py",
+        "audit/proof.py",
         "digest, digests.get(collection))",
         "digest, digest)",
         _RECONCILE,
     ),
     Mutant(
         "What breaks link 4 is served all the same",
-        "stages.py",
-        "    reconcile.demand(run.record.proof[-1])\n    publish.flip(",
+        "pipeline/stages.py",
+        "    proof.demand(run.record.proof[-1])\n    publish.flip(",
         "    publish.flip(",
         _PROOF,
     ),
     Mutant(
         "A great share or a great number is enough for the guard (`or` for `and`)",
-        "guard.py",
+        "audit/guards.py",
         "fall > least and fall >",
         "fall > least or fall >",
         _GUARD,
     ),
     Mutant(
         "A fall by exactly the share is withheld (`>=` for `>`)",
-        "guard.py",
+        "audit/guards.py",
         "and fall > Decimal(str(settings.shrink_max_share)) * Decimal(before)",
         "and fall >= Decimal(str(settings.shrink_max_share)) * Decimal(before)",
         _GUARD,
     ),
     Mutant(
         "A few rejected rows of a small table stop the run (`or` for `and`)",
-        "guard.py",
+        "audit/guards.py",
         "count > settings.min_rejected_rows and share",
         "count > settings.min_rejected_rows or share",
         _GUARD,

@@ -17,9 +17,9 @@ from typing import Any
 
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
 
-from shopsight import embedded
-from shopsight.pipeline import STAGES, open_run
+from shopsight.pipeline.run import STAGES, open_run
 from shopsight.settings import load_settings
+from shopsight_demo import servers
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 COLLECTIONS = ("customer_metrics", "insights", "rejected_rows")
@@ -69,7 +69,7 @@ def _lines(documents: Any) -> str:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        embedded.resolve("embedded", "target", Path(folder)) as target,
+        servers.resolve("embedded", "target", Path(folder)) as target,
     ):
         source = load_sqlite(Path(folder) / "shop.db")
         for name, lines in published_sample(source, target, "sample", Path(folder)).items():

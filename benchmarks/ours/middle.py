@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from benchmarks.peers.task import INPUT, OUTPUT, TABLES
-from shopsight.engines import PolarsEngine
-from shopsight.insights import INSIGHTS, InsightOptions, Shop
-from shopsight.metrics.customers import customer_metrics
+from shopsight.engine.polars import PolarsEngine
+from shopsight.marts.customer_metrics import customer_metrics
+from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop
 
 FOUR = ("top_customers", "top_products", "category_ratings", "monthly_sales")
 

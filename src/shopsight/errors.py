@@ -28,9 +28,12 @@ was found against what was expected, what state things are in, and the remedy.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, Self
 
 
@@ -365,3 +368,30 @@ def is_retryable(error: BaseException) -> bool:
     a defect, and repeating a defect only delays its report.
     """
     return isinstance(error, ShopsightError) and error.is_retryable
+
+
+@contextmanager
+def translated_disk_errors(where: Path) -> Iterator[None]:
+    """Turn the operating system's errors about a folder into one that says what to do.
+
+    Raises:
+        WorkspaceError: for a full disk, a read-only one, or missing permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(where, error) from error
+
+
+def disk_error(where: Path, error: OSError) -> WorkspaceError:
+    """The :class:`WorkspaceError` for an operating system error under ``where``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkspaceError(
+            f"The disk that holds {where} is full."
+            " Nothing was published; the last generation is still served.",
+            remedy="Free some space, or give another folder with --workdir, then `shopsight run --resume`.",
+        )
+    return WorkspaceError(
+        f"{where} cannot be used: {error.strerror or error}. The last generation is still served.",
+        remedy="Check the folder's owner and permissions, or give another with --workdir.",
+    )

@@ -44,7 +44,7 @@ class SourceTable:
 
     Attributes:
         rows: ``count(*)``.
-        measure: the table's measure (see :class:`shopsight.tables.Table`) over the values that are numbers,
+        measure: the table's measure (see :class:`shopsight.contract.Table`) over the values that are numbers,
             exact; None for tables without one. An empty table has 0.
         column_types: the source's own type of each column, as the database names it.
         physical: how each column arrives in raw Parquet: ``native`` or ``text``.

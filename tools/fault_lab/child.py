@@ -13,11 +13,12 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from shopsight import pipeline, publish
+from shopsight import publish
 from shopsight.errors import ShopsightError
+from shopsight.pipeline import run as pipeline
+from shopsight.pipeline.workspace import Stage
 from shopsight.publish import load
 from shopsight.settings import load_settings
-from shopsight.workspace import Stage
 
 #: So few that a small shop's documents go in many inserts.
 INSERT_DOCUMENTS = 25

@@ -19,13 +19,13 @@ from fault_lab.disks import release, small_disk
 from fault_lab.watcher import Whole, whole_generation
 from fault_lab.workers import Ending, Job, Worker, Zygote
 from shopsight import publish
-from shopsight.embedded import EmbeddedServer, MongoServer, PostgresServer
-from shopsight.embedded.process import wait_gone
+from shopsight.pipeline.workspace import new_run_id
 from shopsight.publish import Target, connect
 from shopsight.publish.naming import VIEWS, stored_generations
 from shopsight.reader import open_generation
-from shopsight.seed import ShopSize, seed
-from shopsight.workspace import new_run_id
+from shopsight_demo.seed import ShopSize, seed
+from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
+from shopsight_demo.servers.process import wait_gone
 
 DATABASE = "faults"
 MEGABYTE = 1_000_000

@@ -6,11 +6,10 @@ from itertools import count
 
 import narwhals as nw
 
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
+from shopsight.clean.parse import with_raw
 from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.reading import with_raw
-from shopsight.clean.text import tidied
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     MEASURE,
     Action,
     Cleaned,
@@ -21,8 +20,9 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame
-from shopsight.tables import CATEGORIES
+from shopsight.clean.text import tidied
+from shopsight.contract import CATEGORIES
+from shopsight.engine.protocol import Frame
 
 UNCATEGORISED = "Uncategorised"
 _SPELLINGS = ("uncategorised", "uncategorized")
@@ -62,10 +62,10 @@ def clean_categories(rows: Frame, policy: CleaningPolicy, repeated: Frame | None
     Args:
         rows: as read.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
-    >>> from shopsight.clean.reading import read
+    >>> from shopsight.clean.parse import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
     >>> raw = pl.LazyFrame({"category_id": [1, 2, None], "category_name": [" Books ", "", "Toys"]})
     >>> clean_categories(read(nw.from_native(raw), CATEGORIES), policy).kept.collect().rows()

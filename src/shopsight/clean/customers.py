@@ -5,11 +5,10 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.clean.countries import UNKNOWN_COUNTRY, display_names
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
+from shopsight.clean.parse import with_raw
 from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.reading import with_raw
-from shopsight.clean.text import is_valid_email, tidied
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     Action,
     Cleaned,
     Rule,
@@ -19,8 +18,9 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame, held, is_empty
-from shopsight.tables import CUSTOMERS
+from shopsight.clean.text import is_valid_email, tidied
+from shopsight.contract import CUSTOMERS
+from shopsight.engine.protocol import Frame, held, is_empty
 
 RULES: tuple[Rule, ...] = (
     *common_rules(CUSTOMERS),
@@ -114,10 +114,10 @@ def clean_customers(rows: Frame, policy: CleaningPolicy, repeated: Frame | None 
     Args:
         rows: as read.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
-    >>> from shopsight.clean.reading import read
+    >>> from shopsight.clean.parse import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
     >>> raw = {"customer_id": [1, 2, 3], "name": ["Ann", "Ann", None],
     ...        "email": ["ann@example.com", " ANN@example.com", "XXXXXXXXX"], "country": ["USA", "us", ""]}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
 from shopsight.clean.parents import Parents
+from shopsight.clean.parse import readable_amount, readable_number
 from shopsight.clean.policy import (
     AMOUNT_LIMIT,
     MEASURED_QUANTITY_LIMIT,
     QUANTITY_LIMIT,
     CleaningPolicy,
 )
-from shopsight.clean.reading import readable_amount, readable_number
 from shopsight.clean.references import missing_reference, rejected_parent, unknown_reference
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     Action,
     Cleaned,
     Rule,
@@ -24,8 +24,8 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame
-from shopsight.tables import ORDER_ITEMS
+from shopsight.contract import ORDER_ITEMS
+from shopsight.engine.protocol import Frame
 
 RULES: tuple[Rule, ...] = (
     *common_rules(ORDER_ITEMS),
@@ -116,12 +116,12 @@ def clean_order_items(
         orders: the cleaned orders, with ``is_counting``.
         products: the cleaned products.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parents import Parents
-    >>> from shopsight.clean.reading import read
-    >>> from shopsight.tables import ORDERS, PRODUCTS
+    >>> from shopsight.clean.parse import read
+    >>> from shopsight.contract import ORDERS, PRODUCTS
     >>> none = pl.LazyFrame(schema={"order_id": pl.Int64, "product_id": pl.Int64})
     >>> orders = {"order_id": [1], "order_into": [1], "is_counting": [True]}
     >>> products = {"product_id": [7], "product_into": [7]}

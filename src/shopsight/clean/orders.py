@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
 from shopsight.clean.parents import Parents
+from shopsight.clean.parse import readable_amount, with_raw
 from shopsight.clean.policy import AMOUNT_LIMIT, CleaningPolicy
-from shopsight.clean.reading import readable_amount, with_raw
 from shopsight.clean.references import (
     date_rules,
     missing_reference,
@@ -16,8 +16,7 @@ from shopsight.clean.references import (
     repointed_customer,
     unknown_reference,
 )
-from shopsight.clean.text import tidied
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     MEASURE,
     Action,
     Cleaned,
@@ -29,8 +28,9 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import MONEY, Frame, held
-from shopsight.tables import ORDERS
+from shopsight.clean.text import tidied
+from shopsight.contract import ORDERS
+from shopsight.engine.protocol import MONEY, Frame, held
 
 #: What stands where there is no status.
 UNKNOWN_STATUS = "unknown"
@@ -143,14 +143,14 @@ def clean_orders(
         rows: as read.
         customers: the cleaned customers.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
         item_totals: ``order_id``, ``items_amount`` of the orders without a total; None if all have one.
         statuses: what :func:`tidy_statuses` gives for the rows, or for more.
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parents import parents
-    >>> from shopsight.clean.reading import read
-    >>> from shopsight.tables import CUSTOMERS
+    >>> from shopsight.clean.parse import read
+    >>> from shopsight.contract import CUSTOMERS
     >>> people = [pl.LazyFrame({name: ids for name in CUSTOMERS.column_names}) for ids in ([1], [2])]
     >>> raw = {"order_id": [1, 2, 3], "customer_id": [1, 2, 3], "order_date": ["2024-01-01"] * 3,
     ...        "total_amount": ["9.5"] * 3, "status": ["Canceled "] * 3}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import narwhals as nw
 
-from shopsight.clean.reading import read
-from shopsight.frames import Frame, held
-from shopsight.ranges import KeyRange
-from shopsight.tables import Table
+from shopsight.clean.parse import read
+from shopsight.contract import Table
+from shopsight.engine.key_ranges import KeyRange
+from shopsight.engine.protocol import Frame, held
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def parents(
         merged: its merged rows: children of ``key`` are children of ``into_key`` from now on.
 
     >>> import polars as pl
-    >>> from shopsight.tables import CATEGORIES
+    >>> from shopsight.contract import CATEGORIES
     >>> shop = [pl.LazyFrame({"category_id": ids, "category_name": "x"}) for ids in ([1, 2], [2, 3, 3])]
     >>> clean, rejected = (nw.from_native(frame) for frame in shop)
     >>> categories = parents(CATEGORIES, "category", clean, rejected)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
+from shopsight.clean.parse import with_raw
 from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.reading import with_raw
-from shopsight.clean.text import tidied
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     Action,
     Cleaned,
     Rule,
@@ -18,8 +17,9 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame
-from shopsight.tables import PRODUCTS
+from shopsight.clean.text import tidied
+from shopsight.contract import PRODUCTS
+from shopsight.engine.protocol import Frame
 
 RULES: tuple[Rule, ...] = (
     *common_rules(PRODUCTS),
@@ -72,10 +72,10 @@ def clean_products(
         categories: the kept categories.
         uncategorised_id: the category of products without one.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
-    >>> from shopsight.clean.reading import read
+    >>> from shopsight.clean.parse import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
     >>> raw = {"product_id": [1, 2, 3], "product_name": ["Pen", " ", "Cup"], "category_id": [7, None, 9]}
     >>> rows = read(nw.from_native(pl.LazyFrame(raw)), PRODUCTS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.clean.parse import with_raw
 from shopsight.clean.policy import FIRST_DATE
-from shopsight.clean.reading import with_raw
-from shopsight.clean.verdicts import Action, Phase, Rule
-from shopsight.frames import Frame
+from shopsight.clean.rule import Action, Phase, Rule
+from shopsight.engine.protocol import Frame
 
 
 def missing_reference(table: str, parent: str) -> Rule:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.clean.keys import with_duplicates_judged
+from shopsight.clean.duplicates import with_duplicates_judged
 from shopsight.clean.parents import Parents
+from shopsight.clean.parse import readable_number
 from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.reading import readable_number
 from shopsight.clean.references import (
     date_rules,
     missing_reference,
@@ -16,7 +16,7 @@ from shopsight.clean.references import (
     repointed_customer,
     unknown_reference,
 )
-from shopsight.clean.verdicts import (
+from shopsight.clean.rule import (
     Action,
     Cleaned,
     Phase,
@@ -27,8 +27,8 @@ from shopsight.clean.verdicts import (
     with_fate,
     with_soundness,
 )
-from shopsight.frames import Frame, held, is_empty
-from shopsight.tables import REVIEWS
+from shopsight.contract import REVIEWS
+from shopsight.engine.protocol import Frame, held, is_empty
 
 RULES: tuple[Rule, ...] = (
     *common_rules(REVIEWS),
@@ -81,12 +81,12 @@ def clean_reviews(
         products: the cleaned products.
         customers: the cleaned customers.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.keys.repeated_keys`).
+        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parents import Parents
-    >>> from shopsight.clean.reading import read
-    >>> from shopsight.tables import CUSTOMERS, PRODUCTS
+    >>> from shopsight.clean.parse import read
+    >>> from shopsight.contract import CUSTOMERS, PRODUCTS
     >>> none = pl.LazyFrame(schema={"customer_id": pl.Int64, "product_id": pl.Int64})
     >>> raw = {"review_id": [1, 2, 3], "product_id": [7] * 3, "customer_id": [5, 6, 5], "rating": [1, 4, 9],
     ...        "review_date": ["2024-01-01"] * 3}

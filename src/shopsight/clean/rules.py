@@ -7,7 +7,7 @@ list against this registry.
 from __future__ import annotations
 
 from shopsight.clean import categories, customers, order_items, orders, products, reviews
-from shopsight.clean.verdicts import Action, Rule
+from shopsight.clean.rule import Action, Rule
 
 __all__ = ["RULES", "Action", "Rule"]
 

@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from shopsight.compare import Counts, CustomerChange, RowChange, changed_fields
-from shopsight.insights import INSIGHTS, Insight
-from shopsight.plan import Plan
+from shopsight.inspect.compare import Counts, CustomerChange, RowChange, changed_fields
+from shopsight.inspect.plan import Plan
+from shopsight.inspect.verify import EXAMPLES, AlteredDocument, Verification
+from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.record import Check
 from shopsight.report.figures import (
     DASH,
@@ -25,7 +26,6 @@ from shopsight.report.figures import (
 )
 from shopsight.report.fitting_table import Field, FittingTable
 from shopsight.report.terminal import one_line
-from shopsight.verify import EXAMPLES, AlteredDocument, Verification
 
 SHA256_DIGITS = 64
 

@@ -25,7 +25,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Find out whether a run could succeed from here, and what to do if not. Exits with 1 if not."""
-    from shopsight.doctor import examine, examine_freshness
+    from shopsight.inspect.doctor import examine, examine_freshness
 
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     findings = [examine_freshness(settings)] if fresh else examine(settings)
@@ -52,7 +52,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Serve an earlier generation again: one flip, nothing is written anew."""
-    from shopsight.pipeline import roll_back
+    from shopsight.pipeline.run import roll_back
 
     settings = settings_from(target=target, workdir=workdir)
     record = roll_back(settings, to)
@@ -65,19 +65,19 @@ def rollback(
 @app.command(epilog="Example:\n\n    shopsight up")
 def up(workdir: Workdir = None) -> None:
     """Start the embedded databases and leave them running; says how to connect."""
-    from shopsight import embedded
+    from shopsight_demo import servers
 
     settings = settings_from(workdir=workdir)
-    for kind in embedded.KINDS:
-        embedded.server(kind, settings.workdir, keep_running=True).start()
-    for line in embedded.connection_help(settings.workdir):
+    for kind in servers.KINDS:
+        servers.server(kind, settings.workdir, keep_running=True).start()
+    for line in servers.connection_help(settings.workdir):
         typer.echo(line)
 
 
 @app.command(epilog="Example:\n\n    shopsight down")
 def down(workdir: Workdir = None) -> None:
     """Stop the embedded databases."""
-    from shopsight import embedded
+    from shopsight_demo import servers
 
-    ended = embedded.end_servers(settings_from(workdir=workdir).workdir)
+    ended = servers.end_servers(settings_from(workdir=workdir).workdir)
     out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")

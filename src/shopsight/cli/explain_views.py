@@ -12,9 +12,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from shopsight.clean.rules import RULES
-from shopsight.explain import CustomerTrace, InsightTrace, Listing
-from shopsight.explain.insight import Tally
-from shopsight.explain.listing import AddedUp
+from shopsight.contract import CUSTOMERS, TABLES
+from shopsight.inspect.explain import CustomerTrace, InsightTrace, Listing
+from shopsight.inspect.explain.insight import Tally
+from shopsight.inspect.explain.listing import AddedUp
 from shopsight.report import InsightTable
 from shopsight.report.figures import (
     DASH,
@@ -26,7 +27,6 @@ from shopsight.report.figures import (
 )
 from shopsight.report.fitting_table import Field, FittingTable
 from shopsight.report.terminal import insight_table, one_line
-from shopsight.tables import CUSTOMERS, TABLES
 
 #: Columns that a trace's rows may have, as they are shown, in this order; others are not.
 _LABELS = {

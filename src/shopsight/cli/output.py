@@ -21,7 +21,7 @@ from shopsight.errors import ShopsightError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from shopsight.stages import Progress as ProgressCallback
+    from shopsight.pipeline.stages import Progress as ProgressCallback
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

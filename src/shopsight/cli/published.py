@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from shopsight import embedded
 from shopsight.cli.output import out
-from shopsight.insights import INSIGHTS
+from shopsight.marts.insights import INSIGHTS
 from shopsight.publish import Target, connect, find_run, plain
 from shopsight.reader import open_generation
 from shopsight.report import InsightTable, render_report, write_report
 from shopsight.report.terminal import insight_table
 from shopsight.settings import Settings
+from shopsight_demo import servers
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Published:
 def opened_target(settings: Settings) -> Iterator[Target]:
     """The target of these settings; an embedded one is started for as long."""
     with (
-        embedded.resolve(settings.target_url, "target", settings.workdir) as url,
+        servers.resolve(settings.target_url, "target", settings.workdir) as url,
         connect(url, settings.target_database, settings.connect_timeout) as target,
     ):
         yield target

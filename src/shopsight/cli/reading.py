@@ -109,7 +109,7 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
 def metrics(target: Target = None, workdir: Workdir = None) -> None:
     """Print the last run's figures in Prometheus' text format."""
     from shopsight.cli.published import opened_target
-    from shopsight.monitoring import prometheus_text
+    from shopsight.orchestration.prometheus import prometheus_text
     from shopsight.publish import latest_run
 
     with opened_target(settings_from(target=target, workdir=workdir)) as opened:

@@ -25,8 +25,8 @@ from shopsight.errors import ConfigurationError, ShopsightError
 
 if TYPE_CHECKING:
     from shopsight.record import RunRecord
-    from shopsight.seed import ShopSize
     from shopsight.settings import Settings
+    from shopsight_demo.seed import ShopSize
 
 RUN_EXAMPLES = """
 Examples:
@@ -72,8 +72,8 @@ def _run(
     settings: Settings, *, resume: bool, run_id: str | None, allow_shrink: bool, as_json: bool
 ) -> RunRecord:
     """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
-    from shopsight import pipeline
-    from shopsight.workspace import Workspace
+    from shopsight.pipeline import run as pipeline
+    from shopsight.pipeline.workspace import Workspace
 
     try:
         with stage_progress(quiet=as_json) as progress:
@@ -114,15 +114,15 @@ def demo(
 
     The shop is made once; a second demo runs again over the same data and ends in the same content.
     """
-    from shopsight import embedded
     from shopsight.cli.published import print_insights, read_published
-    from shopsight.seed import ShopSize
     from shopsight.settings import EMBEDDED
+    from shopsight_demo import servers
+    from shopsight_demo.seed import ShopSize
 
     settings = settings_from(source=EMBEDDED, target=EMBEDDED, workdir=workdir)
     with (
-        embedded.resolve(settings.source_url, "source", settings.workdir) as source,
-        embedded.resolve(settings.target_url, "target", settings.workdir),
+        servers.resolve(settings.source_url, "source", settings.workdir) as source,
+        servers.resolve(settings.target_url, "target", settings.workdir),
     ):
         _seed_once(source, ShopSize(customers=customers, orders=orders), dirt)
         record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
@@ -137,8 +137,8 @@ def demo(
 
 def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
     """Fill the embedded PostgreSQL, unless an earlier demo did."""
-    from shopsight.seed import TablesExist
-    from shopsight.seed import seed as seed_source
+    from shopsight_demo.seed import TablesExist
+    from shopsight_demo.seed import seed as seed_source
 
     try:
         with stage_progress(quiet=False) as progress:
@@ -148,7 +148,7 @@ def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
 
 
 def _what_next(settings: Settings, report: Path) -> list[str]:
-    from shopsight import embedded
+    from shopsight_demo import servers
 
     command = escape(shlex.quote(sys.argv[0]))
     return [
@@ -157,7 +157,7 @@ def _what_next(settings: Settings, report: Path) -> list[str]:
         "",
         "[bold]The databases[/] are stopped again. To look into them:",
         f"  {command} up       # starts both and leaves them running",
-        *(f"  {escape(line)}" for line in embedded.connection_help(settings.workdir)),
+        *(f"  {escape(line)}" for line in servers.connection_help(settings.workdir)),
         f"  {command} down     # stops them",
         "",
         "[bold]More[/]",
@@ -224,13 +224,13 @@ def seed(
     as_json: AsJson = False,
 ) -> None:
     """Fill a database with a sample shop: deterministic, as large and as dirty as you like."""
-    from shopsight import embedded
-    from shopsight.seed import ShopSize
-    from shopsight.seed import seed as seed_source
+    from shopsight_demo import servers
+    from shopsight_demo.seed import ShopSize
+    from shopsight_demo.seed import seed as seed_source
 
     settings = settings_from(source=source, source_schema=source_schema, workdir=workdir)
     with (
-        embedded.resolve(settings.source_url, "source", settings.workdir) as url,
+        servers.resolve(settings.source_url, "source", settings.workdir) as url,
         stage_progress(quiet=as_json) as progress,
     ):
         made = seed_source(

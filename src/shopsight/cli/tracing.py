@@ -12,7 +12,7 @@ from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
 
 if TYPE_CHECKING:
-    from shopsight.explain import CustomerTrace, InsightTrace
+    from shopsight.inspect.explain import CustomerTrace, InsightTrace
 
 
 @app.command(epilog="Examples:\n\n    shopsight plan\n\n    shopsight plan --json | jq .documents")
@@ -25,7 +25,7 @@ def plan(
 ) -> None:
     """Do everything but publish, and say what publishing would change."""
     from shopsight.cli.comparison_views import plan_view
-    from shopsight.plan import make_plan
+    from shopsight.inspect.plan import make_plan
 
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     with stage_progress(quiet=as_json) as progress:
@@ -50,7 +50,7 @@ def verify(
     A source that has moved on since the snapshot is told of and is no failure.
     """
     from shopsight.cli.comparison_views import verification_view
-    from shopsight.verify import verify as verify_served
+    from shopsight.inspect.verify import verify as verify_served
 
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     found = verify_served(settings)
@@ -95,7 +95,7 @@ def customer(
     as_json: AsJson = False,
 ) -> None:
     """One customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
-    from shopsight.explain import TracedRun, explain_customer
+    from shopsight.inspect.explain import TracedRun, explain_customer
 
     trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
     _show(trace, rows, as_json=as_json)
@@ -120,7 +120,7 @@ def insight(
     as_json: AsJson = False,
 ) -> None:
     """An insight, or one row of it: the rows behind it, and those left out by status and by rule."""
-    from shopsight.explain import TracedRun, explain_insight
+    from shopsight.inspect.explain import TracedRun, explain_insight
 
     trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
     _show(trace, rows, as_json=as_json)
@@ -129,7 +129,7 @@ def insight(
 def _show(trace: CustomerTrace | InsightTrace, rows: int | None, *, as_json: bool) -> None:
     """Print a trace; a figure that its rows do not add up to ends with 3."""
     from shopsight.cli.explain_views import customer_view, insight_view
-    from shopsight.explain import CustomerTrace
+    from shopsight.inspect.explain import CustomerTrace
 
     if as_json:
         print_json(trace.as_document(rows or None))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SchemaMismatch
 from shopsight.record import Snapshot
-from shopsight.tables import TABLES
 
 #: Called with a table's name and how many more rows of it are on disk (fewer, when a table is read again).
 #: Never by two threads at once.

@@ -26,9 +26,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from shopsight.measures import AMOUNT_LIMIT, COUNT_LIMIT
-from shopsight.tables import MONEY_PRECISION, MONEY_SCALE, Kind, Table
-from shopsight.workspace import translated_disk_errors
+from shopsight.audit.control_totals import AMOUNT_LIMIT, COUNT_LIMIT
+from shopsight.contract import MONEY_PRECISION, MONEY_SCALE, Kind, Table
+from shopsight.errors import translated_disk_errors
 
 NATIVE = "native"
 TEXT = "text"

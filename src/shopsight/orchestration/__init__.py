@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from shopsight.workspace import new_run_id
+from shopsight.pipeline.workspace import new_run_id
 
 #: The stages' names, in their order: what tasks are called in every orchestrator. (The pipeline has them too;
 #: importing it here would load all of its libraries into every scheduler. A test compares the two.)

@@ -13,13 +13,13 @@ from typing import Any
 
 import structlog
 
-from shopsight import embedded
 from shopsight.errors import RunCrashed, ShopsightError
+from shopsight.pipeline.workspace import Workspace
 from shopsight.publish.lease import held_until
 from shopsight.publish.naming import PIPELINE_RUNS, PUBLISHED
 from shopsight.publish.target import Target, connect
 from shopsight.settings import Settings
-from shopsight.workspace import Workspace
+from shopsight_demo import servers
 
 log = structlog.stdlib.get_logger("shopsight.serve")
 
@@ -100,7 +100,7 @@ def served_now(settings: Settings) -> dict[str, Any] | None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Target]:
     with (
-        embedded.resolve(settings.target_url, "target", settings.workdir) as url,
+        servers.resolve(settings.target_url, "target", settings.workdir) as url,
         connect(url, settings.target_database, settings.connect_timeout) as target,
     ):
         yield target

@@ -57,11 +57,11 @@ def do_stage(stage: str) -> str:
 
 def tell_failure(context: Any) -> None:
     """Note and tell a run that failed for good; called by Airflow once the retries are used up."""
-    from shopsight.alerts import send_alerts  # noqa: PLC0415
     from shopsight.errors import RunCrashed, RunInterrupted, ShopsightError  # noqa: PLC0415
     from shopsight.orchestration.aftermath import note_interruption  # noqa: PLC0415
+    from shopsight.orchestration.alerts import send_alerts  # noqa: PLC0415
+    from shopsight.pipeline.workspace import Workspace  # noqa: PLC0415
     from shopsight.settings import load_settings  # noqa: PLC0415
-    from shopsight.workspace import Workspace  # noqa: PLC0415
 
     settings = load_settings()
     run_id = run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)

@@ -16,11 +16,11 @@ import polars as pl
 import structlog
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from shopsight.insights import INSIGHTS, Insight
+from shopsight.marts.insights import INSIGHTS, Insight
+from shopsight.pipeline.workspace import Workspace
 from shopsight.report import run_view
 from shopsight.report.figures import format_count, format_moment, format_value
 from shopsight.settings import Settings
-from shopsight.workspace import Workspace
 
 #: Rows beyond these are left to the report and to MongoDB.
 MAX_ROWS = 200

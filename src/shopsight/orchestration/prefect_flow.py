@@ -21,17 +21,17 @@ from prefect.runtime import flow_run as this_flow_run
 from prefect.states import Completed, Crashed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from shopsight.alerts import send_alerts
 from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, RunStopped, ShopsightError, is_retryable
 from shopsight.logs import bind_structlog
 from shopsight.orchestration import run_id_for
 from shopsight.orchestration.aftermath import note_interruption
+from shopsight.orchestration.alerts import send_alerts
 from shopsight.orchestration.child import follow_parent
 from shopsight.orchestration.prefect_artifacts import publish_artifacts
 from shopsight.orchestration.stage_process import STOP_SECONDS, StageProcess
+from shopsight.pipeline.workspace import Workspace
 from shopsight.record import StageReport
 from shopsight.settings import Settings, load_settings
-from shopsight.workspace import Workspace
 
 log = structlog.stdlib.get_logger("shopsight.flow")
 

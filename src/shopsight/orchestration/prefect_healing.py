@@ -24,10 +24,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed, Scheduled
 
-from shopsight.alerts import send_alerts
 from shopsight.errors import RunCrashed
 from shopsight.orchestration import run_id_for
 from shopsight.orchestration.aftermath import lease_holder, note_interruption
+from shopsight.orchestration.alerts import send_alerts
 from shopsight.orchestration.prefect_schedule import next_moments
 from shopsight.settings import Settings
 

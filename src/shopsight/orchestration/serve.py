@@ -33,18 +33,18 @@ from typing import Any
 
 import structlog
 
-from shopsight import embedded
-from shopsight.alerts import send, stale_alert
 from shopsight.errors import ConfigurationError, ShopsightError
+from shopsight.inspect.freshness import freshness
 from shopsight.logs import bind_structlog
-from shopsight.monitoring import freshness
 from shopsight.orchestration.aftermath import served_now
+from shopsight.orchestration.alerts import send, stale_alert
 from shopsight.orchestration.child import descendants, end_child, start_child
 from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.prefect_server import PrefectServer, is_healthy, prefect_environment
 from shopsight.orchestration.schedule import cron_for, longest_gap
 from shopsight.orchestration.stage_process import PUBLISH_STOP_SECONDS, STOP_SECONDS
 from shopsight.settings import EMBEDDED, Settings
+from shopsight_demo import servers
 
 if find_spec("prefect") is None:
     # Said here: the children that need it would only end.
@@ -93,7 +93,7 @@ def serve(settings: Settings, *, port: int | None = None, announce: Callable[[st
             for kind, url in (("source", settings.source_url), ("target", settings.target_url)):
                 if url.get_secret_value() == EMBEDDED:
                     # Children start it again if it dies; while this process lives, it is not ended.
-                    stack.enter_context(embedded.resolve(url, kind, settings.workdir))  # type: ignore[arg-type]
+                    stack.enter_context(servers.resolve(url, kind, settings.workdir))  # type: ignore[arg-type]
             service = _Service(settings, None if external else port, external)
             stack.callback(service.stop)
             service.start()

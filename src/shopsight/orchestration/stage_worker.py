@@ -138,7 +138,7 @@ def main() -> int:
 
 def _work(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox, stop: StopSignal) -> str:
     """Do what is asked for; the stages before it are looked at first and found whole. Returns the status."""
-    from shopsight import pipeline  # noqa: PLC0415 - takes a second, in which a stop signal must be heard
+    from shopsight.pipeline import run as pipeline  # noqa: PLC0415 - takes a second, in which a stop signal must be heard
 
     outbox.answer(ready=True)
     with pipeline.open_run(

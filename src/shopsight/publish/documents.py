@@ -28,10 +28,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from bson.raw_bson import RawBSONDocument
 
+from shopsight.contract import TABLES
 from shopsight.errors import PublishError
 from shopsight.publish import naming
 from shopsight.publish.encoding import Pieces, constant, documents, element, subdocument
-from shopsight.tables import TABLES
 
 BATCH_ROWS = 20_000
 LARGEST_DOCUMENT = 16 * 1024 * 1024

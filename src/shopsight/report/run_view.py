@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from shopsight.audit.exact import exact_sum
 from shopsight.errors import redact
-from shopsight.exact import exact_sum
 from shopsight.record import Figure
 from shopsight.report.charts import lengths, per_cent
 from shopsight.report.figures import (

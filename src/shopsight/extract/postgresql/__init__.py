@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from shopsight.contract import TABLES
+from shopsight.errors import translated_disk_errors
 from shopsight.extract.dialect import OnRows, Source
 from shopsight.extract.postgresql.checks import check_source
 from shopsight.extract.postgresql.errors import translated
@@ -19,8 +21,6 @@ from shopsight.extract.postgresql.reading import Reading
 from shopsight.extract.postgresql.snapshot import SharedSnapshot, shared_snapshot
 from shopsight.extract.rows import NATIVE, TEXT
 from shopsight.record import Snapshot, SourceTable
-from shopsight.tables import TABLES
-from shopsight.workspace import translated_disk_errors
 
 __all__ = ["DIALECT", "check_source", "extract", "source_figures"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
 from shopsight.extract.dialect import Source, SourceCheck
 from shopsight.extract.postgresql.catalog import Catalog
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
 from shopsight.extract.postgresql.snapshot import begin_to_look, shared_snapshot
-from shopsight.tables import TABLES
 
 
 def check_source(source: Source) -> list[SourceCheck]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shopsight.measures import AMOUNT_LIMIT
-from shopsight.tables import MONEY_SCALE, Kind
+from shopsight.audit.control_totals import AMOUNT_LIMIT
+from shopsight.contract import MONEY_SCALE, Kind
 
 
 class Family(StrEnum):

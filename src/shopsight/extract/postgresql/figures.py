@@ -5,17 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shopsight.extract.postgresql.catalog import Relation
-from shopsight.extract.postgresql.columns import (
-    Family,
-    SourceColumn,
-    as_number,
-    is_sent_bare,
-    quote_name,
-    quote_text,
-)
-from shopsight.extract.postgresql.session import Session
-from shopsight.measures import (
+from shopsight.audit.control_totals import (
     AMOUNT_PATTERN,
     INVISIBLE,
     MEASURES,
@@ -26,7 +16,17 @@ from shopsight.measures import (
     Factor,
     as_measure,
 )
-from shopsight.tables import Kind
+from shopsight.contract import Kind
+from shopsight.extract.postgresql.catalog import Relation
+from shopsight.extract.postgresql.columns import (
+    Family,
+    SourceColumn,
+    as_number,
+    is_sent_bare,
+    quote_name,
+    quote_text,
+)
+from shopsight.extract.postgresql.session import Session
 
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -61,7 +61,7 @@ def ask_figures(session: Session, relation: Relation, *, is_utf8: bool) -> Figur
 
 
 def figures_query(relation: Relation, *, is_utf8: bool, is_guarded: bool) -> str:
-    """The query for a table's rows and its measure (:mod:`shopsight.measures`), both as text.
+    """The query for a table's rows and its measure (:mod:`shopsight.audit.control_totals`), both as text.
 
     Args:
         relation: the table.

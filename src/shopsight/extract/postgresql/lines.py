@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from shopsight.contract import TABLES, Kind
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import (
     Family,
@@ -18,7 +19,6 @@ from shopsight.extract.postgresql.columns import (
     quote_text,
 )
 from shopsight.extract.postgresql.pages import Pages
-from shopsight.tables import TABLES, Kind
 
 _LINE_END = quote_text("\n")
 

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shopsight.audit.control_totals import AMOUNT_LIMIT
+from shopsight.contract import MONEY_PRECISION, MONEY_SCALE, TABLES, Kind
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import (
     Family,
@@ -32,8 +34,6 @@ from shopsight.extract.postgresql.columns import (
 )
 from shopsight.extract.postgresql.pages import Pages
 from shopsight.extract.rows import LIMITS, ValuesDoNotFit, arrow_schema, bytes_of
-from shopsight.measures import AMOUNT_LIMIT
-from shopsight.tables import MONEY_PRECISION, MONEY_SCALE, TABLES, Kind
 
 #: So many pages' values make about 50 kB a column, which the processor's cache holds while they are strung
 #: together. With a megabyte the server needs a third longer; with a tenth of it, the driver.

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from shopsight.contract import TABLES, Kind
+from shopsight.errors import translated_disk_errors
 from shopsight.extract.dialect import OnRows, Source
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import Family, is_sent_bare
@@ -27,8 +29,6 @@ from shopsight.extract.postgresql.session import Session
 from shopsight.extract.postgresql.snapshot import SharedSnapshot
 from shopsight.extract.postgresql.tasks import Task, run_tasks
 from shopsight.extract.rows import PartWriter, ValuesDoNotFit, bytes_of, read_lines
-from shopsight.tables import TABLES, Kind
-from shopsight.workspace import translated_disk_errors
 
 # The usual length of a row. Longer ones make smaller batches.
 _BYTES_PER_ROW = 32

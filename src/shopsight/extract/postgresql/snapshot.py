@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from adbc_driver_manager import Error as DriverError
 
+from shopsight.contract import TABLES
 from shopsight.extract.dialect import Source, as_configuration_error
 from shopsight.extract.postgresql.catalog import Catalog, Relation
 from shopsight.extract.postgresql.columns import quote_text
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
-from shopsight.tables import TABLES
 
 OLDEST_VERSION = 14
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from shopsight.errors import SchemaMismatch, ShopsightError
+from shopsight.audit.control_totals import measure_of_units
+from shopsight.contract import TABLES
+from shopsight.errors import SchemaMismatch, ShopsightError, translated_disk_errors
 from shopsight.extract.dialect import OnRows, Source, SourceCheck
 from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit, read_lines
 from shopsight.extract.sqlite.database import (
@@ -32,10 +34,7 @@ from shopsight.extract.sqlite.database import (
     translated,
 )
 from shopsight.extract.sqlite.sql import figures, line, quote_name
-from shopsight.measures import measure_of_units
 from shopsight.record import Snapshot, SourceTable
-from shopsight.tables import TABLES
-from shopsight.workspace import translated_disk_errors
 
 __all__ = ["DIALECT", "check_source", "extract", "source_figures"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shopsight.measures import MEASURES, Factor
-from shopsight.tables import TABLES, Kind
+from shopsight.audit.control_totals import MEASURES, Factor
+from shopsight.contract import TABLES, Kind
 
 
 def quote_name(name: str) -> str:
@@ -53,7 +53,7 @@ def _digits(name: str) -> str:
 
 
 def figures(table: str, relation: str, columns: Mapping[str, str]) -> str:
-    """The query for a table's rows and its measure (:mod:`shopsight.measures`): a number, and cents as text.
+    """The query for a table's rows and its measure: a number, and cents as text.
 
     ``shopsight_cents`` and ``shopsight_whole`` read a number from a text's bytes, ``shopsight_sum(a, b)``
     adds up products exactly.

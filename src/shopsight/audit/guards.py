@@ -1,0 +1,97 @@
+"""Limits that withhold a run: too much rejected, too little left of what is served, or older than that.
+
+An empty but "successful" answer of a source must not wipe what readers see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from shopsight.contract import TABLES
+from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotOutdated
+from shopsight.record import Figure, RunRecord
+from shopsight.settings import Settings
+
+
+def check_rejected_share(
+    rows_in: Mapping[str, int], rejected: Mapping[str, int], settings: Settings, folder: Path
+) -> None:
+    """Let the run go on only if of each table no greater share is rejected than is allowed.
+
+    Args:
+        rows_in: by table, the rows that entered.
+        rejected: by table, the rows set aside.
+        settings: ``max_rejected_share``, and ``min_rejected_rows`` below which no share matters.
+        folder: where the rejected rows lie, for the message.
+
+    Raises:
+        DataQualityError: naming the first table beyond the limit.
+    """
+    for table, count in rejected.items():
+        share = count / rows_in[table] if rows_in[table] else 0.0
+        if count > settings.min_rejected_rows and share > settings.max_rejected_share:
+            raise DataQualityError(
+                f"{table}: {count:,} of {rows_in[table]:,} rows ({share:.0%}) were rejected; at most"
+                f" {settings.max_rejected_share:.0%} are allowed. Nothing was published; the last generation"
+                " is still served.",
+                remedy=f"Look at the rows and their rules in {folder / table}; if they are right, raise"
+                " SHOPSIGHT_MAX_REJECTED_SHARE.",
+            )
+
+
+def check_age(as_of: datetime, served_as_of: datetime | None) -> None:
+    """Let the run go on only if nothing younger is served, as when an old run is resumed after a newer one.
+
+    Args:
+        as_of: the moment of this run's snapshot.
+        served_as_of: that of the served generation; None when nothing is served yet.
+
+    Raises:
+        SnapshotOutdated: the served one is younger.
+    """
+    if served_as_of is not None and served_as_of > as_of:
+        raise SnapshotOutdated(
+            f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC, but one of"
+            f" {served_as_of:%Y-%m-%d %H:%M:%S} UTC is served already. Nothing was published.",
+            remedy="Start a new run with `shopsight run`; `shopsight rollback` serves older data again.",
+        )
+
+
+def guarded_figures(record: RunRecord) -> dict[str, Figure]:
+    """What the shrink guard compares: the clean rows of each table, and the revenue."""
+    figures: dict[str, Figure] = {table.table: table.rows_out for table in record.ledger.tables}
+    return {**figures, "revenue": record.totals["revenue"]}
+
+
+def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None, settings: Settings) -> None:
+    """Let the run go on only if nothing fell by more than a set share *and* a set number.
+
+    Args:
+        now: this run's figures, as :func:`guarded_figures` gives them.
+        served: the same of the served generation; None when nothing is served yet.
+        settings: ``shrink_max_share``, ``shrink_min_rows``, ``shrink_min_revenue``.
+
+    Raises:
+        ShrinkRefused: naming every figure that fell too far.
+    """
+    fallen = []
+    for name, before in (served or {}).items():
+        after = now.get(name)
+        if before is None or after is None:
+            continue
+        fall = Decimal(before) - Decimal(after)
+        least = settings.shrink_min_rows if name in TABLES else settings.shrink_min_revenue
+        if fall > least and fall > Decimal(str(settings.shrink_max_share)) * Decimal(before):
+            # Revenue that was nothing, or less, has no share to fall by.
+            share = f" (-{fall / Decimal(before):.0%})" if Decimal(before) > 0 else ""
+            fallen.append(f"{name} from {before:,} to {after:,}{share}")
+    if fallen:
+        raise ShrinkRefused(
+            f"The shop shrank: {'; '.join(fallen)}. More than {settings.shrink_max_share:.0%} is withheld;"
+            " the last generation is still served.",
+            remedy="Look at the source; if the fall is real, publish it with"
+            " `shopsight run --resume --allow-shrink`.",
+        )

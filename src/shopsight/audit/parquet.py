@@ -1,0 +1,45 @@
+"""Reading a table's folder of Parquet in bounded batches, without any of the engines.
+
+What the ledger and the proof read with, so that they share no code with the stages they check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shopsight.audit.exact import exact_sum
+
+_BATCH_ROWS = 131_072
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """The folder's Parquet files, in the order of their names."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def count_rows(folder: Path) -> int:
+    """How many rows the folder's Parquet files hold, by their footers."""
+    return sum(pq.read_metadata(path).num_rows for path in parquet_files(folder))
+
+
+def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    """The named columns (None: all) of a table's folder, a bounded batch at a time."""
+    for path in parquet_files(folder):
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(columns=columns, batch_size=_BATCH_ROWS, use_threads=False)
+        # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
+        pa.default_memory_pool().release_unused()
+
+
+def sum_column(folder: Path, column: str) -> Any:
+    """The exact sum of a column of decimals or integers; nulls count nothing; 0 for no rows."""
+    sums = [pc.sum(batch.column(0)).as_py() for batch in read_batches(folder, [column])]
+    counted = [total for total in sums if total is not None]
+    return exact_sum(counted) if any(isinstance(total, Decimal) for total in counted) else sum(counted)

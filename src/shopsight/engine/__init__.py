@@ -1,0 +1,1 @@
+"""The engine behind the Narwhals expressions: frames read, written, cached, cut into key ranges."""

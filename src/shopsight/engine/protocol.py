@@ -1,0 +1,52 @@
+"""What a frame and an engine are to the stages in the middle, which know no engine by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import narwhals as nw
+
+Frame = nw.LazyFrame[Any]
+
+#: Money in every frame: exact, two digits. Sums of it are Decimal(38, 2).
+MONEY = nw.Decimal(18, 2)
+
+
+def shared(frame: Frame) -> Frame:
+    """The same frame, marked as the common start of several others, so that it is worked out once.
+
+    Polars finds common parts by itself, but not inside of other common parts, nor after windows and sorts,
+    whose helper columns it numbers. An engine without such a mark works the frame out as often as it is used.
+    """
+    native = frame.to_native()
+    return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
+
+
+def held(frame: Frame) -> Frame:
+    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
+    return frame.collect().lazy(frame.implementation)
+
+
+def is_empty(frame: Frame) -> bool:
+    """Whether the frame has no row."""
+    return len(frame.head(1).collect()) == 0
+
+
+class Engine(Protocol):
+    """Reads and writes folders of Parquet. :class:`shopsight.engine.polars.PolarsEngine` is the default."""
+
+    def scan(self, folder: Path) -> Frame:
+        """All rows of a table's folder, lazily; row order is not defined."""
+
+    def sink(self, frames: Mapping[Path, Frame], part: int = 0) -> None:
+        """Write each frame into its folder, in one pass over what the frames share.
+
+        Args:
+            frames: by folder.
+            part: which of the folder's parts they are, from 0; the others stay as they are.
+
+        Raises:
+            WorkspaceError: the disk is full or cannot be written.
+        """

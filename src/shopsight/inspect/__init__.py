@@ -1,0 +1,1 @@
+"""Looking at runs and at what is served: plan, verify, explain, doctor."""

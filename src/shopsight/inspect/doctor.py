@@ -1,0 +1,100 @@
+"""Whether a run could succeed from here: databases, disk, versions; and whether one did lately."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shopsight import publish
+from shopsight.errors import ShopsightError
+from shopsight.extract import check_source
+from shopsight.inspect.freshness import freshness
+from shopsight.pipeline.run import versions
+from shopsight.settings import Settings
+from shopsight_demo import servers
+
+#: Raw, clean and rejected files of a large shop, thrice (`keep_runs`), still fit.
+LEAST_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` is what to do when it is not as it should be."""
+
+    area: str
+    name: str
+    is_ok: bool
+    message: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that a run needs. Reads no rows, and leaves nothing behind.
+
+    Returns:
+        The findings on versions, the working directory, the source and the target, in this order. What an
+        earlier failure makes impossible is left out.
+    """
+    return [
+        Finding("shopsight", "versions", True, ", ".join(f"{k} {v}" for k, v in versions().items())),
+        Finding("shopsight", "machine", True, f"{platform.platform()}, {os.cpu_count()} cores"),
+        _workdir(settings.workdir),
+        *_guarded("source", lambda: _source(settings)),
+        *_guarded("target", lambda: _target(settings)),
+    ]
+
+
+def examine_freshness(settings: Settings) -> Finding:
+    """Whether what is served is as young as it should be, for a checker from outside."""
+
+    def look() -> Iterable[Finding]:
+        with (
+            servers.resolve(settings.target_url, "target", settings.workdir) as url,
+            publish.connect(url, settings.target_database, settings.connect_timeout) as target,
+        ):
+            served = publish.served(target)
+        found = freshness(vars(served) if served else None, datetime.now(UTC))
+        remedy = "Look why no run published: `shopsight runs`, and whether `shopsight serve` is alive."
+        yield Finding("served", "freshness", found.is_fresh, found.sentence, remedy)
+
+    return _guarded("served", look)[0]
+
+
+def _guarded(area: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """What was found, or the error that kept it from being found."""
+    try:
+        return list(look())
+    except ShopsightError as error:
+        return [Finding(area, "connect", False, error.message, error.remedy)]
+
+
+def _source(settings: Settings) -> Iterable[Finding]:
+    with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+        for check in check_source(
+            url, schema=settings.source_schema, connect_timeout=settings.connect_timeout
+        ):
+            yield Finding("source", check.name, check.is_ok, check.message, check.remedy)
+
+
+def _target(settings: Settings) -> Iterable[Finding]:
+    with servers.resolve(settings.target_url, "target", settings.workdir) as url:
+        for check in publish.check_target(url, settings.target_database, settings.connect_timeout):
+            yield Finding("target", check.name, check.is_ok, check.message, check.remedy)
+
+
+def _workdir(workdir: Path) -> Finding:
+    place = next(folder for folder in (workdir.absolute(), *workdir.absolute().parents) if folder.exists())
+    if not os.access(place, os.W_OK):
+        return Finding(
+            "shopsight", "workdir", False, f"{place} cannot be written", "Give another with --workdir."
+        )
+    free = shutil.disk_usage(place).free
+    message = f"{workdir}: {free / 1024**3:,.1f} GiB free"
+    if free < LEAST_FREE_BYTES:
+        return Finding("shopsight", "workdir", False, message, "Free some space, or give another --workdir.")
+    return Finding("shopsight", "workdir", True, message)

@@ -1,0 +1,215 @@
+"""Whether what is served still is what was proven, asked anew of the source and of MongoDB.
+
+Three sides: what the source says now, what was recorded when the run was proven, and what MongoDB serves now.
+A source that differs from the record has moved on, which is its right; a served generation that differs from
+it was altered after it was published, which is nobody's.
+
+What was recorded is in :mod:`shopsight.inspect.recorded`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from shopsight import publish
+from shopsight.audit.proof import CONTENT
+from shopsight.contract import TABLES
+from shopsight.errors import ConfigurationError
+from shopsight.extract import source_figures
+from shopsight.inspect.compare import changed_leaves
+from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure
+from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline.workspace import Workspace
+from shopsight.publish import Served, Target
+from shopsight.record import Check, Snapshot
+from shopsight.settings import Settings
+from shopsight_demo import servers
+
+#: How many documents that differ are listed of each collection.
+EXAMPLES = 10
+
+
+@dataclass(frozen=True)
+class AlteredDocument:
+    """A served document that is not as the run's files make it.
+
+    Attributes:
+        kind: ``altered``, ``removed`` or ``added``.
+        fields: for an altered one, by the field's path, what was published and what is served.
+    """
+
+    collection: str
+    id: Any
+    kind: str
+    fields: dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What differs, by side.
+
+    Attributes:
+        served: the served generation.
+        source: the source's figures that were compared.
+        moved: those of them that are not as in the snapshot (expected: then, found: now).
+        target: the served generation's figures that were compared.
+        altered: those of them that are not as they were proven (expected: proven, found: now).
+        documents: documents that differ from the run's own files, at most ten of each collection.
+        has_files: whether the run's files are there and whole, so that documents could be named.
+    """
+
+    served: Served
+    source: list[Check]
+    moved: list[Check]
+    target: list[Check]
+    altered: list[Check]
+    documents: list[AlteredDocument] = field(default_factory=list)
+    has_files: bool = False
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the served generation is as it was proven."""
+        return not self.altered and not self.documents
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the source's figures are as they were in the snapshot."""
+        return not self.moved
+
+    def as_document(self) -> dict[str, Any]:
+        """The verification as plain values."""
+        return {
+            "generation": self.served.generation,
+            "run_id": self.served.run_id,
+            "as_of": self.served.as_of,
+            "is_intact": self.is_intact,
+            "is_current": self.is_current,
+            "checked": {"source": len(self.source), "target": len(self.target)},
+            "moved": [vars(check) for check in self.moved],
+            "altered": [vars(check) for check in self.altered],
+            "documents": [vars(document) for document in self.documents],
+            "has_files": self.has_files,
+        }
+
+
+def verify(settings: Settings) -> Verification:
+    """Ask the source and MongoDB anew, and compare both with what was recorded of the served generation.
+
+    Raises:
+        ConfigurationError: nothing is published yet; or the settings are wrong.
+        SourceError: the source cannot be asked.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with _opened(settings) as target:
+        served = publish.served(target)
+        if served is None:
+            raise ConfigurationError(
+                f"Nothing is published in the database {settings.target_database!r} yet.",
+                remedy="Start a run with `shopsight run`, or look whether it publishes to this database.",
+            )
+        workspace = Workspace(settings.workdir, served.run_id)
+        kept, stored = workspace.read_record(), publish.find_run(target, served.run_id)
+        recorded = Recorded(served, kept, stored, publish.generation_note(target, served.generation))
+        checks = [
+            *recorded.checks(),
+            *_view_checks(served, publish.shown_collections(target)),
+            *compared(recorded.figures(), _served_figures(target, served)),
+        ]
+        altered = [check for check in checks if not check.holds]
+        has_files = _is_whole(workspace)
+        suspicious = {check.what.partition(": ")[0] for check in altered if check.what.endswith(CONTENT)}
+        documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
+    source = _source_checks(recorded.snapshot(), settings)
+    moved = [check for check in source if not check.holds]
+    return Verification(served, source, moved, checks, altered, documents, has_files)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Target]:
+    with (
+        servers.resolve(settings.target_url, "target", settings.workdir) as url,
+        publish.connect(url, settings.target_database, settings.connect_timeout) as target,
+    ):
+        yield target
+
+
+def _is_whole(workspace: Workspace) -> bool:
+    stages = (workspace.clean, workspace.metrics, workspace.insights)
+    return all(stage.details() is not None for stage in stages)
+
+
+def _source_checks(then: Document | None, settings: Settings) -> list[Check]:
+    if then is None:
+        return []
+    with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+        now = source_figures(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
+    return snapshot_checks(then, now)
+
+
+def snapshot_checks(then: Document, now: Snapshot) -> list[Check]:
+    """The source's address, rows and measures, as they were in an earlier snapshot and as they are now.
+
+    Args:
+        then: ``snapshot`` of a run's document, from MongoDB or from its file.
+        now: the same, asked for just now.
+    """
+    checks = [Check("source: address", then["source"], now.source)]
+    for name, table in now.tables.items():
+        before = then["tables"][name]
+        checks.append(Check(f"{name}: rows", before["rows"], table.rows))
+        if table.measure is not None:
+            measure = as_figure(before["measure"])
+            checks.append(Check(f"{name}: {TABLES[name].measure}", measure, table.measure))
+    return checks
+
+
+def _served_figures(target: Target, served: Served) -> Figures:
+    figures: Figures = {mart: {**found} for mart, found in publish.read_back(target, served).items()}
+    for view, digest in publish.read_digests(target, served).items():
+        figures.setdefault(view, {})[CONTENT] = digest
+    return figures
+
+
+def compared(proven: Mapping[str, Mapping[str, Any]], served: Mapping[str, Mapping[str, Any]]) -> list[Check]:
+    """Each figure that was proven, against the same figure as it is served now; None where that is gone.
+
+    Args:
+        proven: by mart, what the proof's fourth link expected.
+        served: by mart, the server's own aggregation and the digests, made just now.
+    """
+    return [
+        Check(f"{mart}: {what}", figure, served.get(mart, {}).get(what))
+        for mart, figures in proven.items()
+        for what, figure in figures.items()
+    ]
+
+
+def _view_checks(served: Served, shown: Mapping[str, str | None]) -> list[Check]:
+    """Where readers are led: the views, against ``published``."""
+    return [Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()]
+
+
+def _altered_documents(
+    target: Target, served: Served, workspace: Workspace, views: Collection[str]
+) -> Iterator[AlteredDocument]:
+    """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
+    documents = publish.run_documents(
+        workspace.folder("marts"),
+        workspace.folder("rejected"),
+        INSIGHTS.values(),
+        run_id=served.run_id,
+        as_of=served.as_of,
+    )
+    for view in (view for view in documents if view in views):
+        differences = publish.differences_from(
+            target, served.collections[view], documents[view], in_order=view == "customer_metrics"
+        )
+        for difference in islice(differences, EXAMPLES):
+            published, now = difference.right, difference.left
+            kind = "added" if published is None else "removed" if now is None else "altered"
+            changes = changed_leaves(published, now) if kind == "altered" else ()
+            yield AlteredDocument(view, difference.id, kind, dict(islice(changes, EXAMPLES)))

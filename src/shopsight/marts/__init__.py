@@ -1,0 +1,1 @@
+"""Marts: clean tables in, ``customer_metrics`` and the insights out."""

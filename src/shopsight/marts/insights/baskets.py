@@ -1,0 +1,164 @@
+"""Which orders hold which products; the long tail of products that no list can name is not looked at.
+
+A product is in at most as many orders as it has lines, and two products together in at most as many as either
+(the Apriori principle: R. Agrawal and R. Srikant, "Fast Algorithms for Mining Association Rules", VLDB 1994).
+So orders are counted for the leading products first, those with the most lines. That gives a bound that the
+last on the list reaches, and of all the other products only the contenders can still be on it, those with as
+many lines as the bound: mostly none. The lists are exact, whatever the shop sells; only the time and the
+memory that they take depend on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+
+from shopsight.engine.key_ranges import KeyRange, key_ranges, summed
+from shopsight.engine.protocol import Frame, held, is_empty
+
+#: How many products lead. Any number gives the same lists: fewer leave more to the second count, more put the
+#: long tail into the first. Measured for the pairs of 20,000 products in 15 million lines, in CPU seconds and
+#: peak memory: 256 take 15.6 s and 2.3 GB, 1,024 take 4.5 s and 0.5 GB, 4,096 take 5.3 s and 0.7 GB.
+LEADERS = 1024
+
+#: How many lines the orders of a range have at most, unless they are one order's.
+LINES_IN_RANGE = 4_000_000
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many counting orders hold some products, and two of them together. Both are held in memory.
+
+    Attributes:
+        products: product_id, orders. Products that no order holds are left out.
+        pairs: product_a_id, product_b_id, orders; A is the smaller id. Pairs in no order are left out.
+    """
+
+    products: Frame
+    pairs: Frame
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """The lines of the counting orders, counted by ranges of orders.
+
+    Attributes:
+        order_items: all kept lines.
+        uncounted_order_ids: the order_id of each order that does not count. They are mostly few, so that
+            leaving them out costs less than looking the others up.
+    """
+
+    order_items: Frame
+    uncounted_order_ids: Frame
+
+    @cached_property
+    def leaders(self) -> Counted:
+        """The leading products."""
+        return self._count(self._leading)
+
+    def count(self, products: Frame) -> Counted:
+        """The given products, which do not lead, by themselves; and in pairs with leaders, too."""
+        return self._count(held(products), self._leading)
+
+    def contenders(self, bound: Frame) -> Frame:
+        """The products that do not lead and still reach the bound: product_id."""
+        rest = self._ranked.filter(nw.col("place") >= LEADERS).join(bound, how="cross")
+        return rest.filter(nw.col("lines") >= nw.col("bound")).select("product_id")
+
+    @cached_property
+    def number(self) -> int:
+        """How many counting orders have items."""
+        lines = self.order_items.select("order_id")
+        distinct = (keys.of(lines).unique() for keys in self._ranges)
+        counted = (
+            orders.join(self.uncounted_order_ids, on="order_id", how="anti").select(nw.len().alias("baskets"))
+            for orders in distinct
+        )
+        return sum(int(found.collect().item()) for found in counted)
+
+    def _count(self, products: Frame, others: Frame | None = None) -> Counted:
+        """The products by themselves, and all pairs of them; with others, the pairs across, too."""
+        of_products: list[Frame] = []
+        of_pairs: list[Frame] = []
+        # Mostly nobody contends: then there is nothing to be looked for in all the lines.
+        for keys in self._ranges if not is_empty(products) else self._ranges[:1]:
+            held_by = held(self._of(products, keys))
+            pairs = _within(held_by)
+            if others is not None:
+                pairs = nw.concat([pairs, _across(held_by, self._of(others, keys, held_by))])
+            one = nw.lit(1).cast(nw.Int64).alias("orders")
+            of_products = [summed([*of_products, held_by.with_columns(one)], ["product_id"], "orders")]
+            of_pairs = [
+                summed([*of_pairs, pairs.with_columns(one)], ["product_a_id", "product_b_id"], "orders")
+            ]
+        return Counted(*of_products, *of_pairs)
+
+    def _of(self, products: Frame, keys: KeyRange, orders: Frame | None = None) -> Frame:
+        """Which counting orders of a range hold which of the given products: order_id, product_id.
+
+        Grain: one row per order and product, however many lines the order has for it.
+
+        Args:
+            products: product_id.
+            keys: a range of orders.
+            orders: order_id; if given, no other orders are looked at.
+        """
+        lines = keys.of(self.order_items.select("order_id", "product_id"))
+        if orders is not None:
+            lines = lines.join(orders.select("order_id"), on="order_id", how="semi")
+        return (
+            lines.join(products.select("product_id"), on="product_id", how="semi")
+            .join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")
+            .unique()
+        )
+
+    @cached_property
+    def _ranges(self) -> list[KeyRange]:
+        return key_ranges(self.order_items, "order_id", LINES_IN_RANGE)
+
+    @cached_property
+    def _leading(self) -> Frame:
+        return held(self._ranked.filter(nw.col("place") < LEADERS).select("product_id"))
+
+    @cached_property
+    def _ranked(self) -> Frame:
+        """Products by their lines in all kept orders, an upper bound that needs no join: lines, place from 0.
+
+        Ties by the smaller product_id: no product may lead in one place of the plan and contend in another.
+        """
+        lines = self.order_items.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("lines"))
+        placed = lines.with_columns((-nw.col("lines")).alias("most_first")).with_row_index(
+            "place", order_by=["most_first", "product_id"]
+        )
+        return held(placed.select("product_id", "lines", "place"))
+
+
+def bound_of(counted: Frame, length: int) -> Frame:
+    """What the last of a list of the greatest ``orders`` has: one row, ``bound``; 1 for a list not full."""
+    top = counted.sort("orders", descending=True).head(length)
+    return top.select(
+        nw.when(nw.len() == length).then(nw.col("orders").min()).otherwise(nw.lit(1)).alias("bound")
+    )
+
+
+def _within(order_products: Frame) -> Frame:
+    """Each two products of an order, once: product_a_id, product_b_id."""
+    both = _joined(order_products, order_products)
+    return both.filter(nw.col("product_a_id") < nw.col("product_b_id"))
+
+
+def _across(some: Frame, others: Frame) -> Frame:
+    """Each product of an order with each of the others, never the same: product_a_id, product_b_id."""
+    both = _joined(some, others)
+    return both.select(
+        nw.min_horizontal("product_a_id", "product_b_id").alias("product_a_id"),
+        nw.max_horizontal("product_a_id", "product_b_id").alias("product_b_id"),
+    )
+
+
+def _joined(first: Frame, second: Frame) -> Frame:
+    first = first.rename({"product_id": "product_a_id"})
+    second = second.rename({"product_id": "product_b_id"})
+    return first.join(second, on="order_id", how="inner").select("product_a_id", "product_b_id")

@@ -1,0 +1,76 @@
+"""Whether customers come back."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.calendar import months_between, sales_months
+from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop, month_of
+from shopsight.marts.money import share_of
+
+
+def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
+    """Of the customers who first ordered in a month, how many ordered again so many months later.
+
+    A customer's cohort is the month of the first counting order. ``customers`` is the number of the cohort's
+    customers with a counting order in the month ``months_since`` months after it, ``retained_share`` their
+    share of the cohort.
+
+    Grain: one row per cohort and month since, from 0 (the cohort itself, share 1) to the shop's last month
+    with a counting order; a month in which nobody of the cohort ordered is there with 0. Earliest cohort
+    first, then by months_since.
+    """
+    # One row per customer and month with orders: its order that has none before it in the month.
+    is_first_of_month = nw.col("previous_month").is_null() | (nw.col("previous_month") < nw.col("month"))
+    active = (
+        shop.purchases.select(
+            "customer_id",
+            month_of("order_date").alias("month"),
+            month_of("previous_date").alias("previous_month"),
+        )
+        .filter(is_first_of_month)
+        .select("customer_id", "month", "previous_month")
+    )
+    cohort_of = active.filter(nw.col("previous_month").is_null()).select(
+        "customer_id", nw.col("month").alias("cohort_month")
+    )
+    returned = (
+        active.join(cohort_of, on="customer_id", how="inner")
+        .group_by("cohort_month", "month")
+        .agg(nw.len().cast(nw.Int64).alias("customers"))
+    )
+    sizes = cohort_of.group_by("cohort_month").agg(nw.len().cast(nw.Int64).alias("size"))
+    nobody = (
+        sizes.select("cohort_month")
+        .join(sales_months(shop, options), how="cross")
+        .filter(nw.col("month") >= nw.col("cohort_month"))
+        .select("cohort_month", "month", nw.lit(0).cast(nw.Int64).alias("customers"))
+    )
+    return (
+        nw.concat([returned, nobody])
+        .group_by("cohort_month", "month")
+        .agg(nw.col("customers").sum().cast(nw.Int64))
+        .join(sizes, on="cohort_month", how="inner")
+        .with_columns(
+            months_between("cohort_month", "month").alias("months_since"),
+            share_of(nw.col("customers"), nw.col("size")).alias("retained_share"),
+        )
+        .sort("cohort_month", "months_since")
+    )
+
+
+COHORT_RETENTION = Insight(
+    id="cohort_retention",
+    title="Cohort retention",
+    description="Of the customers who first ordered in a month, those who ordered so many months later.",
+    columns=(
+        InsightColumn("cohort_month", "date", "First order"),
+        InsightColumn("months_since", "count", "Months since"),
+        InsightColumn("customers", "count", "Customers"),
+        InsightColumn("retained_share", "share", "Share"),
+    ),
+    key=("cohort_month", "months_since"),
+    compute=cohort_retention,
+)

@@ -1,0 +1,53 @@
+"""Where the revenue comes from."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop
+from shopsight.marts.money import MONEY_SUM, divide_money
+
+
+def country_sales(shop: Shop, _options: InsightOptions) -> Frame:
+    """Revenue and number of counting orders by the customer's country.
+
+    ``customers`` counts those with a counting order. ``average_order_value`` is rounded half up to the cent;
+    null without orders.
+
+    Grain: one row per country in which a kept customer lives; most revenue first, ties by the country's name,
+    by code point. A country whose customers have no counting order has 0.
+    """
+    return (
+        shop.customer_metrics.select(
+            "country",
+            "total_amount_spent",
+            "total_orders",
+            (nw.col("total_orders") > 0).cast(nw.Int64).alias("has_orders"),
+        )
+        .group_by("country")
+        .agg(
+            nw.col("total_amount_spent").sum().cast(MONEY_SUM).alias("revenue"),
+            nw.col("total_orders").sum().cast(nw.Int64).alias("orders"),
+            nw.col("has_orders").sum().cast(nw.Int64).alias("customers"),
+        )
+        .with_columns(divide_money(nw.col("revenue"), nw.col("orders")).alias("average_order_value"))
+        .sort("revenue", "country", descending=[True, False])
+    )
+
+
+COUNTRY_SALES = Insight(
+    id="country_sales",
+    title="Sales by country",
+    description="Revenue of counting orders by the customer's country, the most first.",
+    columns=(
+        InsightColumn("country", "text", "Country"),
+        InsightColumn("revenue", "money", "Revenue"),
+        InsightColumn("orders", "count", "Orders"),
+        InsightColumn("customers", "count", "Customers"),
+        InsightColumn("average_order_value", "money", "Average order value"),
+    ),
+    key=("country",),
+    compute=country_sales,
+)

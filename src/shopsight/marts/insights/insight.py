@@ -1,0 +1,79 @@
+"""What an insight is: a name, columns with a meaning, and a pure function of the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import narwhals as nw
+from narwhals.typing import IntoDType
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.shop import Shop
+from shopsight.marts.money import MONEY_SUM
+
+#: What a column holds. ``share`` is a part of one, ``number`` any other figure that is not whole.
+InsightKind = Literal["key", "text", "date", "money", "count", "share", "number"]
+
+DTYPES: dict[InsightKind, IntoDType] = {
+    "key": nw.Int64,
+    "text": nw.String,
+    "date": nw.Date,
+    "money": MONEY_SUM,
+    "count": nw.Int64,
+    "share": nw.Float64,
+    "number": nw.Float64,
+}
+
+
+@dataclass(frozen=True)
+class InsightOptions:
+    """What the user may choose.
+
+    Attributes:
+        top_n: how many rows the top lists have.
+        basket_pairs_n: how many pairs of products are listed.
+        as_of: the run's day; no order is later.
+    """
+
+    top_n: int
+    basket_pairs_n: int
+    as_of: date
+
+
+@dataclass(frozen=True)
+class InsightColumn:
+    """One column: its name, what it holds, and its heading for people."""
+
+    name: str
+    kind: InsightKind
+    label: str
+
+
+@dataclass(frozen=True)
+class Insight:
+    """One question about the shop, and its answer.
+
+    Attributes:
+        id: the name it has in MongoDB, in files and on the command line.
+        title: its heading.
+        description: what a row is and what is counted, in a sentence or two.
+        columns: in order.
+        key: the columns that tell one row from all others; none for a single row about the whole shop.
+        compute: gives the rows, in the insight's stated order, with the columns' names; :meth:`frame` sees to
+            the types.
+    """
+
+    id: str
+    title: str
+    description: str
+    columns: tuple[InsightColumn, ...]
+    key: tuple[str, ...]
+    compute: Callable[[Shop, InsightOptions], Frame]
+
+    def frame(self, shop: Shop, options: InsightOptions) -> Frame:
+        """The insight's rows with exactly its columns, each of its kind's type on every engine."""
+        columns = [nw.col(column.name).cast(DTYPES[column.kind]) for column in self.columns]
+        return self.compute(shop, options).select(columns)

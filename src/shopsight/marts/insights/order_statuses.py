@@ -1,0 +1,43 @@
+"""What became of the orders."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop
+from shopsight.marts.money import MONEY_SUM, share_of
+
+
+def order_statuses(shop: Shop, _options: InsightOptions) -> Frame:
+    """Number and amount of all kept orders by status, counting or not.
+
+    ``orders_share`` is of all kept orders.
+
+    Grain: one row per status; most orders first, ties by the status's name, by code point.
+    """
+    return (
+        shop.orders.group_by("status")
+        .agg(
+            nw.len().cast(nw.Int64).alias("orders"),
+            nw.col("total_amount").sum().cast(MONEY_SUM).alias("amount"),
+        )
+        .with_columns(share_of(nw.col("orders"), nw.col("orders").sum()).alias("orders_share"))
+        .sort("orders", "status", descending=[True, False])
+    )
+
+
+ORDER_STATUSES = Insight(
+    id="order_statuses",
+    title="Order statuses",
+    description="All kept orders by status, whether they count or not.",
+    columns=(
+        InsightColumn("status", "text", "Status"),
+        InsightColumn("orders", "count", "Orders"),
+        InsightColumn("amount", "money", "Amount"),
+        InsightColumn("orders_share", "share", "Share"),
+    ),
+    key=("status",),
+    compute=order_statuses,
+)

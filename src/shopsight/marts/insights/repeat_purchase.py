@@ -1,0 +1,58 @@
+"""How many customers buy again, and after how long."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop
+from shopsight.marts.money import share_of
+
+
+def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
+    """Of the customers with a counting order, those with two or more; and the usual wait between two.
+
+    ``median_days_between_orders`` is the median over all gaps, of all customers, from a day with counting
+    orders to the same customer's next such day: several orders on one day make no gap. An even number of gaps
+    gives the mean of the middle two.
+
+    Grain: one row, the whole shop. ``repeat_share`` is null without customers, the median null without gaps.
+    """
+    is_repeat = (nw.col("total_orders") > 1).cast(nw.Int64)
+    counted = shop.buyers.select(
+        nw.len().cast(nw.Int64).alias("customers"),
+        is_repeat.sum().fill_null(0).cast(nw.Int64).alias("repeat_customers"),
+    )
+    gaps = shop.purchases.filter(nw.col("order_date") > nw.col("previous_date")).select(
+        (_day_number("order_date") - _day_number("previous_date")).alias("days")
+    )
+    waited = gaps.select(nw.col("days").median().alias("median_days_between_orders"))
+    return counted.join(waited, how="cross").with_columns(
+        share_of(nw.col("repeat_customers"), nw.col("customers")).alias("repeat_share")
+    )
+
+
+def _day_number(column: str) -> nw.Expr:
+    """Days of the Gregorian calendar up to a date.
+
+    Dates subtracted give a number on one engine, a duration on another, and one without days on a third.
+    """
+    years = nw.col(column).dt.year().cast(nw.Int64) - 1
+    leap_days = years // 4 - years // 100 + years // 400
+    return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
+
+
+REPEAT_PURCHASE = Insight(
+    id="repeat_purchase",
+    title="Repeat purchase",
+    description="Of the customers with a counting order, those with two or more, and the median wait.",
+    columns=(
+        InsightColumn("customers", "count", "Customers"),
+        InsightColumn("repeat_customers", "count", "Repeat customers"),
+        InsightColumn("repeat_share", "share", "Share"),
+        InsightColumn("median_days_between_orders", "number", "Median days between orders"),
+    ),
+    key=(),
+    compute=repeat_purchase,
+)

@@ -1,0 +1,66 @@
+"""The clean shop, and the frames that several insights start from, each worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+
+from shopsight.engine.protocol import Frame, shared
+from shopsight.marts.insights.baskets import Baskets
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The six clean tables and the customers' metrics."""
+
+    customers: Frame
+    orders: Frame
+    order_items: Frame
+    products: Frame
+    categories: Frame
+    reviews: Frame
+    customer_metrics: Frame
+
+    @cached_property
+    def counting_orders(self) -> Frame:
+        """The orders that count: customer_id, order_date, total_amount. Grain: one row per counting order."""
+        return self.orders.filter(nw.col("is_counting")).select("customer_id", "order_date", "total_amount")
+
+    @cached_property
+    def baskets(self) -> Baskets:
+        """Which counting orders hold which products."""
+        uncounted = self.orders.filter(~nw.col("is_counting")).select("order_id")
+        return Baskets(self.order_items, uncounted_order_ids=uncounted)
+
+    @cached_property
+    def buyers(self) -> Frame:
+        """The rows of ``customer_metrics`` that have a counting order."""
+        return self.customer_metrics.filter(nw.col("total_orders") > 0)
+
+    @cached_property
+    def purchases(self) -> Frame:
+        """Every counting order with the customer's one before: customer_id, order_date, previous_date.
+
+        Grain: one row per counting order. ``previous_date`` is null in the customer's first order; of orders
+        on one day any may be the first, which no figure depends on.
+        """
+        previous_date = nw.col("order_date").shift(1).over("customer_id", order_by="order_date")
+        return shared(
+            self.counting_orders.select("customer_id", "order_date", previous_date.alias("previous_date"))
+        )
+
+    @cached_property
+    def monthly_totals(self) -> Frame:
+        """Counting orders by month: month (its first day), revenue, orders; no row for a month without."""
+        return shared(
+            self.counting_orders.with_columns(month_of("order_date").alias("month"))
+            .group_by("month")
+            .agg(nw.col("total_amount").sum().alias("revenue"), nw.len().cast(nw.Int64).alias("orders"))
+        )
+
+
+def month_of(column: str) -> nw.Expr:
+    """The first day of a date's month, a Date on every engine."""
+    return nw.col(column).dt.truncate("1mo").cast(nw.Date)

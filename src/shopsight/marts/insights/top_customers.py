@@ -1,0 +1,31 @@
+"""Who spent most."""
+
+from __future__ import annotations
+
+from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop
+
+
+def top_customers(shop: Shop, options: InsightOptions) -> Frame:
+    """The customers with the greatest ``total_amount_spent``, among those with a counting order.
+
+    Grain: one row per customer, at most ``top_n``; greatest amount first, ties by the smaller customer_id.
+    """
+    return shop.buyers.sort("total_amount_spent", "customer_id", descending=[True, False]).head(options.top_n)
+
+
+TOP_CUSTOMERS = Insight(
+    id="top_customers",
+    title="Top customers",
+    description="The customers who spent most on counting orders, the greatest amount first.",
+    columns=(
+        InsightColumn("customer_id", "key", "Customer"),
+        InsightColumn("name", "text", "Name"),
+        InsightColumn("country", "text", "Country"),
+        InsightColumn("total_amount_spent", "money", "Total spent"),
+        InsightColumn("total_orders", "count", "Orders"),
+    ),
+    key=("customer_id",),
+    compute=top_customers,
+)

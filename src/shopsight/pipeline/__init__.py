@@ -1,0 +1,1 @@
+"""The pipeline: the stages in a row, each kept in the run's workspace and noted in its record."""

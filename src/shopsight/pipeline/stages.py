@@ -1,0 +1,310 @@
+"""The six stages as functions of an opened run; each does its work once and finds it whole the next time.
+
+A stage is kept when its manifest is whole and it was made from the very manifest of the stage before, by this
+version, under the settings that matter to it. So a stage that is done again makes all later ones stale, and a
+resumed run never mixes two snapshots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from shopsight import __version__, publish
+from shopsight.audit import guards, proof
+from shopsight.audit.ledger import build_ledger
+from shopsight.audit.parquet import count_rows
+from shopsight.clean import CleaningPolicy, clean_shop
+from shopsight.clean.rules import RULES
+from shopsight.contract import TABLES
+from shopsight.engine.polars import PolarsEngine
+from shopsight.errors import ConfigurationError, PublishError, redact
+from shopsight.extract import extract as extract_source
+from shopsight.marts.customer_metrics import customer_metrics
+from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
+from shopsight.pipeline.workspace import Stage, Workspace, file_hash
+from shopsight.record import RunRecord, Snapshot
+from shopsight.settings import Settings
+from shopsight_demo import servers
+
+Progress = Callable[[str, str, int], None]
+
+log = structlog.stdlib.get_logger("shopsight")
+
+
+@dataclass
+class Run:
+    """What the stages work on. ``target`` and ``lease`` are None for a run that will not publish."""
+
+    settings: Settings
+    workspace: Workspace
+    record: RunRecord
+    target: publish.Target | None = None
+    lease: publish.Lease | None = None
+    allow_shrink: bool = False
+    on_progress: Progress | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.record.run_id
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that extraction took."""
+        if self.record.snapshot is None:
+            raise RuntimeError("no stage may ask for the snapshot before extraction")
+        return self.record.snapshot
+
+    def progress(self, stage: str, table: str, rows: int) -> None:
+        """Tell whoever listens how many rows of a table a stage has done so far."""
+        if self.on_progress is not None:
+            self.on_progress(stage, table, rows)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a stage says of itself. ``seconds`` is set for a kept stage: what it took when it was done."""
+
+    rows_in: int | None = None
+    rows_out: int | None = None
+    rejected: int | None = None
+    is_kept: bool = False
+    seconds: float | None = None
+
+
+def extract(run: Run) -> Figures:
+    """Read the six tables in one snapshot into ``raw``.
+
+    Raises:
+        ConfigurationError: the run that is gone on with has a snapshot of another database.
+    """
+    settings = run.settings
+    source = {"url": redact(settings.source_url.get_secret_value()), "schema": settings.source_schema}
+
+    def work() -> dict[str, Any]:
+        with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+            snapshot = extract_source(
+                url,
+                run.workspace.folder("raw"),
+                schema=settings.source_schema,
+                connections=settings.extract_connections,
+                batch_rows=settings.batch_rows,
+                connect_timeout=settings.connect_timeout,
+                on_rows=_tally(run, "extract"),
+            )
+        return {"snapshot": snapshot.as_details(), "source": source}
+
+    details, is_kept, seconds = _once(run.workspace.raw, None, {}, work)
+    if details["source"] != source:
+        raise ConfigurationError(
+            f"Run {run.run_id} has a snapshot of {_named(details['source'])}, and the settings name"
+            f" {_named(source)}. Nothing was changed.",
+            remedy="Give the same --source and --source-schema, or start a new run without --resume.",
+        )
+    run.record.snapshot = Snapshot.from_details(details["snapshot"])
+    rows = sum(table.rows for table in run.snapshot.tables.values())
+    return Figures(rows, _rows(run, "raw"), None, is_kept, seconds)
+
+
+def clean(run: Run) -> Figures:
+    """Apply the rules to ``raw``: what is kept to ``clean``, what is not to ``rejected``.
+
+    Raises:
+        DataQualityError: of some table a greater share is rejected than the settings allow.
+    """
+    settings, folder = run.settings, run.workspace.folder
+    policy = CleaningPolicy(
+        today=run.snapshot.as_of.date(),
+        excluded_order_statuses=settings.excluded_order_statuses,
+        negative_amounts=settings.negative_amounts,
+    )
+    inputs = {
+        "today": policy.today.isoformat(),
+        "excluded_order_statuses": sorted(policy.excluded_order_statuses),
+        "negative_amounts": policy.negative_amounts,
+    }
+
+    def work() -> dict[str, Any]:
+        clean_shop(
+            PolarsEngine(),
+            folder("raw"),
+            folder("clean"),
+            folder("rejected"),
+            policy,
+            on_table=lambda table: run.progress("clean", table, count_rows(folder("raw") / table)),
+        )
+        return {}
+
+    _, is_kept, seconds = _once(run.workspace.clean, run.workspace.raw, inputs, work)
+    rejected = {table: count_rows(folder("rejected") / table) for table in TABLES}
+    entered = {table: count_rows(folder("raw") / table) for table in TABLES}
+    guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
+    return Figures(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
+
+
+def metrics(run: Run) -> Figures:
+    """Work out one row per customer from ``clean``."""
+    engine, clean_folder = PolarsEngine(), run.workspace.folder("clean")
+    target = run.workspace.folder("marts/customer_metrics")
+
+    def work() -> dict[str, Any]:
+        names = ("customers", "orders", "order_items", "reviews")
+        frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
+        # In the order of the key, so that generations can be compared by merging.
+        engine.sink({target: frame.sort("customer_id")})
+        return {}
+
+    _, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
+    return Figures(_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
+
+
+def insights(run: Run) -> Figures:
+    """Work out the insights from ``clean`` and the customer metrics."""
+    engine, settings = PolarsEngine(), run.settings
+    options = InsightOptions(
+        top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.as_of.date()
+    )
+    folder = run.workspace.folder("marts/insights")
+
+    def work() -> dict[str, Any]:
+        tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
+        customers = engine.scan(run.workspace.folder("marts/customer_metrics"))
+        frames = compute_insights(Shop(**tables, customer_metrics=customers), options)
+        engine.sink({folder / name: frame for name, frame in frames.items()})
+        return {}
+
+    inputs = {"top_n": options.top_n, "basket_pairs_n": options.basket_pairs_n, "as_of": str(options.as_of)}
+    _, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
+    rows_out = sum(count_rows(folder / name) for name in INSIGHTS)
+    return Figures(_rows(run, "clean"), rows_out, None, is_kept, seconds)
+
+
+def prove(run: Run) -> Figures:
+    """Write the ledger and prove links 1 to 3, always anew: a proof is of what lies on the disk now.
+
+    Raises:
+        ProofBroken: two figures that must be equal are not.
+    """
+    folder, record = run.workspace.folder, run.record
+    sentences = {rule.id: (str(rule.action), rule.sentence) for rule in RULES.values()}
+    record.ledger = build_ledger(run.workspace.root, sentences)
+    record.proof = [proof.prove_extraction(run.snapshot, record.ledger)]
+    proof.demand(record.proof[-1])
+    record.proof.append(proof.prove_cleaning(record.ledger))
+    proof.demand(record.proof[-1])
+    excluded = run.settings.excluded_order_statuses
+    record.totals = proof.clean_totals(folder("clean"), excluded)
+    record.proof.append(proof.prove_marts(record.totals, folder("marts")))
+    proof.demand(record.proof[-1])
+    return Figures(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
+
+
+def publish_generation(run: Run) -> Figures:
+    """Write a new generation beside the served one, prove link 4, and flip.
+
+    Raises:
+        SnapshotOutdated: what is served is younger.
+        ShrinkRefused: the new figures are suspiciously small.
+        ProofBroken: MongoDB says something else than the marts.
+        LeaseLost: another run took over.
+    """
+    if run.target is None or run.lease is None:
+        raise RuntimeError("a run that was opened without a target cannot publish")
+    marts = run.workspace.folder("marts")
+    served = publish.served(run.target)
+    guards.check_age(run.snapshot.as_of, served.as_of if served is not None else None)
+    if not run.allow_shrink:
+        figures = publish.served_figures(run.target)
+        guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
+    written = publish.write_generation(
+        run.target,
+        run.lease,
+        marts=marts,
+        rejected=run.workspace.folder("rejected"),
+        record=run.record,
+        insights=INSIGHTS.values(),
+        on_rows=_tally(run, "publish"),
+    )
+    expected = {"customer_metrics": proof.mart_figures(marts / "customer_metrics")}
+    expected |= {name: proof.mart_figures(marts / "insights" / name) for name in INSIGHTS}
+    expected["rejected_rows"] = proof.rejected_figures(run.record.ledger)
+    link = proof.prove_target(
+        expected,
+        partial(publish.read_back, run.target, written),
+        written.digests,
+        partial(publish.read_digests, run.target, written),
+    )
+    # Whoever overtook this run has swept what it wrote: then the lease is lost, and no proof is broken.
+    run.lease.check()
+    run.record.proof.append(link)
+    proof.demand(run.record.proof[-1])
+    publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)
+    try:
+        publish.sweep(run.target, run.lease, keep=run.settings.keep_generations)
+    except PublishError as error:
+        # It is served: what could not be tidied up any more, the next run does.
+        log.warning("sweep", run_id=run.run_id, error=str(error))
+    return Figures(rows_in=_rows(run, "marts"), rows_out=written.documents)
+
+
+#: In the order in which they run.
+STAGES: dict[str, Callable[[Run], Figures]] = {
+    "extract": extract,
+    "clean": clean,
+    "metrics": metrics,
+    "insights": insights,
+    "prove": prove,
+    "publish": publish_generation,
+}
+
+
+def _named(source: dict[str, Any]) -> str:
+    schema = source["schema"]
+    return f"{source['url']}, schema {schema}" if schema else str(source["url"])
+
+
+def _tally(run: Run, stage: str) -> Callable[[str, int], None]:
+    """A listener for rows as they come, that tells how many there are so far."""
+    so_far: Counter[str] = Counter()
+
+    def count(table: str, rows: int) -> None:
+        so_far[table] += rows
+        run.progress(stage, table, so_far[table])
+
+    return count
+
+
+def _rows(run: Run, folder: str) -> int:
+    """All rows in the Parquet files under a folder of the run."""
+    root = run.workspace.folder(folder)
+    return sum(count_rows(path) for path in sorted({file.parent for file in root.rglob("*.parquet")}))
+
+
+def _once(
+    stage: Stage, before: Stage | None, inputs: dict[str, Any], work: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], bool, float | None]:
+    """Do a stage's work unless it is whole and was made from the same inputs.
+
+    Returns:
+        The stage's details; whether it was kept; if so, the seconds that it took when it was done.
+    """
+    inputs = {
+        **inputs,
+        "version": __version__,
+        "before": file_hash(before.manifest_path) if before is not None else None,
+    }
+    details = stage.details()
+    if details is not None and details.get("inputs") == inputs:
+        return details, True, details["seconds"]
+    started = time.perf_counter()
+    stage.begin()
+    details = {**work(), "inputs": inputs, "seconds": round(time.perf_counter() - started, 3)}
+    stage.close(details)
+    return details, False, None

@@ -1,0 +1,260 @@
+"""A run's directory: one folder a stage, closed by a manifest that is written last.
+
+::
+
+    <workdir>/runs/<run_id>/
+        run.json                     the run's document, as it goes to MongoDB
+        lock                         held by the process that works on the run
+        manifests/<stage>.json       closes the stage's folders
+        raw/<table>/*.parquet
+        clean/<table>/*.parquet
+        rejected/<table>/*.parquet   rejected/repairs/<table>/…  rejected/merged/<table>/…
+                                     rejected/flags/<table>/…
+        marts/customer_metrics/…     marts/insights/<insight>/…
+
+A stage whose manifest is whole (the files that it names and no others, each of its size and hash) is not done
+again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
+either no manifest or a true one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shopsight.errors import WorkspaceError, translated_disk_errors
+
+RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{6}$")
+
+
+def new_run_id(moment: datetime | None = None) -> str:
+    """A run id that sorts by time: ``20261122T180000Z-1f3a9c`` (UTC, then six random hex digits)."""
+    moment = moment or datetime.now(UTC)
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
+
+
+def file_hash(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage's folders in a run's directory, and the manifest that closes them.
+
+    Attributes:
+        name: the stage's name; its manifest is ``manifests/<name>.json``.
+        root: the run's directory.
+        folders: the folders, relative to the root, that the stage owns: emptied when it begins.
+    """
+
+    name: str
+    root: Path
+    folders: tuple[str, ...]
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest lies."""
+        return self.root / "manifests" / f"{self.name}.json"
+
+    def begin(self) -> None:
+        """Remove what an earlier, unfinished try left, and make the folders anew."""
+        with translated_disk_errors(self.root):
+            self.manifest_path.unlink(missing_ok=True)
+            for folder in self.folders:
+                shutil.rmtree(self.root / folder, ignore_errors=True)
+                (self.root / folder).mkdir(parents=True)
+
+    def close(self, details: dict[str, Any]) -> None:
+        """Write the manifest: every file's size and hash, and the stage's details (JSON values)."""
+        with translated_disk_errors(self.root):
+            files = {
+                str(path.relative_to(self.root)): {"bytes": path.stat().st_size, "sha256": file_hash(path)}
+                for path in self._files()
+            }
+            write_json(
+                self.manifest_path,
+                {
+                    "stage": self.name,
+                    "closed_at": datetime.now(UTC).isoformat(),
+                    "files": files,
+                    "details": details,
+                },
+            )
+
+    def details(self) -> dict[str, Any] | None:
+        """The details of a whole stage; None when there is no manifest or the files are not as it says."""
+        try:
+            manifest = json.loads(self.manifest_path.read_text())
+            details: dict[str, Any] = manifest["details"]
+            files = manifest["files"]
+            if set(files) != {str(path.relative_to(self.root)) for path in self._files()}:
+                return None
+            for name, expected in files.items():
+                path = self.root / name
+                if path.stat().st_size != expected["bytes"] or file_hash(path) != expected["sha256"]:
+                    return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return details
+
+    def _files(self) -> list[Path]:
+        return [path for folder in self.folders for path in sorted((self.root / folder).rglob("*.parquet"))]
+
+
+class Workspace:
+    """The directory of one run."""
+
+    def __init__(self, workdir: Path, run_id: str) -> None:
+        self.run_id = run_id
+        self.root = workdir / "runs" / run_id
+
+    @classmethod
+    def create(cls, workdir: Path, run_id: str) -> Workspace:
+        """A new run's directory.
+
+        Raises:
+            WorkspaceError: it cannot be made.
+        """
+        workspace = cls(workdir, run_id)
+        with translated_disk_errors(workdir):
+            workspace.root.mkdir(parents=True, exist_ok=True)
+        return workspace
+
+    @classmethod
+    def existing(cls, workdir: Path, run_id: str | None) -> Workspace:
+        """The directory of an earlier run; of the newest one when ``run_id`` is None.
+
+        Raises:
+            WorkspaceError: there is none.
+        """
+        run_ids = cls.run_ids(workdir)
+        chosen = run_id if run_id is not None else (run_ids[-1] if run_ids else None)
+        if chosen is None or chosen not in run_ids:
+            known = f"it holds {', '.join(run_ids[-5:])}" if run_ids else "it holds no run"
+            raise WorkspaceError(
+                f"No run {chosen or ''} under {workdir / 'runs'}; {known}.",
+                remedy="Name a run that is kept (`shopsight runs`), or start a new one with `shopsight run`.",
+            )
+        return cls(workdir, chosen)
+
+    @staticmethod
+    def run_ids(workdir: Path) -> list[str]:
+        """The ids of the runs whose directories are kept, oldest first."""
+        folder = workdir / "runs"
+        if not folder.is_dir():
+            return []
+        return sorted(path.name for path in folder.iterdir() if RUN_ID.match(path.name))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the directory from being swept, and from a second process, while the context lasts.
+
+        The lock is the operating system's: it goes when the process does, however it ends.
+
+        Raises:
+            WorkspaceError: another process works on this run.
+        """
+        with translated_disk_errors(self.root):
+            lock = (self.root / "lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    f"Another process works on run {self.run_id}. Nothing was changed.",
+                    remedy="Wait until it has ended, or start a run of its own with `shopsight run`.",
+                ) from None
+            yield
+
+    def folder(self, name: str) -> Path:
+        """A folder of the run, e.g. ``raw`` or ``rejected/repairs``."""
+        return self.root / name
+
+    @property
+    def raw(self) -> Stage:
+        """What extraction read."""
+        return Stage("extract", self.root, ("raw",))
+
+    @property
+    def clean(self) -> Stage:
+        """What cleaning kept, set aside and changed."""
+        return Stage("clean", self.root, ("clean", "rejected"))
+
+    @property
+    def metrics(self) -> Stage:
+        """One row per customer."""
+        return Stage("metrics", self.root, ("marts/customer_metrics",))
+
+    @property
+    def insights(self) -> Stage:
+        """One folder per insight."""
+        return Stage("insights", self.root, ("marts/insights",))
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the run's record says that it was published."""
+        record = self.read_record()
+        return bool(record.get("kind") == "run" and record.get("status") == "succeeded")
+
+    def write_record(self, document: dict[str, Any]) -> None:
+        """Keep the run's document beside its data."""
+        with translated_disk_errors(self.root):
+            write_json(self.root / "run.json", document)
+
+    def read_record(self) -> dict[str, Any]:
+        """The run's document as it was last kept; empty when there is none."""
+        try:
+            record: dict[str, Any] = json.loads((self.root / "run.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return record
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON file so that a reader sees the old one or the new one, whole, even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    with draft.open("w") as stream:
+        json.dump(document, stream, indent=1, default=str)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def sweep_runs(workdir: Path, keep: int) -> list[str]:
+    """Remove the oldest runs' directories beyond ``keep``, but for those in use; returns the ids removed.
+
+    The newest run that was published stays, however many failed or were plans since: it explains what is
+    served.
+    """
+    removed = []
+    workspaces = [Workspace(workdir, run_id) for run_id in Workspace.run_ids(workdir)]
+    published = next((w.run_id for w in reversed(workspaces) if w.is_published), None)
+    for workspace in workspaces[:-keep] if keep > 0 else []:
+        run_id = workspace.run_id
+        if run_id == published:
+            continue
+        try:
+            with workspace.in_use():
+                shutil.rmtree(workspace.root, ignore_errors=True)
+        except WorkspaceError:
+            continue
+        removed.append(run_id)
+    return removed

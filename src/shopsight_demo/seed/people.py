@@ -1,0 +1,180 @@
+"""The made-up shop's customers."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import accumulate, cycle, islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shopsight_demo.seed.columns import Draft, gather, joined, numbers
+from shopsight_demo.seed.dirt import DirtPlan, Hits, Numbers
+from shopsight_demo.seed.messy_text import (
+    add_blanks,
+    add_control_character,
+    add_nul,
+    address_variants,
+    mix_case,
+    unreadable_keys,
+)
+from shopsight_demo.seed.pools import (
+    COUNTRIES,
+    MALFORMED_EMAILS,
+    MASKED_EMAIL,
+    OTHER_SPELLINGS,
+    UNKNOWN_COUNTRIES,
+)
+from shopsight_demo.seed.schemas import Types
+from shopsight_demo.seed.size import BLOCK_ROWS, Recipe
+
+_NAMES = [country.name for country in COUNTRIES]
+_DOMAINS = [country.domain for country in COUNTRIES]
+_BY_PERCENT = np.repeat(np.arange(len(COUNTRIES)), [country.percent for country in COUNTRIES])
+_FIRST = [name for country in COUNTRIES for name in country.first_names]
+_LAST = [name for country in COUNTRIES for name in country.last_names]
+_FIRST_COUNTS = np.array([len(country.first_names) for country in COUNTRIES])
+_LAST_COUNTS = np.array([len(country.last_names) for country in COUNTRIES])
+_FIRST_STARTS = np.array([0, *accumulate(_FIRST_COUNTS[:-1])])
+_LAST_STARTS = np.array([0, *accumulate(_LAST_COUNTS[:-1])])
+_EMAIL_KINDS = ("email_duplicate", "email_malformed", "email_masked", "email_missing", "email_untidy")
+_KEY_KINDS = ("key_identical", "key_conflicting", "key_missing", "key_unreadable")
+
+
+class People:
+    """Makes the customers block by block.
+
+    Attributes:
+        twins: pairs of customer ids that share an e-mail address but for case and blanks; complete when the
+            blocks have been made.
+    """
+
+    def __init__(self, recipe: Recipe, plan: DirtPlan) -> None:
+        self._recipe = recipe
+        self._plan = plan
+        self.twins: list[tuple[int, int]] = []
+
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """All customers, in the order of their ids; repeated ones come after their block."""
+        count = self._recipe.size.customers
+        for start in range(0, count, BLOCK_ROWS):
+            yield self._block(start, min(start + BLOCK_ROWS, count))
+
+    def _block(self, start: int, stop: int) -> pa.RecordBatch:
+        rng = np.random.default_rng([self._recipe.seed, 2, start])
+        hits = self._plan.block(start, stop)
+        ids = np.arange(start + 1, stop + 1)
+        country = _BY_PERCENT[rng.integers(0, len(_BY_PERCENT), len(ids))]
+        first = _FIRST_STARTS[country] + rng.integers(0, 2**31, len(ids)) % _FIRST_COUNTS[country]
+        last = _LAST_STARTS[country] + rng.integers(0, 2**31, len(ids)) % _LAST_COUNTS[country]
+        draft = Draft(
+            {
+                "customer_id": numbers(ids),
+                "name": joined(gather(_FIRST, first), " ", gather(_LAST, last)),
+                "email": joined(
+                    gather(_MAIL_FIRST, first),
+                    ".",
+                    gather(_MAIL_LAST, last),
+                    pc.cast(pa.array(ids), pa.string()),
+                    "@",
+                    gather(_DOMAINS, country),
+                ),
+                "country": gather(_NAMES, country),
+            }
+        )
+        self._dirty_names(draft, hits)
+        self._dirty_emails(draft, hits, ids)
+        _dirty_countries(draft, hits, country)
+        return self._finished(draft, hits)
+
+    def _dirty_names(self, draft: Draft, hits: Hits) -> None:
+        messes = {
+            "name_blanks": add_blanks,
+            "name_case": mix_case,
+            "name_control": add_control_character,
+            "name_nul": add_nul,
+        }
+        for kind, mess in messes.items():
+            draft.put("name", hits[kind], mess(draft.texts("name", hits[kind])))
+        rows = hits["name_empty"]
+        draft.put("name", rows, ["" if turn % 2 else " " * 100 for turn in range(len(rows))])
+        draft.blank("name", hits["name_missing"])
+
+    def _dirty_emails(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
+        self._make_twins(draft, hits, ids)
+        rows = hits["email_untidy"]
+        draft.put("email", rows, address_variants(draft.texts("email", rows)))
+        rows = hits["email_malformed"]
+        forms = cycle(MALFORMED_EMAILS)
+        draft.put(
+            "email",
+            rows,
+            [form.format(number) for number, form in zip(ids[rows].tolist(), forms, strict=False)],
+        )
+        draft.put("email", hits["email_masked"], [MASKED_EMAIL] * len(hits["email_masked"]))
+        draft.blank("email", hits["email_missing"])
+
+    def _make_twins(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
+        """Give each such row the name and address of the nearest earlier customer whose own are sound."""
+        unsound = np.zeros(len(ids), np.bool_)
+        unsound[hits.of(*_EMAIL_KINDS, *_KEY_KINDS)] = True
+        sound = np.flatnonzero(~unsound)
+        asked = np.sort(hits["email_duplicate"])
+        if not sound.size or not asked.size:
+            return
+        # One twin each: two of one original might be written alike, and a UNIQUE column refuses that.
+        originals, first = np.unique(
+            sound[np.maximum(np.searchsorted(sound, asked) - 1, 0)], return_index=True
+        )
+        rows = asked[first]
+        self._plan.counts["email_duplicate"] -= len(asked) - len(rows)
+        draft.put("name", rows, draft.texts("name", originals))
+        draft.put("email", rows, address_variants(draft.texts("email", originals)))
+        self.twins += zip(ids[originals].tolist(), ids[rows].tolist(), strict=True)
+
+    def _finished(self, draft: Draft, hits: Hits) -> pa.RecordBatch:
+        draft.blank("customer_id", hits["key_missing"])
+        draft.repeat(hits["key_identical"])
+        rows = hits["key_conflicting"]
+        draft.repeat(
+            rows,
+            name=[f"{name} jr." for name in draft.texts("name", rows)],
+            email=[f"new.{email}" for email in draft.texts("email", rows)],
+        )
+        if self._recipe.types is Types.TEXT:
+            draft.as_text()
+            draft.put("customer_id", hits["key_unreadable"], unreadable_keys(len(hits["key_unreadable"])))
+        return draft.rows()
+
+
+def _dirty_countries(draft: Draft, hits: Hits, country: Numbers) -> None:
+    rows = hits["country_spelling"]
+    draft.put(
+        "country", rows, [_misspelled(place, turn) for turn, place in enumerate(country[rows].tolist())]
+    )
+    rows = hits["country_blanks"]
+    draft.put("country", rows, add_blanks(draft.texts("country", rows)))
+    rows = hits["country_case"]
+    draft.put("country", rows, mix_case(draft.texts("country", rows)))
+    rows = hits["country_unknown"]
+    draft.put("country", rows, list(islice(cycle(UNKNOWN_COUNTRIES), len(rows))))
+    draft.blank("country", hits["country_missing"])
+
+
+def _misspelled(place: int, turn: int) -> str:
+    if turn % 5 == 0:
+        return OTHER_SPELLINGS[turn // 5 % len(OTHER_SPELLINGS)]
+    spellings = COUNTRIES[place].spellings
+    return spellings[turn % len(spellings)]
+
+
+def _mail_name(name: str) -> str:
+    """The name as it can stand before the @: plain lower-case letters."""
+    plain = name.lower().replace("ß", "ss").replace("ł", "l")
+    return "".join(letter for letter in unicodedata.normalize("NFKD", plain) if "a" <= letter <= "z")
+
+
+_MAIL_FIRST = [_mail_name(name) for name in _FIRST]
+_MAIL_LAST = [_mail_name(name) for name in _LAST]

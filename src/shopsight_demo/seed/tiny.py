@@ -1,0 +1,67 @@
+"""Rows written by hand, loaded as they are: what the tests, and anyone with a strange row, need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shopsight.contract import TABLES, Kind
+from shopsight.errors import ConfigurationError
+from shopsight_demo.seed.database import open_database
+
+#: Wide types without a constraint, in both dialects: every literal row fits.
+LOOSE_TYPES = {
+    Kind.KEY: "bigint",
+    Kind.TEXT: "text",
+    Kind.DATE: "date",
+    Kind.MONEY: "numeric(18,2)",
+    Kind.COUNT: "bigint",
+}
+
+
+def load_rows(
+    url: str,
+    rows: Mapping[str, Sequence[Sequence[Any]]],
+    column_types: Mapping[str, Mapping[str, str]] | None = None,
+    schema: str | None = None,
+) -> None:
+    """Create the six tables without constraints and put these rows into them; what was there is dropped.
+
+    Values are ints, text, dates, Decimals and None, in the order of the contract's columns. PostgreSQL reads
+    every value's text by the column's type, SQLite keeps what its affinities make of it (a Decimal in a
+    ``numeric`` column becomes INTEGER or REAL; name the column ``text`` to keep its digits).
+
+    Args:
+        url: ``postgresql://…`` or ``sqlite:///path``.
+        rows: rows by table; a table that is not named is created empty.
+        column_types: by table and column, the SQL type where it is not the loose default (bigint, text, date,
+            numeric(18,2)): ``{"orders": {"total_amount": "text"}}``.
+        schema: PostgreSQL's schema, created if need be; by default the search path's first.
+
+    Raises:
+        ConfigurationError: the URL, a table's or a column's name is wrong.
+        SourceUnavailable: the database does not answer.
+        SourceError: the database refused a value.
+    """
+    column_types = column_types or {}
+    unknown = sorted(set(rows).union(column_types) - set(TABLES))
+    unknown += [
+        f"{table}.{column}"
+        for table, types in column_types.items()
+        if table in TABLES
+        for column in sorted(set(types) - set(TABLES[table].column_names))
+    ]
+    if unknown:
+        raise ConfigurationError(
+            f"A shop has no {', '.join(unknown)}.", remedy=f"The tables are {', '.join(TABLES)}."
+        )
+    with open_database(url, schema) as database:
+        database.create_schema()
+        database.drop(TABLES)
+        for table in TABLES.values():
+            types = {c.name: LOOSE_TYPES[c.kind] for c in table.columns} | dict(
+                column_types.get(table.name, {})
+            )
+            database.create(table.name, types)
+            database.insert(table.name, types, rows.get(table.name, ()))
+        database.commit()

@@ -1,0 +1,139 @@
+"""Two runs at once, and runs that are stopped by Ctrl-C or SIGTERM in the middle of a stage."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Place
+from tests.support.command_line import Started, shopsight
+from tests.support.shop_rows import SHOP, SPENT
+
+from shopsight import publish
+from shopsight.publish.naming import stored_generations
+from shopsight_demo.seed import load_rows
+from shopsight_demo.servers import EmbeddedServer, server
+
+STAGES = ("extract", "clean", "publish")
+
+
+def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Place, tmp_path: Path) -> None:
+    first = Started(
+        "run",
+        "--json",
+        *place.options,
+        cwd=tmp_path,
+        dawdle_in="clean",
+        for_seconds=60,
+        environment=place.environment,
+    )
+    first.wait_until_there()
+    second = place.run("run", "--json")
+    assert second.code == 3
+    error = second.document["error"]
+    assert error["type"] == "LeaseHeld"
+    assert f"process {first.process.pid}" in error["message"]
+    assert place.served is None
+    first.process.send_signal(signal.SIGTERM)
+    ended = first.end()
+    assert (ended.code, ended.document["error"]["type"]) == (143, "RunStopped")
+    assert place.run().code == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "times"),
+    [
+        (signal.SIGINT, "extract", 1),
+        (signal.SIGINT, "clean", 1),
+        # The end is under way, and further ones must not cut it short.
+        (signal.SIGINT, "publish", 20),
+        (signal.SIGTERM, "extract", 1),
+        (signal.SIGTERM, "publish", 2),
+    ],
+)
+def test_a_stopped_run_says_so_in_one_line_and_leaves_nothing_behind(
+    published: Place, tmp_path: Path, number: signal.Signals, stage: str, times: int
+) -> None:
+    before = published.served
+    started = Started(
+        "run", *published.options, cwd=tmp_path, dawdle_in=stage, environment=published.environment
+    )
+    started.wait_until_there()
+    for _ in range(times):
+        started.process.send_signal(number)
+    ended = started.end()
+    assert ended.code == 128 + number
+    assert ended.said == ["Stopped. The last generation is still served."]
+    assert (published.served, published.spent) == (before, SPENT)
+    with publish.connect(published.target, published.database, timedelta(seconds=10)) as target:
+        assert publish.held_until(target) is None
+        record = publish.latest_run(target) or {}
+        assert (record["status"], record["error"]["type"]) == ("failed", "RunStopped")
+    resumed = published.run("run", "--resume", "--json").document
+    outcomes = {s["name"]: s["outcome"] for s in resumed["stages"]}
+    assert [outcomes[done] for done in STAGES[: STAGES.index(stage)]] == ["kept"] * STAGES.index(stage)
+    assert resumed["run_id"] == record["run_id"]
+    with publish.connect(published.target, published.database, timedelta(seconds=10)) as target:
+        kept = sorted(generation.number for generation in publish.list_generations(target))
+        assert sorted(stored_generations(target.db)) == kept
+
+
+@pytest.fixture
+def embedded_place(scratch: Path) -> Path:
+    """A working directory with servers of its own and a shop, which nobody uses now."""
+    workdir = scratch / "stopped"
+    with server("source", workdir) as source:
+        load_rows(source.url, SHOP)
+    return workdir
+
+
+def servers(workdir: Path) -> list[EmbeddedServer]:
+    return [server("source", workdir), server("target", workdir)]
+
+
+def test_the_embedded_servers_of_a_stopped_run_are_stopped(embedded_place: Path, tmp_path: Path) -> None:
+    started = Started("run", "--workdir", embedded_place, cwd=tmp_path, dawdle_in="extract")
+    started.wait_until_there()
+    assert all(one.process() is not None for one in servers(embedded_place))
+    started.process.send_signal(signal.SIGINT)
+    ended = started.end()
+    assert (ended.code, len(ended.said)) == (130, 1)
+    assert [one.process() for one in servers(embedded_place)] == [None, None]
+
+
+def test_up_keeps_the_embedded_servers_until_down_and_a_run_uses_them(embedded_place: Path) -> None:
+    up = shopsight("up", "--workdir", embedded_place)
+    try:
+        assert up.code == 0
+        assert all(one.process() is not None for one in servers(embedded_place))
+        assert all(one.password not in up.out for one in servers(embedded_place))
+        assert shopsight("run", "--workdir", embedded_place).code == 0
+        assert all(one.process() is not None for one in servers(embedded_place))
+    finally:
+        down = shopsight("down", "--workdir", embedded_place)
+    assert (down.code, down.out) == (0, "Stopped: PostgreSQL, MongoDB.\n")
+    assert [one.process() for one in servers(embedded_place)] == [None, None]
+    assert shopsight("down", "--workdir", embedded_place).out == "Nothing was running.\n"
+
+
+def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -> None:
+    workdir = scratch / "demo"
+    small = ("--workdir", workdir, "--customers", 60, "--orders", 300)
+    digests = []
+    for _ in range(2):
+        ended = shopsight("demo", *small)
+        assert ended.code == 0, ended.err
+        assert "report.html" in ended.out
+        assert (workdir / "report.html").stat().st_size > 10_000
+        with (
+            server("target", workdir) as mongo,
+            publish.connect(mongo.url, "shopsight", timedelta(seconds=10)) as target,
+        ):
+            digests.append(
+                {view: publish.content_digest(target, view) for view in publish.served(target).collections}
+            )
+    assert digests[0] == digests[1]
+    assert "there already" in ended.err
+    assert [one.process() for one in servers(workdir)] == [None, None]

@@ -1,0 +1,253 @@
+"""What is served, asked for again: the same, altered behind shopsight's back, or overtaken by the source."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from bson.decimal128 import Decimal128
+from pymongo.collection import Collection
+from pymongo.database import Database
+from tests.support.published_shop import PublishedShop
+
+from shopsight import publish
+from shopsight.audit.proof import MARTS_ARE_TARGET
+from shopsight.errors import ConfigurationError, ProofBroken
+from shopsight.inspect.verify import Verification, verify
+from shopsight.pipeline import run as pipeline
+
+D = Decimal
+UNKNOWN = "orders.customer_unknown:104:1"
+
+
+def listed(found: Verification) -> list[tuple[str, Any, str, dict[str, Any]]]:
+    return [(d.collection, d.id, d.kind, d.fields) for d in found.documents]
+
+
+def test_what_was_published_is_intact_and_current(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = verify(shop.settings)
+    assert (found.is_intact, found.is_current) == (True, True)
+    assert {check.what for check in found.target} >= {
+        "customer_metrics: sum(total_amount_spent)",
+        "customer_metrics: SHA-256",
+        "insights: view of",
+        "published: as_of",
+    }
+    assert {check.what for check in found.source} >= {"source: address", "orders: sum(total_amount)"}
+    assert shop.exit_code(monkeypatch, "verify") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "MongoDB serves what was proven" in said
+    assert "The source still says the same" in said
+
+
+def test_nothing_published_is_said_so(sqlite_shop: PublishedShop) -> None:
+    with pytest.raises(ConfigurationError, match="Nothing is published"):
+        verify(sqlite_shop.settings)
+
+
+@pytest.mark.parametrize(
+    ("view", "change", "document"),
+    [
+        (
+            "customer_metrics",
+            lambda found: found.update_one({"_id": 2}, {"$set": {"name": "Nobody"}}),
+            ("customer_metrics", 2, "altered", {"name": ("Bob", "Nobody")}),
+        ),
+        (
+            "customer_metrics",
+            lambda found: found.update_one({"_id": 2}, {"$set": {"total_amount_spent": Decimal128("8.21")}}),
+            ("customer_metrics", 2, "altered", {"total_amount_spent": (D("8.20"), D("8.21"))}),
+        ),
+        (
+            "customer_metrics",
+            lambda found: found.delete_one({"_id": 3}),
+            ("customer_metrics", 3, "removed", {}),
+        ),
+        (
+            "customer_metrics",
+            lambda found: found.insert_one({"_id": "x", "name": "Made up"}),
+            ("customer_metrics", "x", "added", {}),
+        ),
+        (
+            "insights",
+            lambda found: found.update_one({"_id": "top_customers"}, {"$set": {"rows.0.name": "Nobody"}}),
+            ("insights", "top_customers", "altered", {"rows.0.name": ("Ann", "Nobody")}),
+        ),
+        (
+            "insights",
+            lambda found: found.update_one({"_id": "top_customers"}, {"$unset": {"columns": 1}}),
+            None,
+        ),
+        (
+            "rejected_rows",
+            lambda found: found.delete_one({"rule": "orders.customer_unknown"}),
+            ("rejected_rows", UNKNOWN, "removed", {}),
+        ),
+        (
+            "rejected_rows",
+            lambda found: found.update_one(
+                {"_id": "orders.customer_unknown:104:1"}, {"$set": {"row.status": "?"}}
+            ),
+            ("rejected_rows", "orders.customer_unknown:104:1", "altered", {"row.status": ("completed", "?")}),
+        ),
+    ],
+)
+def test_an_altered_document_is_named(
+    shop: PublishedShop, view: str, change: Callable[[Collection[Any]], Any], document: Any
+) -> None:
+    shop.tamper(view, change)
+    found = verify(shop.settings)
+    assert (found.is_intact, found.is_current, found.has_files) == (False, True, True)
+    assert f"{view}: SHA-256" in {check.what for check in found.altered}
+    if document is not None:
+        assert listed(found) == [document]
+
+
+def test_values_that_changed_places_are_found_though_every_sum_is_right(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.tamper(
+        "customer_metrics", lambda c: c.update_one({"_id": 1}, {"$set": {"country": "United States"}})
+    )
+    shop.tamper("customer_metrics", lambda c: c.update_one({"_id": 2}, {"$set": {"country": "Germany"}}))
+    found = verify(shop.settings)
+    assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
+    assert [document.id for document in found.documents] == [1, 2]
+    assert shop.exit_code(monkeypatch, "verify") == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "altered after it was published" in said
+    assert "customer_metrics 2: country was United States, is Germany" in said
+
+
+def test_tampering_is_found_without_the_run_s_files_but_not_named(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.tamper("customer_metrics", lambda c: c.update_one({"_id": 2}, {"$set": {"name": "Nobody"}}))
+    shutil.rmtree(shop.settings.workdir / "runs")
+    found = verify(shop.settings)
+    assert (found.is_intact, found.is_current, found.has_files, found.documents) == (False, True, False, [])
+    assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
+    assert shop.exit_code(monkeypatch, "verify") == 3
+    assert "files of run" in capsys.readouterr().out
+
+
+def test_a_damaged_file_of_the_run_is_not_compared_with(shop: PublishedShop) -> None:
+    (path,) = shop.settings.workdir.glob("runs/*/marts/customer_metrics/*.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    shop.tamper("customer_metrics", lambda c: c.delete_one({"_id": 3}))
+    found = verify(shop.settings)
+    assert (found.is_intact, found.has_files, found.documents) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (
+            lambda db, _: db.command("collMod", "insights", viewOn="customer_metrics.g1", pipeline=[]),
+            "insights: view of",
+        ),
+        (
+            lambda db, _: db.command(
+                "collMod", "rejected_rows", viewOn="rejected_rows.g1", pipeline=[{"$limit": 1}]
+            ),
+            "rejected_rows: view of",
+        ),
+        (
+            lambda db, _: db["published"].update_one(
+                {}, {"$set": {"as_of": datetime(2020, 1, 1, tzinfo=UTC)}}
+            ),
+            "published: as_of",
+        ),
+        (
+            lambda db, run_id: db["pipeline_runs"].update_one(
+                {"_id": run_id, "proof.name": MARTS_ARE_TARGET}, {"$set": {"proof.$.checks.0.expected": 4}}
+            ),
+            "pipeline_runs: customer_metrics: rows",
+        ),
+        (lambda db, run_id: db["pipeline_runs"].delete_one({"_id": run_id}), "pipeline_runs: "),
+        (lambda db, _: db["generations"].delete_many({}), "generations: 1"),
+    ],
+)
+def test_pointers_and_records_are_checked_too(
+    shop: PublishedShop, change: Callable[[Database[Any], str], Any], what: str
+) -> None:
+    with shop.target() as target:
+        change(target.db, publish.served(target).run_id)
+    found = verify(shop.settings)
+    assert not found.is_intact
+    assert found.altered[0].what.startswith(what)
+
+
+def test_a_source_that_moved_on_is_told_and_is_no_failure(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.execute("INSERT INTO orders VALUES (900, 1, '2024-05-01', 10.25, 'completed')")
+    found = verify(shop.settings)
+    assert (found.is_intact, found.is_current) == (True, False)
+    assert [(check.what, check.expected, check.found) for check in found.moved] == [
+        ("orders: rows", 6, 7),
+        ("orders: sum(total_amount)", D("154.74"), D("164.99")),
+    ]
+    assert shop.exit_code(monkeypatch, "verify") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The source has moved on since" in said
+    assert "orders: sum(total_amount) 154.74 164.99 +10.25" in said
+
+
+def test_a_moved_source_and_a_tampered_target_are_told_apart(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.execute("DELETE FROM reviews")
+    shop.tamper("customer_metrics", lambda c: c.delete_one({"_id": 3}))
+    assert shop.exit_code(monkeypatch, "verify", "--json") == 3
+    document = json.loads(capsys.readouterr().out)
+    assert (document["is_intact"], document["is_current"]) == (False, False)
+    assert [check["what"] for check in document["moved"]] == ["reviews: rows", "reviews: sum(rating)"]
+    assert [(d["collection"], d["id"], d["kind"]) for d in document["documents"]] == [
+        ("customer_metrics", 3, "removed")
+    ]
+
+
+def test_another_source_is_told(shop: PublishedShop) -> None:
+    shutil.copy("shop.db", "copy.db")
+    moved = verify(shop.settings.model_copy(update={"source_url": "sqlite:///copy.db"})).moved
+    assert [check.what for check in moved] == ["source: address"]
+
+
+def test_an_earlier_generation_that_is_served_again_is_intact(shop: PublishedShop) -> None:
+    shop.execute("INSERT INTO orders VALUES (900, 1, '2024-05-01', 10.25, 'completed')")
+    shop.run()
+    pipeline.roll_back(shop.settings)
+    found = verify(shop.settings)
+    assert (found.served.generation, found.is_intact) == (1, True)
+    assert not found.is_current
+
+
+def test_a_resumed_run_that_failed_does_not_speak_for_the_served_generation(
+    shop: PublishedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ProofBroken.between("4", "rows", 1, 2)
+
+    monkeypatch.setattr("shopsight.audit.proof.prove_target", refuse)
+    with pytest.raises(ProofBroken):
+        shop.run(resume=True)
+    found = verify(shop.settings)
+    assert (found.is_intact, found.source) == (True, [])
+    shop.tamper("insights", lambda c: c.delete_one({"_id": "top_products"}))
+    assert not verify(shop.settings).is_intact
+
+
+def test_the_digest_of_a_generation_is_noted_with_it(shop: PublishedShop) -> None:
+    with shop.target() as target:
+        served = publish.served(target)
+        assert served is not None
+        note = publish.generation_note(target, served.generation)
+        assert note["digests"] == publish.read_digests(target, served)

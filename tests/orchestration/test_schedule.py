@@ -1,0 +1,151 @@
+"""What orchestration does without an orchestrator: intervals, settings for children, the watch over age."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shopsight import errors, orchestration
+from shopsight.errors import ConfigurationError, TargetUnavailable, error_from_document
+from shopsight.orchestration.environment import settings_environment
+from shopsight.orchestration.schedule import cron_for
+from shopsight.orchestration.serve import FreshnessWatch, scheduled
+from shopsight.pipeline import run as pipeline
+from shopsight.settings import Settings, load_settings
+
+AT = datetime(2026, 11, 22, 18, tzinfo=UTC)
+
+
+def test_the_stages_are_the_pipelines() -> None:
+    assert orchestration.STAGES == pipeline.STAGES
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cron"),
+    [
+        (1, "* * * * *"),
+        (5, "*/5 * * * *"),
+        (30, "*/30 * * * *"),
+        (60, "0 * * * *"),
+        (180, "0 */3 * * *"),
+        (720, "0 */12 * * *"),
+        (1440, "0 0 * * *"),
+    ],
+)
+def test_an_interval_that_divides_a_day_is_a_cron_line(minutes: int, cron: str) -> None:
+    assert cron_for(timedelta(minutes=minutes)) == cron
+
+
+@pytest.mark.parametrize("minutes", [0, 0.5, 7, 45, 90, 300, 2880])
+def test_an_interval_that_would_drift_is_refused_with_those_that_do_not(minutes: float) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        cron_for(timedelta(minutes=minutes))
+
+    assert "30m, 1h, 2h, 3h" in refused.value.remedy
+
+
+def test_an_interval_becomes_a_cron_line() -> None:
+    assert scheduled(load_settings(every="4h")).cron == "0 */4 * * *"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"excluded_order_statuses": [], "top_n": 7, "retry_delay": "10s", "max_rejected_share": 0.25},
+        {"source_url": "postgresql://ann:p%40ss@db/shop", "alert_webhook": "https://hooks.example/T0/s3cret"},
+        {"cron": "0 6 * * *", "every": "1h30m", "lease_duration": timedelta(milliseconds=1500)},
+    ],
+)
+def test_a_child_has_the_settings_of_its_parent(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = load_settings(workdir=tmp_path / "work", **given)
+
+    for name, value in settings_environment(settings).items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == settings
+
+
+def _all_errors() -> list[type[errors.ShopsightError]]:
+    found = [errors.ShopsightError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("kind", _all_errors(), ids=lambda kind: kind.__name__)
+def test_an_error_survives_the_way_from_another_process(kind: type[errors.ShopsightError]) -> None:
+    error = kind("it is so", remedy="do this", stage="clean", run_id="R")
+
+    same = error_from_document(json.loads(json.dumps(error.as_document())))
+
+    assert type(same) is kind
+    assert same.as_document() == error.as_document()
+    assert same.is_retryable == error.is_retryable
+    assert same.exit_code == error.exit_code
+
+
+class Told:
+    """A watch over freshness, and the alerts that it sent, read from the command's file."""
+
+    def __init__(self, folder: Path, served: list[dict[str, Any] | Exception | None]) -> None:
+        self._file = folder / "alerts"
+        settings: Settings = load_settings(alert_command=f"sh -c 'cat >> {self._file}; echo >> {self._file}'")
+        answers: Iterator[dict[str, Any] | Exception | None] = iter(served)
+
+        def look_up() -> dict[str, Any] | None:
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.watch = FreshnessWatch(settings, look_up, AT)
+
+    def after(self, *hours: float) -> list[str]:
+        """The alerts' kinds after looks at these hours."""
+        for hour in hours:
+            self.watch.look(AT + timedelta(hours=hour))
+        if not self._file.exists():
+            return []
+        return [json.loads(line)["shopsight"]["kind"] for line in self._file.read_text().splitlines()]
+
+
+def _served(hours: float) -> dict[str, Any]:
+    """Published at this hour, good for six."""
+    as_of = AT + timedelta(hours=hours)
+    return {"generation": 1, "run_id": "R", "as_of": as_of, "valid_until": as_of + timedelta(hours=6)}
+
+
+def test_staleness_is_told_once_and_again_after_it_was_fresh(tmp_path: Path) -> None:
+    told = Told(tmp_path, [_served(0), _served(0), _served(0), _served(8), _served(8)])
+
+    assert told.after(5) == []
+    assert told.after(7, 7.5) == ["stale"]
+    assert told.after(9, 15) == ["stale", "stale"]
+
+
+def test_a_first_publication_gets_its_time(tmp_path: Path) -> None:
+    told = Told(tmp_path, [None, None])
+
+    assert told.after(5.9) == []
+    assert told.after(6.1) == ["stale"]
+
+
+def test_a_target_that_is_away_is_judged_by_what_it_said_last(tmp_path: Path) -> None:
+    told = Told(tmp_path, [_served(0), TargetUnavailable("away"), TargetUnavailable("away")])
+
+    assert told.after(1, 5) == []
+    assert told.after(7) == ["stale"]
+
+
+def test_it_looks_once_a_minute(tmp_path: Path) -> None:
+    told = Told(tmp_path, [_served(0)])
+
+    assert told.after(1, 1.001, 1.01) == []

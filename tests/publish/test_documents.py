@@ -1,0 +1,182 @@
+"""What a run's files become: whole documents, the same whatever the order of the rows."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import bson
+import pyarrow as pa
+import pytest
+from bson import Decimal128
+from tests.support.publish_shop import (
+    INSIGHTS,
+    MONEY,
+    Column,
+    Insight,
+    customer,
+    rejected_rows,
+    write_shop,
+    write_table,
+)
+
+from shopsight.errors import PublishError
+from shopsight.publish import documents
+
+RUN = "20261122T180000Z-1f3a9c"
+AS_OF = datetime(2026, 11, 22, 18, tzinfo=UTC)
+
+
+def decoded(batches: Any) -> list[dict[str, Any]]:
+    return [bson.decode(document) for batch in batches for document in batch]
+
+
+def rejected_order(order_id: str | None, rule: str, **others: Any) -> dict[str, Any]:
+    row = {
+        "order_id": order_id,
+        "customer_id": "7",
+        "order_date": "2026-10-01",
+        "total_amount": "12.50",
+        "status": "paid",
+        "rule": rule,
+        "measure": Decimal("12.50"),
+    }
+    return {**row, **others}
+
+
+def test_a_customer_document_has_the_id_and_the_nine_fields_in_order(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path, [customer(42, "90071992547409.93", email=None, average_rating=None)])
+    (found,) = decoded(documents.customer_documents(shop.marts / "customer_metrics"))
+    assert list(found.items()) == [
+        ("_id", 42),
+        ("customer_id", 42),
+        ("name", "Customer 42"),
+        ("email", None),
+        ("country", "Germany"),
+        ("total_amount_spent", Decimal128("90071992547409.93")),
+        ("total_orders", 3),
+        ("average_order_value", Decimal128("10.00")),
+        ("total_products_ordered", 6),
+        ("average_rating", None),
+    ]
+
+
+def test_an_insight_document_says_what_it_is_and_keeps_the_order_of_its_rows(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path, [customer(1, "5.00"), customer(2, "9.00")])
+    top, months = decoded(
+        documents.insight_documents(shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF)
+    )
+    assert list(top) == ["_id", "title", "description", "columns", "rows", "run_id", "as_of"]
+    assert top["_id"] == "top_customers"
+    assert top["columns"][2] == {"name": "total_amount_spent", "kind": "money", "label": "Spent"}
+    assert top["rows"] == [
+        {"customer_id": 2, "name": "Customer 2", "total_amount_spent": Decimal128("9.00")},
+        {"customer_id": 1, "name": "Customer 1", "total_amount_spent": Decimal128("5.00")},
+    ]
+    assert (top["run_id"], top["as_of"]) == (RUN, AS_OF.replace(tzinfo=None))
+    assert months["rows"][0]["month"] == datetime(2026, 10, 1)  # noqa: DTZ001 - as bson gives it
+
+
+def test_an_insight_without_rows_is_a_document_with_an_empty_list(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path, [], months=[])
+    found = decoded(documents.insight_documents(shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF))
+    assert [document["rows"] for document in found] == [[], []]
+
+
+def test_an_insight_beyond_what_a_document_holds_is_refused_with_its_name(tmp_path: Path) -> None:
+    write_table(tmp_path / "countries", pa.table({"country": ["x" * 1000] * 17_000}))
+    insight = Insight("countries", "Countries", "All of them.", (Column("country", "text", "Country"),))
+    with pytest.raises(PublishError, match=r"countries has 17,000 rows, 17 MB.*still served"):
+        decoded(documents.insight_documents(tmp_path, [insight], run_id=RUN, as_of=AS_OF))
+
+
+def test_a_rejected_row_stands_as_it_was_with_table_key_rule_and_measure(tmp_path: Path) -> None:
+    row = rejected_order("17", "orders.unknown_customer", status="$where")
+    shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", [row])})
+    assert decoded(documents.rejected_documents(shop.rejected, run_id=RUN)) == [
+        {
+            "_id": "orders.unknown_customer:17:1",
+            "table": "orders",
+            "key": "17",
+            "rule": "orders.unknown_customer",
+            "measure": Decimal128("12.50"),
+            "row": {
+                "order_id": "17",
+                "customer_id": "7",
+                "order_date": "2026-10-01",
+                "total_amount": "12.50",
+                "status": "$where",
+            },
+            "run_id": RUN,
+        }
+    ]
+
+
+def test_the_rows_of_one_rule_and_key_are_numbered_by_their_values_in_whatever_order_they_come(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        rejected_order("17", "orders.duplicate_key", total_amount="9.00"),
+        rejected_order("17", "orders.duplicate_key", total_amount="8.00"),
+        rejected_order("17", "orders.duplicate_key", total_amount="8.00"),
+        rejected_order("17", "orders.null_total", total_amount=None, measure=None),
+        rejected_order(None, "orders.null_key", customer_id="1"),
+        rejected_order(None, "orders.null_key", customer_id=None),
+        rejected_order("", "orders.null_key", customer_id="1"),
+        *(rejected_order(str(key), "orders.duplicate_key") for key in range(100, 110)),
+    ]
+    expected: dict[str, Any] | None = None
+    for seed in range(5):
+        random.Random(seed).shuffle(rows)
+        shop = write_shop(tmp_path / str(seed), rejected={"orders": rejected_rows("orders", rows)})
+        found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+        by_id = {document["_id"]: document for document in found}
+        assert len(by_id) == len(rows)
+        expected = expected or by_id
+        assert by_id == expected
+    assert expected is not None
+    amounts = [expected[f"orders.duplicate_key:17:{n}"]["row"]["total_amount"] for n in (1, 2, 3)]
+    assert amounts == ["8.00", "8.00", "9.00"]
+
+
+def test_rejected_rows_keep_the_types_of_the_source(tmp_path: Path) -> None:
+    schema = pa.schema(
+        [
+            ("item_id", pa.int64()),
+            ("order_id", pa.int64()),
+            ("product_id", pa.int64()),
+            ("quantity", pa.int64()),
+            ("price", pa.decimal128(18, 2)),
+            ("rule", pa.string()),
+            ("measure", MONEY),
+        ]
+    )
+    row = dict(
+        zip(schema.names, (1, None, 3, -(2**62), Decimal("-0.01"), "order_items.x", None), strict=True)
+    )
+    shop = write_shop(tmp_path, rejected={"order_items": pa.Table.from_pylist([row], schema)})
+    (found,) = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    assert (found["key"], found["measure"]) == (1, None)
+    assert found["row"] == {
+        "item_id": 1,
+        "order_id": None,
+        "product_id": 3,
+        "quantity": -(2**62),
+        "price": Decimal128("-0.01"),
+    }
+
+
+def test_batches_are_bounded_and_cover_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "BATCH_ROWS", 3)
+    rows = [rejected_order(str(i // 2), "orders.duplicate_key", customer_id=str(i)) for i in range(10)]
+    shop = write_shop(
+        tmp_path, [customer(i) for i in range(10)], rejected={"orders": rejected_rows("orders", rows)}
+    )
+    batches = list(documents.customer_documents(shop.marts / "customer_metrics"))
+    assert [len(batch) for batch in batches] == [3, 3, 3, 1]
+    found = list(documents.rejected_documents(shop.rejected, run_id=RUN))
+    assert max(map(len, found)) <= 3
+    assert {document["row"]["customer_id"] for document in decoded(found)} == {str(i) for i in range(10)}

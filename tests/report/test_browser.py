@@ -1,0 +1,298 @@
+"""The report in a real browser: headless Chromium, spoken to over a pipe in its own protocol."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.report_sample import sample_insights, sample_record
+
+from shopsight.report import InsightTable, render_report, write_report
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
+# The protocol wants its pipe on descriptors 3 and 4, which are not ours to give in this process.
+STARTER = "import os, sys; os.dup2({r}, 3); os.dup2({w}, 4); os.execv(sys.argv[1], sys.argv[1:])"
+PATIENCE_SECONDS = 60.0
+
+
+class Chromium:
+    """A browser process and one page in it."""
+
+    def __init__(self, binary: str, profile: Path) -> None:
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        given = {"r": os.dup(commands), "w": os.dup(answers)}
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                STARTER.format(**given),
+                binary,
+                *QUIET,
+                f"--user-data-dir={profile}",
+                "about:blank",
+            ],
+            pass_fds=tuple(given.values()),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for descriptor in (commands, answers, *given.values()):
+            os.close(descriptor)
+        self._numbers = itertools.count(1)
+        self._unread = b""
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command of the protocol and its result; events that come in between are kept."""
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                return answer["result"]
+            self.events.append(answer)
+
+    def _read(self) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while b"\0" not in self._unread:
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([self._answers], [], [], max(left, 0))
+            assert ready, f"Chromium gave no answer in {PATIENCE_SECONDS:.0f} s"
+            data = os.read(self._answers, 1 << 16)
+            assert data, "Chromium ended by itself: try `chromium --headless=new --dump-dom about:blank`"
+            self._unread += data
+        message, self._unread = self._unread.split(b"\0", 1)
+        return json.loads(message)
+
+    def open(self, page: Path, width: int, scheme: str = "light") -> None:
+        """Load a file at a width, in a colour scheme, and wait until it is drawn."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=width < 500,
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.events.clear()
+        self.call("Page.navigate", url=page.as_uri())
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.evaluate("document.readyState + location.protocol") != "completefile:":
+            assert time.monotonic() < deadline, "the page did not load"
+        self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def point_at(self, x: float, y: float) -> None:
+        """Move the mouse there."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def of(self, *methods: str) -> list[dict[str, Any]]:
+        """The parameters of the events of these kinds since the page was opened."""
+        return [event["params"] for event in self.events if event["method"] in methods]
+
+    def close(self) -> None:
+        """End the browser."""
+        self._session = None
+        try:
+            self.call("Browser.close")
+            self._process.wait(timeout=20)
+        except (AssertionError, OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
+        finally:
+            os.close(self._commands)
+            os.close(self._answers)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Reports as files."""
+
+    usual: Path
+    hostile: Path
+    empty: Path
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    binary = next(filter(None, map(shutil.which, NAMES)), None)
+    if binary is None:
+        pytest.fail("Chromium is missing; the report is tested in it: sudo apt-get install chromium")
+    browser = Chromium(binary, tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    folder = tmp_path_factory.mktemp("reports")
+    record, insights = sample_record().as_document(), sample_insights()
+    attack = "<script>window.owned=1</script><img src=x onerror=window.owned=1>\u202e" + "W" * 60
+    hostile = {id_: _with_texts(table, attack) for id_, table in insights.items()}
+    nothing = {id_: replace(table, rows=[]) for id_, table in insights.items()}
+    written = {
+        "usual": render_report(record, insights),
+        "hostile": render_report(record, hostile),
+        "empty": render_report({**record, "totals": {}, "ledger": {"tables": [], "rules": []}}, nothing),
+    }
+    for name, html in written.items():
+        write_report(html, folder / f"{name}.html")
+    return Pages(**{name: folder / f"{name}.html" for name in written})
+
+
+def _with_texts(table: InsightTable, text: str) -> InsightTable:
+    names = {column["name"] for column in table.columns if column["kind"] == "text"}
+    return replace(
+        table,
+        title=text,
+        rows=[{name: text if name in names else value for name, value in row.items()} for row in table.rows],
+    )
+
+
+MARKS = """
+[...document.querySelectorAll('[data-chart]')].map(chart => ({
+  id: chart.dataset.chart,
+  drawn: [...chart.querySelectorAll('.mark')].filter(mark => {
+    const box = mark.getBoundingClientRect(), style = getComputedStyle(mark);
+    const before = getComputedStyle(mark, '::before');
+    const paints = mark instanceof SVGElement
+      ? [style.fill, style.stroke] : [style.backgroundColor, before.backgroundColor];
+    const inked = paints.some(paint => paint !== 'none' && paint !== 'rgba(0, 0, 0, 0)');
+    return box.width > 0 && box.height > 0 && inked;
+  }).length,
+  left: chart.getBoundingClientRect().left,
+  right: chart.getBoundingClientRect().right,
+}))
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_every_chart_is_drawn(chromium: Chromium, pages: Pages, width: int, scheme: str) -> None:
+    chromium.open(pages.usual, width, scheme)
+    charts = {chart["id"]: chart for chart in chromium.evaluate(MARKS)}
+    assert set(charts) == set(sample_insights())
+    # What the sample has: a bar a row; line, area, unfinished end and a bar a month; a cell a month.
+    expected = {
+        "top_customers": 5,
+        "top_products": 5,
+        "category_ratings": 8,
+        "monthly_sales": 35 + 3,
+        "rfm_segments": 18,
+        "cohort_retention": 17 * 18 // 2,
+        "country_sales": 8,
+        "repeat_purchase": 1,
+        "basket_pairs": 20,
+        "order_statuses": 6,
+    }
+    assert {id_: chart["drawn"] for id_, chart in charts.items()} == expected
+    assert all(0 <= chart["left"] < chart["right"] <= width for chart in charts.values())
+
+
+def test_bars_are_as_long_as_their_figures(chromium: Chromium, pages: Pages) -> None:
+    chromium.open(pages.usual, 1440)
+    widths = chromium.evaluate(
+        "[...document.querySelectorAll('[data-chart=country_sales] .bar')]"
+        ".map(bar => bar.getBoundingClientRect().width)"
+    )
+    revenue = [float(row["revenue"]) for row in sample_insights()["country_sales"].rows]
+    assert [width / widths[0] for width in widths] == pytest.approx(
+        [r / revenue[0] for r in revenue], abs=0.005
+    )
+
+
+def test_pointing_at_a_month_tells_its_figures(chromium: Chromium, pages: Pages) -> None:
+    chromium.open(pages.usual, 1440)
+    tip = "document.querySelectorAll('.tip')[23]"
+    assert chromium.evaluate(f"getComputedStyle({tip}).visibility") == "hidden"
+    x, y = chromium.evaluate(
+        "(() => { document.documentElement.style.scrollBehavior = 'auto';"
+        " document.querySelector('.months').scrollIntoView({block: 'center'});"
+        " const box = document.querySelectorAll('.hit')[23].getBoundingClientRect();"
+        " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+    )
+    chromium.point_at(x, y)
+    assert chromium.evaluate(f"getComputedStyle({tip}).visibility") == "visible"
+    december = sample_insights()["monthly_sales"].rows[23]
+    assert f"{december['revenue']:,}" in chromium.evaluate(f"{tip}.innerText")
+
+
+@pytest.mark.parametrize("page", ["usual", "hostile", "empty"])
+def test_console_is_silent_and_nothing_is_requested(chromium: Chromium, pages: Pages, page: str) -> None:
+    path: Path = getattr(pages, page)
+    chromium.open(path, 1440)
+    assert chromium.of("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded") == []
+    requested = {event["request"]["url"] for event in chromium.of("Network.requestWillBeSent")}
+    assert {url for url in requested if not url.startswith("data:")} == {path.as_uri()}
+    assert chromium.evaluate("[window.owned, document.scripts.length]") == [None, 0]
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1440, 2560])
+@pytest.mark.parametrize("page", ["usual", "hostile", "empty"])
+def test_page_never_scrolls_sideways(chromium: Chromium, pages: Pages, page: str, width: int) -> None:
+    chromium.open(getattr(pages, page), width)
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_figure_is_cut(chromium: Chromium, pages: Pages, width: int) -> None:
+    chromium.open(pages.usual, width)
+    cut = chromium.evaluate(
+        "[...document.querySelectorAll('.tile-value, .facts dd, .value, .label, .strip-figure')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline')"
+        ".map(e => e.innerText)"
+    )
+    assert cut == []
+
+
+def test_dark_scheme_is_dark_and_light_is_light(chromium: Chromium, pages: Pages) -> None:
+    brightness = {}
+    for scheme in ("light", "dark"):
+        chromium.open(pages.usual, 1440, scheme)
+        colour = chromium.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness[scheme] = sum(int(part) for part in colour.strip("rgb()").split(","))
+    assert brightness["light"] > 600
+    assert brightness["dark"] < 120
+
+
+def test_empty_shop_has_sentences_in_place_of_charts(chromium: Chromium, pages: Pages) -> None:
+    chromium.open(pages.empty, 390)
+    assert chromium.evaluate("document.querySelectorAll('[data-chart]').length") == 0
+    assert chromium.evaluate("document.querySelectorAll('.card .note').length") == len(sample_insights())

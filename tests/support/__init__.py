@@ -1,0 +1,1 @@
+"""What tests share beside fixtures: shops as rows, runs in parts, agents in processes of their own."""

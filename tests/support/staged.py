@@ -1,0 +1,88 @@
+"""A shop through the stages without any database: raw tables in, marts, ledger and proof out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from shopsight.audit.control_totals import raw_measure
+from shopsight.contract import TABLES
+from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline import stages
+from shopsight.pipeline.stages import Run
+from shopsight.pipeline.workspace import Workspace, new_run_id
+from shopsight.publish.digest import ContentDigest
+from shopsight.publish.documents import run_documents
+from shopsight.record import RunRecord, Snapshot, SourceTable
+from shopsight.settings import Settings, load_settings
+
+AS_OF = datetime(2024, 6, 30, 12, tzinfo=UTC)
+BEFORE_PUBLISHING = ("clean", "metrics", "insights", "prove")
+
+
+def extracted(
+    workdir: Path,
+    raw: Mapping[str, pl.DataFrame],
+    measures: Mapping[str, Decimal | None] | None = None,
+    **settings: Any,
+) -> Run:
+    """A run whose extraction is done.
+
+    Args:
+        workdir: where its directory is made.
+        raw: the six tables.
+        measures: what the source says of each; by default what the raw files hold.
+        settings: other than the defaults.
+    """
+    settings = {"min_rejected_rows": 10**9, **settings}
+    made: Settings = load_settings(workdir=workdir, **settings)
+    workspace = Workspace.create(workdir, new_run_id())
+    workspace.raw.begin()
+    tables = {}
+    for name in TABLES:
+        folder = workspace.folder("raw") / name
+        folder.mkdir()
+        raw[name].write_parquet(folder / "part-00000.parquet")
+        measure = raw_measure(name, folder) if measures is None else measures[name]
+        tables[name] = SourceTable(raw[name].height, measure, {}, {})
+    snapshot = Snapshot("1", AS_OF, "test", "test", "1", None, tables)
+    workspace.raw.close({"snapshot": snapshot.as_details()})
+    record = RunRecord(workspace.run_id, "run", "running", AS_OF, snapshot=snapshot)
+    return Run(made, workspace, record)
+
+
+def staged(workdir: Path, raw: Mapping[str, pl.DataFrame], **others: Any) -> Run:
+    """A run that is proven and not published; see :func:`extracted`."""
+    run = extracted(workdir, raw, **others)
+    for name in BEFORE_PUBLISHING:
+        stages.STAGES[name](run)
+    run.workspace.write_record(run.record.as_document())
+    return run
+
+
+def read(run: Run, folder: str) -> pl.DataFrame:
+    """All rows of a folder of the run, in the order of the files."""
+    return pl.read_parquet(run.workspace.folder(folder) / "*.parquet")
+
+
+def digests(run: Run) -> dict[str, str]:
+    """By collection, the digest of the documents that the run would publish, whichever run it is."""
+    documents = run_documents(
+        run.workspace.folder("marts"),
+        run.workspace.folder("rejected"),
+        INSIGHTS.values(),
+        run_id="any",
+        as_of=AS_OF,
+    )
+    found = {}
+    for view, batches in documents.items():
+        digest = ContentDigest()
+        for batch in batches:
+            digest.add(batch)
+        found[view] = digest.hexdigest()
+    return found
