@@ -26,7 +26,7 @@ from shopsight.clean.reviews import clean_reviews
 from shopsight.clean.rule import Cleaned
 from shopsight.contract import CATEGORIES, CUSTOMERS, ORDER_ITEMS, ORDERS, PRODUCTS, REVIEWS, Table
 from shopsight.engine.key_ranges import key_ranges
-from shopsight.engine.protocol import Engine, Frame, held, is_empty
+from shopsight.engine.protocol import Engine, Frame, is_empty, materialize
 
 
 def clean_shop(
@@ -122,7 +122,7 @@ class _Shop:
             self._write(ORDER_ITEMS, cleaned, part)
         if repeated is not None:
             # Rows with one key may name orders of several ranges, and are compared with each other.
-            rivals = held(rows.join(repeated, on=ORDER_ITEMS.key, how="semi"))
+            rivals = materialize(rows.join(repeated, on=ORDER_ITEMS.key, how="semi"))
             cleaned = clean_order_items(rivals, orders.of(rivals), products, self._policy, repeated)
             self._write(ORDER_ITEMS, cleaned, len(ranges))
         kept_orders, kept_items = (self._engine.scan(self._clean / t.name) for t in (ORDERS, ORDER_ITEMS))
@@ -139,17 +139,17 @@ class _Shop:
 
     def _totals_from_items(self, orders: Frame) -> Frame | None:
         """What the items of the orders without a total add up to; None if every order has one."""
-        lacking = held(orders_without_total(orders, self._policy))
+        lacking = materialize(orders_without_total(orders, self._policy))
         if is_empty(lacking):
             return None
-        items = held(self._rows(ORDER_ITEMS).join(lacking, on=ORDERS.key, how="semi"))
+        items = materialize(self._rows(ORDER_ITEMS).join(lacking, on=ORDERS.key, how="semi"))
         none = lacking.head(0).select(ORDERS.key).with_columns(order_was_rejected=nw.lit(True))
         # Sound by themselves: whether their order stays is what is being found out.
         their_orders = Parents(ORDERS, lacking, none)
         products = self._parents(PRODUCTS, "product")
         repeated = repeated_keys(items, ORDER_ITEMS.key)
         cleaned = clean_order_items(items, their_orders, products, self._policy, repeated)
-        return held(item_totals(cleaned.kept))
+        return materialize(item_totals(cleaned.kept))
 
     def _rows(self, table: Table) -> Frame:
         return read(self._engine.scan(self._raw / table.name), table)

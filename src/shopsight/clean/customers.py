@@ -20,7 +20,7 @@ from shopsight.clean.rule import (
 )
 from shopsight.clean.text import is_valid_email, tidied
 from shopsight.contract import CUSTOMERS
-from shopsight.engine.protocol import Frame, held, is_empty
+from shopsight.engine.protocol import Frame, is_empty, materialize
 
 RULES: tuple[Rule, ...] = (
     *common_rules(CUSTOMERS),
@@ -177,9 +177,9 @@ def _owners_of_shared_emails(rows: Frame, judged: Frame) -> Frame | None:
     """
     addresses = _with_emails(rows).filter(~nw.col("email").is_null()).select("email")
     counted = addresses.group_by("email").agg(nw.len().alias("customers"))
-    shared = held(counted.filter(nw.col("customers") > 1).select("email"))
+    shared = materialize(counted.filter(nw.col("customers") > 1).select("email"))
     if is_empty(shared):
         return None
     sound = judged.filter(nw.col("is_sound") & ~nw.col("is_conflict") & ~nw.col("is_identical"))
     owned = sound.join(shared, on="email", how="semi").group_by("email")
-    return held(owned.agg(nw.col("customer_id").min().alias("owner_id")))
+    return materialize(owned.agg(nw.col("customer_id").min().alias("owner_id")))

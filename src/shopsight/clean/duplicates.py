@@ -12,7 +12,7 @@ import narwhals as nw
 
 from shopsight.clean.parse import raw_name
 from shopsight.contract import Table
-from shopsight.engine.protocol import Frame, held, is_empty
+from shopsight.engine.protocol import Frame, is_empty, materialize
 
 _BUCKET = 16
 
@@ -45,11 +45,11 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
         .agg(nw.len().cast(nw.Int64).alias("keys"), nw.col("power").sum())
     )
     ones = nw.sum_horizontal(*((nw.col("power") // 2**bit) % 2 for bit in range(_BUCKET)))
-    suspicious = held(buckets.filter(ones != nw.col("keys")).select("bucket"))
+    suspicious = materialize(buckets.filter(ones != nw.col("keys")).select("bucket"))
     if is_empty(suspicious):
         return None
     counted = keys.join(suspicious, on="bucket", how="semi").group_by(key).agg(nw.len().alias("rows"))
-    return held(counted.filter(nw.col("rows") > 1).select(key))
+    return materialize(counted.filter(nw.col("rows") > 1).select(key))
 
 
 def with_duplicates_judged(
@@ -79,7 +79,7 @@ def with_duplicates_judged(
     """
     if repeated is None:
         return _alone(judge(rows))
-    shared = held(rows.join(repeated, on=table.key, how="semi"))
+    shared = materialize(rows.join(repeated, on=table.key, how="semi"))
     differing = _differing_keys(shared, table.key)
     twins = shared.join(differing, on=table.key, how="anti")
     rivals = shared.join(differing, on=table.key, how="semi")
@@ -112,13 +112,13 @@ def _differing_keys(shared: Frame, key: str) -> Frame:
         )
     )
     differs = (nw.col(f"least_{name}") != nw.col(f"most_{name}") for name in (*others, "nulls"))
-    return held(spread.filter(nw.any_horizontal(*differs, ignore_nulls=True)).select(key))
+    return materialize(spread.filter(nw.any_horizontal(*differs, ignore_nulls=True)).select(key))
 
 
 def _twins_judged(twins: Frame, key: str, judge: Callable[[Frame], Frame]) -> Frame:
     """Rows that are all the same for each key: which of them stays makes no difference."""
     place = nw.col(key).cum_count().over(key, order_by=key)
-    judged = judge(held(twins.with_columns((place > 1).alias("is_extra"))))
+    judged = judge(materialize(twins.with_columns((place > 1).alias("is_extra"))))
     is_identical = nw.col("is_sound") & nw.col("is_extra")
     return judged.with_columns(is_identical=is_identical, is_conflict=nw.lit(False)).drop("is_extra")
 

@@ -30,7 +30,7 @@ from shopsight.clean.rule import (
 )
 from shopsight.clean.text import tidied
 from shopsight.contract import ORDERS
-from shopsight.engine.protocol import MONEY, Frame, held
+from shopsight.engine.protocol import MONEY, Frame, materialize
 
 #: What stands where there is no status.
 UNKNOWN_STATUS = "unknown"
@@ -195,7 +195,7 @@ def tidy_statuses(rows: Frame) -> Frame:
     """
     tidy = tidied(nw.col("status")).str.to_lowercase()
     spelled = nw.when(tidy == "canceled").then(nw.lit("cancelled")).otherwise(tidy)
-    return held(rows.select("status").unique().with_columns(tidy_status=spelled))
+    return materialize(rows.select("status").unique().with_columns(tidy_status=spelled))
 
 
 def orders_without_total(rows: Frame, policy: CleaningPolicy) -> Frame:

@@ -9,7 +9,7 @@ import narwhals as nw
 from shopsight.clean.parse import read
 from shopsight.contract import Table
 from shopsight.engine.key_ranges import KeyRange
-from shopsight.engine.protocol import Frame, held
+from shopsight.engine.protocol import Frame, materialize
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Parents:
 
     def of(self, rows: Frame) -> Parents:
         """Those to which the rows point."""
-        named = held(rows.select(self.table.key).unique())
+        named = materialize(rows.select(self.table.key).unique())
         kept, rejected = (
             some.join(named, on=self.table.key, how="semi") for some in (self.kept, self.rejected)
         )

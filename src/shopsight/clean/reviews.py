@@ -28,7 +28,7 @@ from shopsight.clean.rule import (
     with_soundness,
 )
 from shopsight.contract import REVIEWS
-from shopsight.engine.protocol import Frame, held, is_empty
+from shopsight.engine.protocol import Frame, is_empty, materialize
 
 RULES: tuple[Rule, ...] = (
     *common_rules(REVIEWS),
@@ -130,9 +130,9 @@ def _last_of_the_day(rows: Frame, customers: Parents, judged: Frame) -> Frame | 
     """
     occasions = repointed(customers.joined_to(rows.select(*_OCCASION)))
     counted = occasions.group_by(_OCCASION).agg(nw.len().alias("reviews"))
-    several = held(counted.filter(nw.col("reviews") > 1).select(_OCCASION))
+    several = materialize(counted.filter(nw.col("reviews") > 1).select(_OCCASION))
     if is_empty(several):
         return None
     sound = judged.filter(nw.col("is_sound") & ~nw.col("is_conflict") & ~nw.col("is_identical"))
     last = sound.join(several, on=_OCCASION, how="semi").group_by(_OCCASION)
-    return held(last.agg(nw.col("review_id").max().alias("last_review_id")))
+    return materialize(last.agg(nw.col("review_id").max().alias("last_review_id")))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +9,12 @@ from typing import Any
 
 from shopsight.cli.output import out
 from shopsight.marts.insights import INSIGHTS
-from shopsight.publish import Target, connect, find_run, plain
+from shopsight.pipeline.databases import open_target
+from shopsight.publish import Target, find_run, plain
 from shopsight.reader import open_generation
 from shopsight.report import InsightTable, render_report, write_report
 from shopsight.report.terminal import insight_table
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,13 @@ class Published:
         write_report(render_report(self.record, self.insights), path)
 
 
-@contextmanager
-def opened_target(settings: Settings) -> Iterator[Target]:
-    """The target of these settings; an embedded one is started for as long."""
-    with (
-        servers.resolve(settings.target_url, "target", settings.workdir) as url,
-        connect(url, settings.target_database, settings.connect_timeout) as target,
-    ):
-        yield target
-
-
 def read_published(settings: Settings) -> Published:
     """The served generation, all of it of one and the same run.
 
     Raises:
         ConfigurationError: nothing is published yet.
     """
-    with opened_target(settings) as target:
+    with open_target(settings) as target:
         return read_served(target)
 
 

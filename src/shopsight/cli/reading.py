@@ -57,11 +57,11 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the latest runs: when, how long, how many rows, how they ended."""
-    from shopsight.cli.published import opened_target
+    from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_runs
     from shopsight.report.terminal import runs_table
 
-    with opened_target(settings_from(target=target, workdir=workdir)) as opened:
+    with open_target(settings_from(target=target, workdir=workdir)) as opened:
         records = list_runs(opened, limit=last)
     if as_json:
         print_json(records)
@@ -88,10 +88,10 @@ def report(
 @app.command(epilog="Example:\n\n    shopsight generations")
 def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
     """List the generations that are kept, the served one marked."""
-    from shopsight.cli.published import opened_target
+    from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_generations
 
-    with opened_target(settings_from(target=target, workdir=workdir)) as opened:
+    with open_target(settings_from(target=target, workdir=workdir)) as opened:
         kept = list_generations(opened)
     if as_json:
         print_json([generation.as_document() for generation in kept])
@@ -108,11 +108,11 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
 @app.command(epilog="Example:\n\n    shopsight metrics > /var/lib/node_exporter/shopsight.prom")
 def metrics(target: Target = None, workdir: Workdir = None) -> None:
     """Print the last run's figures in Prometheus' text format."""
-    from shopsight.cli.published import opened_target
     from shopsight.orchestration.prometheus import prometheus_text
+    from shopsight.pipeline.databases import open_target
     from shopsight.publish import latest_run
 
-    with opened_target(settings_from(target=target, workdir=workdir)) as opened:
+    with open_target(settings_from(target=target, workdir=workdir)) as opened:
         record = latest_run(opened)
         served = opened.db["published"].find_one({"_id": "current"})
     typer.echo(prometheus_text(record or {}, served, datetime.now(UTC)), nl=False)

@@ -115,14 +115,14 @@ def demo(
     The shop is made once; a second demo runs again over the same data and ends in the same content.
     """
     from shopsight.cli.published import print_insights, read_published
+    from shopsight.pipeline.databases import source_address, target_address
     from shopsight.settings import EMBEDDED
-    from shopsight_demo import servers
     from shopsight_demo.seed import ShopSize
 
     settings = settings_from(source=EMBEDDED, target=EMBEDDED, workdir=workdir)
     with (
-        servers.resolve(settings.source_url, "source", settings.workdir) as source,
-        servers.resolve(settings.target_url, "target", settings.workdir),
+        source_address(settings) as source,
+        target_address(settings),
     ):
         _seed_once(source, ShopSize(customers=customers, orders=orders), dirt)
         record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
@@ -224,13 +224,13 @@ def seed(
     as_json: AsJson = False,
 ) -> None:
     """Fill a database with a sample shop: deterministic, as large and as dirty as you like."""
-    from shopsight_demo import servers
+    from shopsight.pipeline.databases import source_address
     from shopsight_demo.seed import ShopSize
     from shopsight_demo.seed import seed as seed_source
 
     settings = settings_from(source=source, source_schema=source_schema, workdir=workdir)
     with (
-        servers.resolve(settings.source_url, "source", settings.workdir) as url,
+        source_address(settings) as url,
         stage_progress(quiet=as_json) as progress,
     ):
         made = seed_source(

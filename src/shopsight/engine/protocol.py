@@ -14,7 +14,7 @@ Frame = nw.LazyFrame[Any]
 MONEY = nw.Decimal(18, 2)
 
 
-def shared(frame: Frame) -> Frame:
+def cache(frame: Frame) -> Frame:
     """The same frame, marked as the common start of several others, so that it is worked out once.
 
     Polars finds common parts by itself, but not inside of other common parts, nor after windows and sorts,
@@ -24,7 +24,7 @@ def shared(frame: Frame) -> Frame:
     return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
 
 
-def held(frame: Frame) -> Frame:
+def materialize(frame: Frame) -> Frame:
     """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
     return frame.collect().lazy(frame.implementation)
 

@@ -14,9 +14,9 @@ from shopsight import publish
 from shopsight.errors import ShopsightError
 from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
+from shopsight.pipeline.databases import open_target, source_address, target_address
 from shopsight.pipeline.run import versions
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 #: Raw, clean and rejected files of a large shop, thrice (`keep_runs`), still fit.
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -53,10 +53,7 @@ def examine_freshness(settings: Settings) -> Finding:
     """Whether what is served is as young as it should be, for a checker from outside."""
 
     def look() -> Iterable[Finding]:
-        with (
-            servers.resolve(settings.target_url, "target", settings.workdir) as url,
-            publish.connect(url, settings.target_database, settings.connect_timeout) as target,
-        ):
+        with open_target(settings) as target:
             served = publish.served(target)
         found = freshness(vars(served) if served else None, datetime.now(UTC))
         remedy = "Look why no run published: `shopsight runs`, and whether `shopsight serve` is alive."
@@ -74,7 +71,7 @@ def _guarded(area: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def _source(settings: Settings) -> Iterable[Finding]:
-    with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+    with source_address(settings) as url:
         for check in check_source(
             url, schema=settings.source_schema, connect_timeout=settings.connect_timeout
         ):
@@ -82,7 +79,7 @@ def _source(settings: Settings) -> Iterable[Finding]:
 
 
 def _target(settings: Settings) -> Iterable[Finding]:
-    with servers.resolve(settings.target_url, "target", settings.workdir) as url:
+    with target_address(settings) as url:
         for check in publish.check_target(url, settings.target_database, settings.connect_timeout):
             yield Finding("target", check.name, check.is_ok, check.message, check.remedy)
 

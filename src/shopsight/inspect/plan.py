@@ -20,12 +20,12 @@ from shopsight.inspect.compare import (
     compare_insight,
 )
 from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, PipelineRun, open_dry_run
 from shopsight.pipeline.stages import Progress
 from shopsight.publish import Difference, Served
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,7 @@ def make_plan(settings: Settings, *, on_progress: Progress | None = None) -> Pla
     with open_dry_run(settings, on_progress=on_progress) as run:
         for stage in STAGES[:-1]:
             run.run_stage(stage)
-        with (
-            servers.resolve(settings.target_url, "target", settings.workdir) as url,
-            publish.connect(url, settings.target_database, settings.connect_timeout) as target,
-        ):
+        with open_target(settings) as target:
             return compare_with_served(run, target)
 
 

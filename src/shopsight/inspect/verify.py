@@ -10,7 +10,6 @@ What was recorded is in :mod:`shopsight.inspect.recorded`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -23,11 +22,11 @@ from shopsight.extract import source_figures
 from shopsight.inspect.compare import changed_leaves
 from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure
 from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Served, Target
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 #: How many documents that differ are listed of each collection.
 EXAMPLES = 10
@@ -104,7 +103,7 @@ def verify(settings: Settings) -> Verification:
         SourceError: the source cannot be asked.
         TargetUnavailable: MongoDB does not answer.
     """
-    with _opened(settings) as target:
+    with open_target(settings) as target:
         served = publish.served(target)
         if served is None:
             raise ConfigurationError(
@@ -128,15 +127,6 @@ def verify(settings: Settings) -> Verification:
     return Verification(served, source, moved, checks, altered, documents, has_files)
 
 
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Target]:
-    with (
-        servers.resolve(settings.target_url, "target", settings.workdir) as url,
-        publish.connect(url, settings.target_database, settings.connect_timeout) as target,
-    ):
-        yield target
-
-
 def _is_whole(workspace: Workspace) -> bool:
     stages = (workspace.clean, workspace.metrics, workspace.insights)
     return all(stage.details() is not None for stage in stages)
@@ -145,7 +135,7 @@ def _is_whole(workspace: Workspace) -> bool:
 def _source_checks(then: Document | None, settings: Settings) -> list[Check]:
     if then is None:
         return []
-    with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+    with source_address(settings) as url:
         now = source_figures(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
     return snapshot_checks(then, now)
 

@@ -6,20 +6,19 @@ Such a run published nothing, and its lease ends by itself; but its document wou
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
 from shopsight.errors import RunCrashed, ShopsightError
+from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish.lease import held_until
 from shopsight.publish.naming import PIPELINE_RUNS, PUBLISHED
-from shopsight.publish.target import Target, connect
+from shopsight.publish.target import Target
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 log = structlog.stdlib.get_logger("shopsight.serve")
 
@@ -42,7 +41,7 @@ def note_interruption(settings: Settings, run_id: str, error: ShopsightError) ->
         record |= end
         workspace.write_record(record)
     try:
-        with _opened(settings) as target:
+        with open_target(settings) as target:
             _note(target, run_id, end)
     except ShopsightError as away:
         log.warning("history", run_id=run_id, error=str(away))
@@ -62,7 +61,7 @@ def note_abandoned_runs(settings: Settings) -> list[dict[str, Any]]:
     if not suspects:
         return []
     noted = []
-    with _opened(settings) as target:
+    with open_target(settings) as target:
         held = held_until(target)
         for run_id in suspects:
             if held is not None and held[0] == run_id:
@@ -79,7 +78,7 @@ def note_abandoned_runs(settings: Settings) -> list[dict[str, Any]]:
 def lease_holder(settings: Settings) -> str | None:
     """The run that holds the lease now; None when it is free, or when nobody can be asked."""
     try:
-        with _opened(settings) as target:
+        with open_target(settings) as target:
             held = held_until(target)
     except ShopsightError as away:
         log.warning("lease unknown", error=str(away))
@@ -93,17 +92,8 @@ def served_now(settings: Settings) -> dict[str, Any] | None:
     Raises:
         TargetUnavailable: MongoDB does not answer.
     """
-    with _opened(settings) as target, target.translated():
+    with open_target(settings) as target, target.translated():
         return target.db[PUBLISHED].find_one({"_id": "current"})
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Target]:
-    with (
-        servers.resolve(settings.target_url, "target", settings.workdir) as url,
-        connect(url, settings.target_database, settings.connect_timeout) as target,
-    ):
-        yield target
 
 
 def _note(target: Target, run_id: str, end: Mapping[str, Any]) -> None:

@@ -43,8 +43,8 @@ from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.prefect_server import PrefectServer, is_healthy, prefect_environment
 from shopsight.orchestration.schedule import cron_for, longest_gap
 from shopsight.orchestration.stage_process import PUBLISH_STOP_SECONDS, STOP_SECONDS
-from shopsight.settings import EMBEDDED, Settings
-from shopsight_demo import servers
+from shopsight.pipeline.databases import source_address, target_address
+from shopsight.settings import Settings
 
 if find_spec("prefect") is None:
     # Said here: the children that need it would only end.
@@ -90,10 +90,9 @@ def serve(settings: Settings, *, port: int | None = None, announce: Callable[[st
     external = os.environ.get("PREFECT_API_URL")
     with _only_one(settings.workdir), _signals(), ExitStack() as stack:
         try:
-            for kind, url in (("source", settings.source_url), ("target", settings.target_url)):
-                if url.get_secret_value() == EMBEDDED:
-                    # Children start it again if it dies; while this process lives, it is not ended.
-                    stack.enter_context(servers.resolve(url, kind, settings.workdir))  # type: ignore[arg-type]
+            # Children restart the demo's servers if they die; they stay while this process lives.
+            stack.enter_context(source_address(settings))
+            stack.enter_context(target_address(settings))
             service = _Service(settings, None if external else port, external)
             stack.callback(service.stop)
             service.start()

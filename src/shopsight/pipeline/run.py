@@ -21,13 +21,13 @@ import tenacity
 from shopsight import __version__
 from shopsight.errors import ExitCode, PublishError, RunStopped, ShopsightError, defect, is_retryable
 from shopsight.pipeline import stages
+from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.memory import peak_bytes, reset_peak
 from shopsight.pipeline.stages import Progress, Run
 from shopsight.pipeline.workspace import Workspace, new_run_id, sweep_runs
-from shopsight.publish import Target, connect, heal_views, hold_lease, rollback, save_run
+from shopsight.publish import Target, heal_views, hold_lease, rollback, save_run
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 STAGES = tuple(stages.STAGES)
 
@@ -108,8 +108,7 @@ def open_run(
     with (
         workspace.in_use(),
         _kept_record(workspace) as record,
-        servers.resolve(settings.target_url, "target", settings.workdir) as url,
-        connect(url, settings.target_database, settings.connect_timeout) as target,
+        open_target(settings) as target,
         hold_lease(target, record.run_id, settings.lease_duration) as lease,
         _published_record(target, record),
     ):
@@ -182,8 +181,7 @@ def roll_back(settings: Settings, to: int | None = None) -> RunRecord:
         LeaseHeld: a run is at work.
     """
     with (
-        servers.resolve(settings.target_url, "target", settings.workdir) as url,
-        connect(url, settings.target_database, settings.connect_timeout) as target,
+        open_target(settings) as target,
         hold_lease(target, new_run_id(), settings.lease_duration) as lease,
     ):
         return rollback(target, lease, to)

@@ -28,10 +28,10 @@ from shopsight.errors import ConfigurationError, PublishError, redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
+from shopsight.pipeline.databases import source_address
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.record import RunRecord, Snapshot
 from shopsight.settings import Settings
-from shopsight_demo import servers
 
 Progress = Callable[[str, str, int], None]
 
@@ -89,7 +89,7 @@ def extract(run: Run) -> Figures:
     source = {"url": redact(settings.source_url.get_secret_value()), "schema": settings.source_schema}
 
     def work() -> dict[str, Any]:
-        with servers.resolve(settings.source_url, "source", settings.workdir) as url:
+        with source_address(settings) as url:
             snapshot = extract_source(
                 url,
                 run.workspace.folder("raw"),

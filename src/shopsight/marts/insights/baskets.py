@@ -16,7 +16,7 @@ from functools import cached_property
 import narwhals as nw
 
 from shopsight.engine.key_ranges import KeyRange, key_ranges, summed
-from shopsight.engine.protocol import Frame, held, is_empty
+from shopsight.engine.protocol import Frame, is_empty, materialize
 
 #: How many products lead. Any number gives the same lists: fewer leave more to the second count, more put the
 #: long tail into the first. Measured for the pairs of 20,000 products in 15 million lines, in CPU seconds and
@@ -60,7 +60,7 @@ class Baskets:
 
     def count(self, products: Frame) -> Counted:
         """The given products, which do not lead, by themselves; and in pairs with leaders, too."""
-        return self._count(held(products), self._leading)
+        return self._count(materialize(products), self._leading)
 
     def contenders(self, bound: Frame) -> Frame:
         """The products that do not lead and still reach the bound: product_id."""
@@ -84,7 +84,7 @@ class Baskets:
         of_pairs: list[Frame] = []
         # Mostly nobody contends: then there is nothing to be looked for in all the lines.
         for keys in self._ranges if not is_empty(products) else self._ranges[:1]:
-            held_by = held(self._of(products, keys))
+            held_by = materialize(self._of(products, keys))
             pairs = _within(held_by)
             if others is not None:
                 pairs = nw.concat([pairs, _across(held_by, self._of(others, keys, held_by))])
@@ -120,7 +120,7 @@ class Baskets:
 
     @cached_property
     def _leading(self) -> Frame:
-        return held(self._ranked.filter(nw.col("place") < LEADERS).select("product_id"))
+        return materialize(self._ranked.filter(nw.col("place") < LEADERS).select("product_id"))
 
     @cached_property
     def _ranked(self) -> Frame:
@@ -132,7 +132,7 @@ class Baskets:
         placed = lines.with_columns((-nw.col("lines")).alias("most_first")).with_row_index(
             "place", order_by=["most_first", "product_id"]
         )
-        return held(placed.select("product_id", "lines", "place"))
+        return materialize(placed.select("product_id", "lines", "place"))
 
 
 def bound_of(counted: Frame, length: int) -> Frame:

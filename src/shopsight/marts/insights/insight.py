@@ -53,6 +53,25 @@ class InsightColumn:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """How an insight is drawn; columns are named, so that the page needs to know no insight.
+
+    Attributes:
+        kind: ``bars``, one mark a row; ``line``, over time; ``heat``, a matrix; ``table``, not drawn.
+        label: the column that names a row: a line's x axis, a matrix's rows.
+        figure: the column that is drawn.
+        across: the column that a matrix's columns stand for.
+        detail: columns written beside a row's figure.
+    """
+
+    kind: Literal["bars", "line", "heat", "table"] = "table"
+    label: str = ""
+    figure: str = ""
+    across: str = ""
+    detail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Insight:
     """One question about the shop, and its answer.
 
@@ -64,6 +83,7 @@ class Insight:
         key: the columns that tell one row from all others; none for a single row about the whole shop.
         compute: gives the rows, in the insight's stated order, with the columns' names; :meth:`frame` sees to
             the types.
+        chart: how the report draws it.
     """
 
     id: str
@@ -72,6 +92,7 @@ class Insight:
     columns: tuple[InsightColumn, ...]
     key: tuple[str, ...]
     compute: Callable[[Shop, InsightOptions], Frame]
+    chart: Chart = Chart()
 
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:
         """The insight's rows with exactly its columns, each of its kind's type on every engine."""

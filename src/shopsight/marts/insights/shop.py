@@ -7,7 +7,7 @@ from functools import cached_property
 
 import narwhals as nw
 
-from shopsight.engine.protocol import Frame, shared
+from shopsight.engine.protocol import Frame, cache
 from shopsight.marts.insights.baskets import Baskets
 
 
@@ -47,14 +47,14 @@ class Shop:
         on one day any may be the first, which no figure depends on.
         """
         previous_date = nw.col("order_date").shift(1).over("customer_id", order_by="order_date")
-        return shared(
+        return cache(
             self.counting_orders.select("customer_id", "order_date", previous_date.alias("previous_date"))
         )
 
     @cached_property
     def monthly_totals(self) -> Frame:
         """Counting orders by month: month (its first day), revenue, orders; no row for a month without."""
-        return shared(
+        return cache(
             self.counting_orders.with_columns(month_of("order_date").alias("month"))
             .group_by("month")
             .agg(nw.col("total_amount").sum().alias("revenue"), nw.len().cast(nw.Int64).alias("orders"))
