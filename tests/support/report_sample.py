@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from shopsight.marts.insights import INSIGHTS
 from shopsight.record import (
     Check,
     Ledger,
@@ -265,7 +267,7 @@ def sample_insights() -> dict[str, InsightTable]:
         _basket_pairs(),
         _order_statuses(),
     ]
-    return {table.id: table for table in tables}
+    return {table.id: replace(table, chart=INSIGHTS[table.id].chart) for table in tables}
 
 
 def insight(
