@@ -75,6 +75,19 @@ def test_insight_without_rows_or_values_is_a_sentence(kind: Any) -> None:
     assert (null.kind, null.data) == ("note", "Nothing to show yet: there are rows, but no values.")
 
 
+@pytest.mark.parametrize("kind", ["line", "bars", "figures", "table", "heat"])
+def test_value_that_is_not_finite_is_drawn_as_null(kind: Any) -> None:
+    chart = Chart(kind, label="day", figures=("part",), across="n")
+    rows = [
+        (date(2026, 1, 1), 1, float("nan")),
+        (date(2026, 1, 2), 2, float("inf")),
+        (date(2026, 1, 3), 3, 0.5),
+    ]
+    drawing = draw(table_with(chart, "day:date:Day,n:count:N,part:share:Part", rows), None)
+    assert drawing.kind == kind
+    assert not [word for word in ("nan", "inf") if word in str(drawing).lower()]
+
+
 def test_bars_have_a_label_a_figure_and_details_by_kind() -> None:
     chart = Chart("bars", label="who", figures=("spent",), detail=("country", "orders", "id", "part"))
     columns = "id:key:Customer,who:text:Name,country:text:Country,spent:money:Spent,orders:count:Orders"
@@ -125,6 +138,13 @@ def test_table_has_the_columns_of_its_chart_and_bars_on_one_scale() -> None:
     ]
 
 
+def test_bars_of_a_table_may_have_a_scale_too() -> None:
+    chart = Chart("table", label="who", figures=("rating",), scale=(1, 5))
+    drawing = draw(table_with(chart, "who:text:Name,rating:number:Rating", [("a", 5.0), ("b", 2.0)]), None)
+    assert [row[1] for row in drawing.data.rows] == [("5.00", "100%"), ("2.00", "25%")]
+    assert drawing.footnote == "Bars run from 1 to 5."
+
+
 def test_figures_are_the_first_row_and_a_share_has_a_bar() -> None:
     chart = Chart("figures", figures=("part", "wait"), detail=("customers",))
     columns = "customers:count:Customers,part:share:Share,wait:number:Days"
@@ -141,7 +161,7 @@ def test_months_are_on_the_line_at_their_figure() -> None:
     assert (revenue["label"], orders["label"]) == ("Revenue", "Orders")
     assert revenue["line"] == "M16.6667,0L50,100L83.3333,50"
     assert revenue["unfinished"] == ""
-    assert orders["tops"] == [50, 100, 0]
+    assert [top for _, top in orders["points"]] == [50, 100, 0]
     assert drawing.footnote == ""
     assert drawing.data["periods"][0]["told"] == [("Revenue", "100.00"), ("Orders", "1"), ("Growth", "–")]
 

@@ -61,7 +61,7 @@ def draw(table: InsightTable, as_of: date | None) -> Drawing:
         return Drawing("note", "Nothing to show yet: there are no rows.")
     if chart is None or not fits(table, chart):
         return Drawing("table", table_of(table))
-    if chart.figures and all(row.get(name) is None for row in table.rows for name in chart.figures):
+    if chart.figures and all(table.figure(row, name) is None for row in table.rows for name in chart.figures):
         return Drawing("note", "Nothing to show yet: there are rows, but no values.")
     match chart.kind:
         case "line":
@@ -73,22 +73,22 @@ def draw(table: InsightTable, as_of: date | None) -> Drawing:
         case "heat":
             drawing = _heat(table, chart)
         case "table":
-            drawing = Drawing("table", table_of(table, chart))
+            drawing = Drawing("table", table_of(table, chart), footnote=_scale_note(chart))
     return drawing
 
 
 def fits(table: InsightTable, chart: Chart) -> bool:
     """Whether the published columns are those that the chart draws: another version's may differ."""
     kinds = {column["name"]: column["kind"] for column in table.columns}
-    named = {*chart.figures, *chart.detail}
-    named |= {name for name in (chart.label, chart.across, chart.size) if name}
-    if chart.kind in {"line", "bars", "heat"} and not (chart.figures and chart.label):
-        return False
+    needed = {"line": [chart.label], "bars": [chart.label], "heat": [chart.label, chart.across]}
+    named = {*needed.get(chart.kind, []), *chart.figures, *chart.detail}
+    if chart.kind == "heat" and chart.size:
+        named.add(chart.size)
     return (
         named <= set(kinds)
         and all(kinds[name] in FIGURE_KINDS for name in chart.figures)
+        and (bool(chart.figures) or chart.kind == "table")
         and (chart.kind != "line" or kinds[chart.label] == "date")
-        and (chart.kind != "heat" or bool(chart.across))
     )
 
 
@@ -104,15 +104,19 @@ def _bars(table: InsightTable, chart: Chart) -> Drawing:
             "detail": table.details(row, chart.detail),
             "length": length,
         }
-        for row, length in zip(shown, lengths([row.get(figure) for row in shown], chart.scale), strict=True)
+        for row, length in zip(
+            shown, lengths([table.figure(row, figure) for row in shown], chart.scale), strict=True
+        )
     ]
-    notes = []
-    if chart.scale:
-        notes.append("Bars run from {:g} to {:g}.".format(*chart.scale))
+    notes = [_scale_note(chart)] if chart.scale else []
     if len(shown) < len(table.rows):
         notes.append(f"The first {len(shown)} of {format_count(len(table.rows))}; the table has the rest.")
     heading = (table.column(chart.label)["label"], table.column(figure)["label"])
     return Drawing("bars", {"heading": heading, "bars": bars}, footnote=" ".join(notes))
+
+
+def _scale_note(chart: Chart) -> str:
+    return f"Bars run from {chart.scale[0]:g} to {chart.scale[1]:g}." if chart.scale else ""
 
 
 def _figures(table: InsightTable, chart: Chart) -> Drawing:
@@ -120,8 +124,8 @@ def _figures(table: InsightTable, chart: Chart) -> Drawing:
     row = table.rows[0]
     values = []
     for name in (*chart.figures, *chart.detail):
-        column, value = table.column(name), row.get(name)
-        length = per_cent(float(value)) if column["kind"] == "share" and value is not None else None
+        column = table.column(name)
+        length = per_cent(float(table.figure(row, name) or 0)) if column["kind"] == "share" else None
         values.append((column["label"], table.text(row, name), length))
     return Drawing("figures", values)
 
@@ -140,16 +144,16 @@ def _line(table: InsightTable, chart: Chart, as_of: date | None) -> Drawing:
     middles = [round(width * (index + 0.5), 4) for index in range(len(rows))]
     panels: list[dict[str, Any]] = []
     for figure in chart.figures:
-        scale = Scale.over(
-            [row[figure] for row in rows if row.get(figure) is not None], most=2 if panels else 5
-        )
-        tops = [None if row.get(figure) is None else scale.top(row[figure]) for row in rows]
-        points = [(middle, top) for middle, top in zip(middles, tops, strict=True) if top is not None]
-        has_unfinished = is_unfinished and tops[-1] is not None
+        values = [table.figure(row, figure) for row in rows]
+        scale = Scale.over([value for value in values if value is not None], most=2 if panels else 5)
+        points = [
+            (x, scale.top(value)) for x, value in zip(middles, values, strict=True) if value is not None
+        ]
+        has_unfinished = is_unfinished and values[-1] is not None
         panels.append(
             {
                 "label": table.column(figure)["label"],
-                "tops": tops,
+                "points": points,
                 "line": line_path(points[:-1] if has_unfinished else points),
                 "unfinished": line_path(points[-2:]) if has_unfinished else "",
                 "area": area_path(points, scale.top(0)),
@@ -213,11 +217,15 @@ def _line_facts(
         for name in (*chart.figures, *chart.detail)
         if whole[-1].get(name) is not None
     ]
-    valued = [index for index, row in enumerate(whole) if row.get(figure) is not None]
+    valued = [
+        (row[figure], name)
+        for row, name in zip(whole, names, strict=False)
+        if table.figure(row, figure) is not None
+    ]
     if len(valued) > 1:
-        best = max(valued, key=lambda index: whole[index][figure])
-        label = f"{table.column(figure)['label']}, {names[best]}, the most"
-        facts.append((label, table.text(whole[best], figure)))
+        most, name = max(valued, key=lambda pair: pair[0])
+        column = table.column(figure)
+        facts.append((f"{column['label']}, {name}, the most", format_value(most, column["kind"])))
     return facts
 
 
@@ -231,9 +239,7 @@ def _heat(table: InsightTable, chart: Chart) -> Drawing:
     across = sorted({column for label, column in cells if label in set(shown)}, key=lambda x: (x is None, x))
     first, across = across[0], across[1:] if chart.size else across
     across = across[:MOST_CELLS]
-    drawn = [
-        cells[label, column].get(figure) for label in shown for column in across if (label, column) in cells
-    ]
+    drawn = (table.figure(cells.get((label, column), {}), figure) for label in shown for column in across)
     greatest = max((float(value) for value in drawn if value is not None), default=0.0)
     name, across_name = table.namer(chart.label), table.namer(chart.across)
     across_label = table.column(chart.across)["label"]
@@ -243,7 +249,7 @@ def _heat(table: InsightTable, chart: Chart) -> Drawing:
         row = cells.get((label, column))
         if row is None:
             return None
-        value = row.get(figure)
+        value = table.figure(row, figure)
         told = [table.text(row, figure), *table.details(row, chart.detail)]
         return {
             "text": _cell_text(value, kind),

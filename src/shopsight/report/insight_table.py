@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -57,6 +59,11 @@ class InsightTable:
     def column(self, name: str) -> dict[str, str]:
         """The column of a name."""
         return next(column for column in self.columns if column["name"] == name)
+
+    def figure(self, row: Mapping[str, Any], name: str) -> Decimal | float | None:
+        """A row's value to draw; None if it is null or not finite."""
+        value: Decimal | float | None = row.get(name)
+        return None if value is None or not math.isfinite(value) else value
 
     def text(self, row: Mapping[str, Any], name: str) -> str:
         """A row's value as text, by its column's kind."""

@@ -38,7 +38,9 @@ def table_of(table: InsightTable, chart: Chart | None = None) -> DrawnTable:
     names = [name for name in table.column_names if not named or name in named]
     figures = [name for name in names if chart and name in chart.figures]
     rows = table.rows[:MOST_ROWS]
-    drawn = iter(lengths([row.get(name) for row in rows for name in figures], chart.scale if chart else None))
+    drawn = iter(
+        lengths([table.figure(row, name) for row in rows for name in figures], chart.scale if chart else None)
+    )
     return DrawnTable(
         [
             {

@@ -44,7 +44,7 @@ CATEGORY_RATINGS = Insight(
     ),
     key=("category_id",),
     chart=Chart(
-        "bars", label="category_name", figures=("average_rating",), detail=("reviews",), scale=(1, 5)
+        "table", label="category_name", figures=("average_rating",), detail=("reviews",), scale=(1, 5)
     ),
     compute=category_ratings,
 )
