@@ -238,7 +238,7 @@ def test_bars_are_as_long_as_their_figures(chromium: Chromium, pages: Pages) -> 
     )
 
 
-def test_pointing_at_a_month_tells_its_figures(chromium: Chromium, pages: Pages) -> None:
+def test_pointing_at_a_month_shows_its_figures(chromium: Chromium, pages: Pages) -> None:
     chromium.open(pages.usual, 1440)
     tip = "document.querySelectorAll('.tip')[23]"
     assert chromium.evaluate(f"getComputedStyle({tip}).visibility") == "hidden"

@@ -273,7 +273,7 @@ def test_kept_stage_says_so_and_has_no_speed() -> None:
     assert "extract\nkept\n–\n643,970\n–\n–\n412 MB\n2 ms" in page_of(record).text
 
 
-def test_identity_is_told_and_the_source_without_credentials() -> None:
+def test_page_shows_the_run_and_its_source_without_credentials() -> None:
     record = changed()
     record["snapshot"]["source"] = "postgresql://ann:s3cret@db/shop?password=s3cret"
     html = render_report(record, sample_insights())
@@ -354,7 +354,7 @@ def test_shop_of_one_order_is_drawn_without_a_crash() -> None:
     assert "nan" not in page.text.lower()
 
 
-def test_failed_run_tells_its_error_and_remedy() -> None:
+def test_failed_run_shows_its_error_and_remedy() -> None:
     error = {
         "type": "SourceUnavailable",
         "message": "The database does not answer.",
@@ -458,7 +458,7 @@ def test_csv_has_exact_values_and_no_formulas() -> None:
     ]
 
 
-def test_no_float_artefacts() -> None:
+def test_floats_are_shown_rounded() -> None:
     insights = sample_insights()
     insights["basket_pairs"].rows[0].update(lift=0.1 + 0.2, support=1 / 3, confidence=float("nan"))
     page = page_of(insights=insights)

@@ -1,4 +1,4 @@
-"""A shop and its run, made up but coherent, for the tests of the report and of the terminal's tables."""
+"""A shop and its run, invented but coherent, for the tests of the report and of the terminal's tables."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def sample_insights() -> dict[str, InsightTable]:
 def insight(
     id_: str, title: str, description: str, columns: str, rows: list[tuple[Any, ...]]
 ) -> InsightTable:
-    """A table from ``name:kind:label`` triples parted by commas, and tuples."""
+    """A table from ``name:kind:label`` triples separated by commas, and tuples."""
     parts = [column.split(":") for column in columns.split(",")]
     names = [part[0] for part in parts]
     return InsightTable(

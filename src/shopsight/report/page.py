@@ -13,11 +13,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shopsight.errors import WorkspaceError
+from shopsight.errors import WorkspaceError, redact
 from shopsight.record import RunRecord
 from shopsight.report import run_rows
 from shopsight.report.drawings import draw
-from shopsight.report.formatting import format_count, format_day, format_moment, in_utc
+from shopsight.report.formatting import format_count, format_day, format_moment, format_seconds, in_utc
 from shopsight.report.insight_table import InsightTable
 from shopsight.report.tables import csv_link, table_of
 
@@ -62,8 +62,6 @@ def render_report(record: Mapping[str, Any], insights: Mapping[str, InsightTable
             links=links,
             is_proven=bool(links) and not any(link.broken for link in links),
             stages=run_rows.stage_rows(document),
-            facts=run_rows.run_facts(document),
-            source=run_rows.source_facts(document),
         )
     )
 
@@ -79,7 +77,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(thousands=format_count, moment=format_moment)
+    environment.filters.update(
+        thousands=format_count, moment=format_moment, seconds=format_seconds, redacted=redact
+    )
     return environment
 
 

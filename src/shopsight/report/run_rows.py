@@ -10,13 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.errors import redact
 from shopsight.report.formatting import (
     DASH,
     divide_money,
     format_count,
     format_exact,
-    format_moment,
     format_money,
     format_number,
     format_seconds,
@@ -252,30 +250,3 @@ def _rate(stage: Document) -> str:
     if not rows or not stage["seconds"] or stage["outcome"] != "done":
         return DASH
     return format_count(round(rows / stage["seconds"]))
-
-
-def run_facts(record: Document) -> list[tuple[str, str]]:
-    """What identifies the run, as names and values."""
-    return [
-        ("Run", record["run_id"]),
-        ("Status", record["status"]),
-        ("Started", format_moment(record["started_at"])),
-        ("Ended", format_moment(record["ended_at"])),
-        ("Took", format_seconds(record["seconds"])),
-        ("Generation", DASH if record["generation"] is None else str(record["generation"])),
-        ("Fresh until", format_moment(record["valid_until"])),
-    ]
-
-
-def source_facts(record: Document) -> list[tuple[str, str]]:
-    """Where the data came from, without credentials; nothing if no snapshot was taken."""
-    snapshot = record["snapshot"]
-    if snapshot is None:
-        return []
-    return [
-        ("Data as of", format_moment(snapshot["as_of"])),
-        ("Snapshot", snapshot["snapshot_id"]),
-        ("Address", redact(snapshot["source"])),
-        ("Schema", snapshot["schema"] or "the connection's own"),
-        ("Database", f"{snapshot['dialect']} {snapshot['server_version']}"),
-    ]
