@@ -248,7 +248,7 @@ def test_broken_proof_names_what_is_broken_and_promises_nothing() -> None:
     assert "The proof is broken" in page.text
     assert "Every row and every cent is accounted for." not in page.text
     assert (
-        "✗ 1 of 4 equalities are broken: customer_metrics: sum(total_amount_spent),"
+        "✗ 1 of 4 equalities broken: customer_metrics: sum(total_amount_spent),"
         " expected 13,120,448.05, found 13,120,448.04" in page.texts
     )
     assert not [tag for tag, attributes in page.tags if tag == "details" and "open" in attributes]
