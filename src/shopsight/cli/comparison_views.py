@@ -15,7 +15,8 @@ from shopsight.inspect.plan import Plan
 from shopsight.inspect.verify import EXAMPLES, AlteredDocument, Verification
 from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.record import Check
-from shopsight.report.figures import (
+from shopsight.report.fitting_table import Field, FittingTable
+from shopsight.report.formatting import (
     DASH,
     format_count,
     format_date,
@@ -24,7 +25,6 @@ from shopsight.report.figures import (
     format_money,
     format_value,
 )
-from shopsight.report.fitting_table import Field, FittingTable
 from shopsight.report.terminal import one_line
 
 SHA256_DIGITS = 64

@@ -17,7 +17,8 @@ from shopsight.inspect.explain import CustomerTrace, InsightTrace, Listing
 from shopsight.inspect.explain.insight import Tally
 from shopsight.inspect.explain.listing import AddedUp
 from shopsight.report import InsightTable
-from shopsight.report.figures import (
+from shopsight.report.fitting_table import Field, FittingTable
+from shopsight.report.formatting import (
     DASH,
     format_count,
     format_exact,
@@ -25,7 +26,6 @@ from shopsight.report.figures import (
     format_money,
     format_value,
 )
-from shopsight.report.fitting_table import Field, FittingTable
 from shopsight.report.terminal import insight_table, one_line
 
 #: Columns that a trace's rows may have, as they are shown, in this order; others are not.

@@ -49,7 +49,8 @@ def read_served(target: Target) -> Published:
     documents = {document["_id"]: plain(document) for document in generation.insights.find()}
     ranks = {name: rank for rank, name in enumerate(INSIGHTS)}
     in_order = sorted(documents, key=lambda name: ranks.get(name, len(ranks)))
-    tables = {name: InsightTable.from_document(documents[name]) for name in in_order}
+    charts = {name: insight.chart for name, insight in INSIGHTS.items()}
+    tables = {name: InsightTable.from_document(documents[name], charts.get(name)) for name in in_order}
     return Published(
         generation=generation.number,
         run_id=generation.run_id,

@@ -18,8 +18,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.pipeline.workspace import Workspace
-from shopsight.report import run_view
-from shopsight.report.figures import format_count, format_moment, format_value
+from shopsight.report import run_rows
+from shopsight.report.formatting import format_count, format_moment, format_value
 from shopsight.settings import Settings
 
 #: Rows beyond these are left to the report and to MongoDB.
@@ -67,7 +67,7 @@ def overview(record: dict[str, Any]) -> str:
         lines += [
             "| figure | value |",
             "| --- | ---: |",
-            *(f"| {tile.label} | {tile.value} |" for tile in run_view.tiles(record)),
+            *(f"| {tile.label} | {tile.value} |" for tile in run_rows.tiles(record)),
             "",
         ]
     lines += [
@@ -76,7 +76,7 @@ def overview(record: dict[str, Any]) -> str:
     ]
     lines += [
         f"| {s.name} | {s.outcome} | {s.rows_in} | {s.rows_out} | {s.rejected} | {s.seconds} |"
-        for s in run_view.stage_rows(record)
+        for s in run_rows.stage_rows(record)
     ]
     return "\n".join(lines)
 
@@ -102,7 +102,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "merged": row.merged,
                     "rejected": row.rejected,
                 }
-                for row in run_view.ledger_rows(record)
+                for row in run_rows.ledger_rows(record)
             ],
         )
         yield Artifact(
@@ -119,7 +119,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "merged": row.merged,
                     "rejected": row.rejected,
                 }
-                for row in run_view.measure_rows(record)
+                for row in run_rows.measure_rows(record)
             ],
         )
         yield Artifact(
@@ -133,7 +133,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "amount": rule.measure,
                     "what it says": rule.sentence,
                 }
-                for rules in run_view.rules_by_table(record).values()
+                for rules in run_rows.rules_by_table(record).values()
                 for rule in rules
             ],
         )
@@ -149,7 +149,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "found": check.found,
                     "link": link.name,
                 }
-                for link in run_view.links(record)
+                for link in run_rows.links(record)
                 for check in link.checks
             ],
         )

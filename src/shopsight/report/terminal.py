@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from shopsight.report import run_view
-from shopsight.report.figures import DASH, format_count, format_money, format_seconds, format_value, in_utc
+from shopsight.report import run_rows
 from shopsight.report.fitting_table import Field, FittingTable
+from shopsight.report.formatting import DASH, format_count, format_money, format_seconds, format_value, in_utc
 from shopsight.report.insight_table import FIGURE_KINDS, InsightTable
 
 _ACTION_STYLES = {"repair": "cyan", "flag": "yellow", "merge": "blue", "reject": "red"}
@@ -60,7 +60,7 @@ def stages_table(record: dict[str, Any]) -> FittingTable:
             Field("Memory", is_figure=True, spared=1),
         ],
     )
-    for stage in run_view.stage_rows(record):
+    for stage in run_rows.stage_rows(record):
         name = Text(stage.name)
         if stage.outcome != "done":
             name.append(f" {stage.outcome}", style="red" if stage.outcome == "failed" else "dim")
@@ -78,7 +78,7 @@ def ledger_table(record: dict[str, Any]) -> Group:
         [Field("Rows"), *(Field(figure, is_figure=True) for figure in figures), Field("")],
         caption="In + added = kept + merged + rejected.",
     )
-    for row in run_view.ledger_rows(record):
+    for row in run_rows.ledger_rows(record):
         rows.add(
             row.table, row.rows_in, row.added, row.rows_out, row.merged, row.rejected, _tick(row.balances)
         )
@@ -87,7 +87,7 @@ def ledger_table(record: dict[str, Any]) -> Group:
 
 def _measures_table(record: dict[str, Any]) -> FittingTable:
     """Amounts, set upright: three columns have room for any of them."""
-    measures = run_view.measure_rows(record)
+    measures = run_rows.measure_rows(record)
     table = FittingTable(
         "",
         [Field("Amounts"), *(Field(measure.table, is_figure=True) for measure in measures)],
@@ -113,7 +113,7 @@ def rules_table(record: dict[str, Any]) -> FittingTable:
         [Field("Rule"), Field("Action"), Field("Rows", is_figure=True), Field("Amount", is_figure=True)],
         caption="" if record["ledger"]["rules"] else "no rule applied",
     )
-    for rules in run_view.rules_by_table(record).values():
+    for rules in run_rows.rules_by_table(record).values():
         for rule in rules:
             action = Text(rule.action, style=_ACTION_STYLES.get(rule.action, ""))
             table.add(rule.rule, action, rule.rows, rule.measure)
@@ -122,7 +122,7 @@ def rules_table(record: dict[str, Any]) -> FittingTable:
 
 def proof_table(record: dict[str, Any]) -> FittingTable:
     """One row per link: how many equalities it has; those that do not hold with both their figures."""
-    links = run_view.links(record)
+    links = run_rows.links(record)
     table = FittingTable(
         "Proof",
         [Field("Link"), Field("Expected", is_figure=True), Field("Found", is_figure=True), Field("")],

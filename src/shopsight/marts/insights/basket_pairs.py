@@ -6,7 +6,7 @@ import narwhals as nw
 
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.baskets import bound_of
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
@@ -67,5 +67,11 @@ BASKET_PAIRS = Insight(
         InsightColumn("lift", "number", "Lift"),
     ),
     key=("product_a_id", "product_b_id"),
+    chart=Chart(
+        "table",
+        label="product_a_name",
+        figures=("orders",),
+        detail=("product_b_name", "support", "confidence", "lift"),
+    ),
     compute=basket_pairs,
 )

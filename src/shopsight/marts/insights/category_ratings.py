@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -43,5 +43,8 @@ CATEGORY_RATINGS = Insight(
         InsightColumn("reviews", "count", "Reviews"),
     ),
     key=("category_id",),
+    chart=Chart(
+        "table", label="category_name", figures=("average_rating",), detail=("reviews",), scale=(1, 5)
+    ),
     compute=category_ratings,
 )

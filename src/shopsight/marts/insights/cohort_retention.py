@@ -6,7 +6,7 @@ import narwhals as nw
 
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import months_between, sales_months
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop, month_of
 from shopsight.marts.money import share_of
 
@@ -72,5 +72,13 @@ COHORT_RETENTION = Insight(
         InsightColumn("retained_share", "share", "Share"),
     ),
     key=("cohort_month", "months_since"),
+    chart=Chart(
+        "heat",
+        label="cohort_month",
+        figures=("retained_share",),
+        across="months_since",
+        size="customers",
+        detail=("customers",),
+    ),
     compute=cohort_retention,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, divide_money
 
@@ -49,5 +49,11 @@ COUNTRY_SALES = Insight(
         InsightColumn("average_order_value", "money", "Average order value"),
     ),
     key=("country",),
+    chart=Chart(
+        "bars",
+        label="country",
+        figures=("revenue",),
+        detail=("orders", "customers", "average_order_value"),
+    ),
     compute=country_sales,
 )

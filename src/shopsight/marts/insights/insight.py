@@ -54,21 +54,30 @@ class InsightColumn:
 
 @dataclass(frozen=True)
 class Chart:
-    """How an insight is drawn; columns are named, so that the page needs to know no insight.
+    """How an insight is drawn. It names columns, so that the report knows no insight by its id.
+
+    A chart whose columns are not among the published ones is drawn as a table.
 
     Attributes:
-        kind: ``bars``, one mark a row; ``line``, over time; ``heat``, a matrix; ``table``, not drawn.
-        label: the column that names a row: a line's x axis, a matrix's rows.
-        figure: the column that is drawn.
+        kind: ``line``, figures over time; ``bars``, one bar a row; ``figures``, the first row's values;
+            ``table``, rows with a bar beside each of ``figures``; ``heat``, a matrix of cells.
+        label: the column that names a row; a line's dates, a matrix's rows.
+        figures: the columns that are drawn: a panel of a line each, a bar of a table each; the first one for
+            bars and for a matrix. Bars of a table share one scale.
         across: the column that a matrix's columns stand for.
-        detail: columns written beside a row's figure.
+        size: the column of a matrix whose value in a row's first cell is the size of the row; it is written
+            in place of that cell.
+        detail: columns that are written beside the figures.
+        scale: where bars begin and end; by default zero and the greatest value.
     """
 
-    kind: Literal["bars", "line", "heat", "table"] = "table"
+    kind: Literal["line", "bars", "figures", "table", "heat"] = "table"
     label: str = ""
-    figure: str = ""
+    figures: tuple[str, ...] = ()
     across: str = ""
+    size: str = ""
     detail: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import sales_months
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, divide_money, share_of
 
@@ -51,5 +51,11 @@ MONTHLY_SALES = Insight(
         InsightColumn("growth_share", "share", "Growth"),
     ),
     key=("month",),
+    chart=Chart(
+        "line",
+        label="month",
+        figures=("revenue", "orders"),
+        detail=("average_order_value", "growth_share"),
+    ),
     compute=monthly_sales,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, share_of
 
@@ -39,5 +39,6 @@ ORDER_STATUSES = Insight(
         InsightColumn("orders_share", "share", "Share"),
     ),
     key=("status",),
+    chart=Chart("bars", label="status", figures=("orders",), detail=("orders_share", "amount")),
     compute=order_statuses,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
@@ -54,5 +54,10 @@ REPEAT_PURCHASE = Insight(
         InsightColumn("median_days_between_orders", "number", "Median days between orders"),
     ),
     key=(),
+    chart=Chart(
+        "figures",
+        figures=("repeat_share", "median_days_between_orders"),
+        detail=("customers", "repeat_customers"),
+    ),
     compute=repeat_purchase,
 )

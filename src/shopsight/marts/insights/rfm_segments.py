@@ -7,7 +7,7 @@ from functools import reduce
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, share_of
 
@@ -132,5 +132,11 @@ RFM_SEGMENTS = Insight(
         InsightColumn("revenue_share", "share", "Share of revenue"),
     ),
     key=("segment",),
+    chart=Chart(
+        "table",
+        label="segment",
+        figures=("customers_share", "revenue_share"),
+        detail=("customers", "revenue"),
+    ),
     compute=rfm_segments,
 )

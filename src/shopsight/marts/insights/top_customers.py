@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -27,5 +27,11 @@ TOP_CUSTOMERS = Insight(
         InsightColumn("total_orders", "count", "Orders"),
     ),
     key=("customer_id",),
+    chart=Chart(
+        "bars",
+        label="name",
+        figures=("total_amount_spent",),
+        detail=("country", "total_orders", "customer_id"),
+    ),
     compute=top_customers,
 )

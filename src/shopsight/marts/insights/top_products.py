@@ -6,7 +6,7 @@ import narwhals as nw
 
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.baskets import bound_of
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -53,5 +53,6 @@ TOP_PRODUCTS = Insight(
         InsightColumn("revenue", "money", "Revenue"),
     ),
     key=("product_id",),
+    chart=Chart("bars", label="product_name", figures=("orders",), detail=("units", "revenue", "product_id")),
     compute=top_products,
 )

@@ -1,8 +1,6 @@
-"""Where the marks of a chart lie: pure geometry, in per cent of the chart's box.
+"""Where the marks of a chart are, in per cent of the chart's box.
 
-The charts are drawn with HTML and inline SVG instead of a plotting library: measured, altair and vl-convert
-take 5 s from a cold start and 90 MB on disk for the one chart here that has axes, and their text cannot
-follow the width of the page or the reader's colours. Floats are used for places only, never for figures.
+ADR 7 says why the page draws its charts itself. Floats are used for places only, never for figures.
 """
 
 from __future__ import annotations
@@ -20,16 +18,18 @@ def per_cent(share: float) -> str:
     return f"{min(max(share, 0.0), 1.0) * 100:.4g}%"
 
 
-def lengths(values: Sequence[Number | None]) -> list[str]:
-    """Each value's bar, as a share of the greatest; what is null, negative or nothing has none.
+def lengths(values: Sequence[Number | None], scale: tuple[float, float] | None = None) -> list[str]:
+    """Each value's bar on a scale, by default from 0 to the greatest value. Null has no length.
 
     >>> lengths([Decimal("8.00"), Decimal("2.00"), None])
     ['100%', '25%', '0%']
+    >>> lengths([4.0, 1.0], scale=(1, 5))
+    ['75%', '0%']
     """
-    greatest = max((float(value) for value in values if value is not None), default=0.0)
-    if greatest <= 0:
+    low, high = scale or (0.0, max((float(value) for value in values if value is not None), default=0.0))
+    if high <= low:
         return ["0%" for _ in values]
-    return [per_cent(float(value or 0) / greatest) for value in values]
+    return [per_cent(0.0 if value is None else (float(value) - low) / (high - low)) for value in values]
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -62,19 +62,9 @@ class Scale:
         return cls(ticks(min([0.0, *numbers]), max([0.0, *numbers]), most))
 
     def top(self, value: Number) -> float:
-        """Where the figure lies, in per cent from the top."""
+        """Where the figure is, in per cent from the top."""
         low, high = self.marks[0], self.marks[-1]
         return round(100 * (1 - (float(value) - low) / (high - low)), 3)
-
-    @property
-    def zero(self) -> float:
-        """Where zero lies."""
-        return self.top(0)
-
-
-def slots(count: int) -> list[tuple[float, float]]:
-    """The places of ``count`` things side by side: (left edge, width), in per cent."""
-    return [(round(100 * index / count, 4), round(100 / count, 4)) for index in range(count)]
 
 
 def line_path(points: Sequence[tuple[float, float]]) -> str:

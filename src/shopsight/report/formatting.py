@@ -1,7 +1,7 @@
-"""How figures are written: the same on the page and in the terminal.
+"""How values are written: the same on the page, in the terminal and in Prefect's tables.
 
-Thousands are parted by commas, money has two decimals and no symbol (the shop's currency is not known), and
-what is null is an en dash.
+Thousands are separated by commas. Money has two decimals and no symbol, because the shop's currency is not
+known. Null is an en dash.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ DASH = "–"
 
 # Sums are Decimal(38, 2); Python's default context stops at 28 digits.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-_CENT = Decimal("0.01")
 _DIGEST_SHOWN = 16
+# The names do not depend on the locale.
+_MONTHS = "January February March April May June July August September October November December"
 
 
 def format_value(value: Any, kind: str) -> str:
-    """A value of an insight's column, by the column's kind.
+    """A value by its column's kind; a value of an unknown kind is written as it is.
 
     >>> format_value(Decimal("1234567.5"), "money"), format_value(None, "money"), format_value(0.125, "share")
     ('1,234,567.50', '–', '12.5%')
@@ -33,21 +34,19 @@ def format_value(value: Any, kind: str) -> str:
 
 def format_money(value: Decimal | int | None) -> str:
     """An amount, half up to the cent: ``1,234.50``."""
-    if value is None:
-        return DASH
-    return f"{_EXACT.quantize(Decimal(str(value)), _CENT):,.2f}"
+    return format_number(value)
 
 
 def format_count(value: Any) -> str:
-    """A whole number: ``1,234``. Exact integers held in a Decimal are written as such."""
+    """A whole number, also one held in a Decimal: ``1,234``."""
     return DASH if value is None else f"{int(value):,}"
 
 
-def format_share(value: float | Decimal | None, *, signed: bool = False) -> str:
-    """A share of 1 as per cent: one decimal, two below one per cent; what would round to nothing says so.
+def format_share(value: float | Decimal | None) -> str:
+    """A share of 1 in per cent, with one decimal, or two below one per cent. Only zero is ``0%``.
 
-    >>> format_share(0.4218), format_share(0.0042), format_share(0.00001), format_share(0.05, signed=True)
-    ('42.2%', '0.42%', '<0.01%', '+5.0%')
+    >>> format_share(0.4218), format_share(0.0042), format_share(0.00001)
+    ('42.2%', '0.42%', '<0.01%')
     """
     if value is None:
         return DASH
@@ -56,19 +55,18 @@ def format_share(value: float | Decimal | None, *, signed: bool = False) -> str:
         return "0%"
     if abs(per_cent) < 0.01:
         return "<0.01%" if per_cent > 0 else ">-0.01%"
-    digits = 2 if abs(per_cent) < 1 else 1
-    return f"{per_cent:{'+' if signed else ''},.{digits}f}%"
+    return f"{per_cent:,.{2 if abs(per_cent) < 1 else 1}f}%"
 
 
 def format_number(value: float | Decimal | None, digits: int = 2) -> str:
-    """Any other number, to a fixed count of decimals, half up: ``3.67``."""
+    """A number with a fixed count of decimals, half up: ``3.67``."""
     if value is None:
         return DASH
     return f"{_EXACT.quantize(Decimal(str(value)), Decimal(1).scaleb(-digits)):,.{digits}f}"
 
 
 def format_exact(value: Decimal | int | str | None) -> str:
-    """A figure with all the digits it has; nothing is rounded. Of a digest the beginning.
+    """A figure with all its digits, not rounded. A digest is cut to its beginning.
 
     >>> format_exact(Decimal("1E+3")), format_exact(12345), format_exact(Decimal("0.10"))
     ('1,000', '12,345', '0.10')
@@ -87,23 +85,27 @@ def format_date(value: date | datetime | str) -> str:
     return value if isinstance(value, str) else value.isoformat()
 
 
-def format_month(value: date | datetime) -> str:
-    """A calendar month: ``Nov 2026``. English whatever the locale."""
-    return f"{_MONTHS[value.month - 1][:3]} {value.year}"
+def format_month(value: date | datetime | None) -> str:
+    """A calendar month: ``Nov 2026``."""
+    return DASH if value is None else f"{_month_name(value)[:3]} {value.year}"
 
 
 def format_day(value: date | datetime) -> str:
     """A day in prose: ``22 November 2026``."""
-    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    return f"{value.day} {_month_name(value)} {value.year}"
+
+
+def _month_name(value: date) -> str:
+    return _MONTHS.split()[value.month - 1]
 
 
 def format_moment(value: datetime | None) -> str:
-    """A moment to the second, in UTC: ``2026-11-22 18:00:00 UTC``; one without a zone is UTC already."""
+    """A moment to the second, in UTC: ``2026-11-22 18:00:00 UTC``."""
     return DASH if value is None else f"{in_utc(value):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def in_utc(value: datetime) -> datetime:
-    """The moment in UTC; one without a zone is taken to be UTC, as MongoDB's driver hands it out."""
+    """The moment in UTC. One without a zone is in UTC already: MongoDB's driver returns such."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -135,24 +137,9 @@ def format_compact(value: float) -> str:
 
 
 def divide_money(amount: Decimal, count: int) -> Decimal | None:
-    """An amount shared out, half up to the cent; None when there is nothing to share among."""
-    return None if count == 0 else _EXACT.quantize(_EXACT.divide(amount, Decimal(count)), _CENT)
+    """A quotient of money, half up to the cent; None for a count of zero."""
+    return None if count == 0 else _EXACT.quantize(_EXACT.divide(amount, Decimal(count)), Decimal("0.01"))
 
-
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "money": format_money,
