@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import NoneAbove, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import months_between, sales_months
+from shopsight.marts.insights.evidence import CUSTOMERS, Evidence, counting_orders
 from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop, month_of
 from shopsight.marts.money import share_of
@@ -61,7 +63,19 @@ def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
     )
 
 
-COHORT_RETENTION = Insight(
+def _orders_with_cohort(shop: Shop) -> Frame:
+    """Each order with its customer's cohort; null for a customer without a counting order."""
+    first = shop.counting_orders.group_by("customer_id").agg(nw.col("order_date").min().alias("first_date"))
+    cohorts = first.with_columns(cohort_month=month_of("first_date"))
+    orders = counting_orders(shop).with_columns(month=month_of("order_date"))
+    return (
+        orders.join(cohorts, on="customer_id", how="left")
+        .with_columns(months_since=months_between("cohort_month", "month"))
+        .drop("month")
+    )
+
+
+INSIGHT = Insight(
     id="cohort_retention",
     title="Cohort retention",
     description="Of the customers who first ordered in a month, those who ordered so many months later.",
@@ -73,4 +87,15 @@ COHORT_RETENTION = Insight(
     ),
     key=("cohort_month", "months_since"),
     compute=cohort_retention,
+    rank=60,
+    identities=(
+        SumsTo("customers", "buyers", where=("months_since", 0)),
+        NoneAbove("customers", group="cohort_month", where=("months_since", 0)),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("customers", "orders"),
+        rows=_orders_with_cohort,
+        sums={"customers": CUSTOMERS},
+    ),
 )

@@ -6,7 +6,9 @@ from functools import reduce
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, SumsTo
 from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, buying_customers
 from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, share_of
@@ -118,7 +120,13 @@ def _choose(key: nw.Expr, values: dict[int, int] | dict[int, str]) -> nw.Expr:
     )
 
 
-RFM_SEGMENTS = Insight(
+def _customers_with_segment(shop: Shop) -> Frame:
+    columns = ("customer_id", "last_date", "recency", "value")
+    scores = scored_customers(shop).select(*columns, _segment().alias("segment"))
+    return buying_customers(shop).join(scores, on="customer_id", how="left")
+
+
+INSIGHT = Insight(
     id="rfm_segments",
     title="Customer segments",
     description=(
@@ -133,4 +141,18 @@ RFM_SEGMENTS = Insight(
     ),
     key=("segment",),
     compute=rfm_segments,
+    rank=50,
+    identities=(
+        SumsTo("revenue", "revenue"),
+        SumsTo("customers", "buyers"),
+        Quotient("customers_share", "customers", total="buyers"),
+        Quotient("revenue_share", "revenue", total="revenue"),
+    ),
+    evidence=Evidence(
+        "customers",
+        reads=("customers", "orders"),
+        rows=_customers_with_segment,
+        sums={"customers": ROWS, "revenue": AMOUNT},
+        is_partition=True,
+    ),
 )
