@@ -38,6 +38,9 @@ LINES_IN_MEMORY = 4_000_000
 #: How many files are read at the same time, each a batch at a time.
 THREADS = 2
 
+#: The widest range of ids, in bytes, that a table of flags is made for.
+LARGEST_TABLE = 2**25
+
 _BATCH_ROWS = 131_072
 
 
@@ -57,19 +60,42 @@ class DeclaredInsight(Protocol):
         """What its rows must satisfy."""
 
 
+class Ids:
+    """A set of ids in which batches of ids are looked up: in a table of flags or, if sparse, by search."""
+
+    def __init__(self, ids: Iterable[int] | Integers) -> None:
+        self.sorted: Integers = np.unique(np.fromiter(ids, np.int64))
+        span = int(self.sorted[-1]) - int(self.sorted[0]) + 1 if len(self.sorted) else 0
+        self._flags = np.zeros(span, np.bool_) if span <= LARGEST_TABLE else None
+        if self._flags is not None and span:
+            self._flags[self.sorted - self.sorted[0]] = True
+
+    def has(self, ids: Integers) -> Flags:
+        """Which of the ids are in the set."""
+        if not len(self.sorted):
+            return np.zeros(len(ids), np.bool_)
+        if self._flags is None:
+            places = np.minimum(np.searchsorted(self.sorted, ids), len(self.sorted) - 1)
+            found: Flags = self.sorted[places] == ids
+            return found
+        is_within: Flags = (ids >= self.sorted[0]) & (ids <= self.sorted[-1])
+        is_within &= self._flags.take(ids - self.sorted[0], mode="clip")
+        return is_within
+
+
 class Orders(NamedTuple):
     """Kept orders.
 
     Attributes:
         rows: their number by status and month.
         cents: their amount by status and month.
-        uncounted: the sorted ids of those that do not count.
+        uncounted: the ids of those that do not count.
         buyers: the number of customers with a counting order.
     """
 
     rows: Counter[tuple[str, date]]
     cents: Counter[tuple[str, date]]
-    uncounted: Integers
+    uncounted: Ids
     buyers: int
 
 
@@ -134,7 +160,7 @@ class ShopFiles:
         """All kept orders."""
         excluded = pa.array(sorted(self.settings.excluded_order_statuses), pa.string())
 
-        def count(batch: pa.RecordBatch) -> Orders:
+        def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], Integers, pa.Array]:
             statuses = batch["status"].cast(pa.string()).dictionary_encode()
             is_excluded = pc.is_in(statuses.dictionary, value_set=excluded).to_numpy(zero_copy_only=False)
             codes = statuses.indices.to_numpy().astype(np.int64)
@@ -142,13 +168,10 @@ class ShopFiles:
             months = days.astype("datetime64[M]").astype(np.int64)
             first, number = months.min(), np.ptp(months) + 1
             groups = codes * number + (months - first)
-            names = [
-                (status, (first + month).astype("datetime64[M]").astype(date))
-                for status in statuses.dictionary.to_pylist()
-                for month in range(number)
-            ]
+            first_days = np.arange(first, first + number).astype("datetime64[M]").astype(date).tolist()
+            names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
             is_uncounted = is_excluded[codes]
-            return Orders(
+            return (
                 _sums(names, groups, np.ones_like(groups)),
                 _sums(names, groups, _cents(batch["total_amount"])),
                 batch["order_id"].to_numpy()[is_uncounted],
@@ -158,31 +181,33 @@ class ShopFiles:
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
         rows, cents = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
         uncounted, buyers = [np.empty(0, np.int64)], []
-        for found in _by_batch(self.clean / "orders", columns, count):
-            rows.update(found.rows)
-            cents.update(found.cents)
-            uncounted.append(found.uncounted)
-            buyers.append(found.buyers)
+        for more_rows, more_cents, more_uncounted, more_buyers in _by_batch(
+            self.clean / "orders", columns, count
+        ):
+            rows.update(more_rows)
+            cents.update(more_cents)
+            uncounted.append(more_uncounted)
+            buyers.append(more_buyers)
         customers = pc.unique(pa.chunked_array(buyers, pa.int64()))
-        return Orders(rows, cents, np.sort(np.concatenate(uncounted)), len(customers))
+        return Orders(rows, cents, Ids(np.concatenate(uncounted)), len(customers))
 
     @cached_property
     def items(self) -> Items:
         """All kept lines."""
         listed = sorted(product_id for (product_id,) in self.listed("products"))
-        ids = np.array(listed, np.int64)
+        ids = Ids(listed)
 
         def count(batch: pa.RecordBatch) -> Items:
             order_ids, product_ids = batch["order_id"].to_numpy(), batch["product_id"].to_numpy()
             is_counting, quantities = self.is_counting(order_ids), batch["quantity"].to_numpy()
-            places, is_listed = _found(ids, product_ids)
-            is_sold = is_listed & is_counting
+            is_sold = ids.has(product_ids) & is_counting
+            places = np.searchsorted(ids.sorted, product_ids[is_sold])
             units, price = quantities[is_sold], _cents(batch["price"])[is_sold]
             return Items(
                 int(np.sum(quantities, where=is_counting)),
                 pa.Table.from_struct_array(pc.value_counts(pa.array(product_ids[is_counting]))),
-                _sums(listed, places[is_sold], units),
-                _sums(listed, places[is_sold], units * price),
+                _sums(listed, places, units),
+                _sums(listed, places, units * price),
             )
 
         columns = ["order_id", "product_id", "quantity", "price"]
@@ -196,8 +221,8 @@ class ShopFiles:
         return Items(units, by_product, units_of, cents_of)
 
     def is_counting(self, order_ids: Integers) -> Flags:
-        """Which of the orders count: searching sorted ids costs less than hashing those of each batch."""
-        return ~_found(self.orders.uncounted, order_ids)[1]
+        """Which of the orders count."""
+        return ~self.orders.uncounted.has(order_ids)
 
     @cached_property
     def product_orders(self) -> tuple[Counter[int], Counter[Key]]:
@@ -223,28 +248,29 @@ class ShopFiles:
 
         The orders come in parts, so that a bounded number of lines is in memory; no order is in two parts.
         """
-        ids = np.array(sorted(product_ids), np.int64)
-        lines = self.items.lines
-        wanted = lines.filter(pc.is_in(lines["values"], value_set=pa.array(ids)))
+        ids, lines = Ids(product_ids), self.items.lines
+        wanted = lines.filter(pc.is_in(lines["values"], value_set=pa.array(ids.sorted)))
         parts = (pc.sum(wanted["counts_sum"]).as_py() or 0) // LINES_IN_MEMORY + 1
         for part in range(parts):
 
             def find(batch: pa.RecordBatch, part: int = part) -> pa.Table:
-                order_ids = batch["order_id"].to_numpy()
-                places, is_wanted = _found(ids, batch["product_id"].to_numpy())
-                is_wanted &= order_ids % parts == part
-                order_ids, places = order_ids[is_wanted], places[is_wanted]
+                order_ids, product_ids = batch["order_id"].to_numpy(), batch["product_id"].to_numpy()
+                is_wanted = ids.has(product_ids)
+                if parts > 1:
+                    is_wanted &= order_ids % parts == part
+                order_ids, product_ids = order_ids[is_wanted], product_ids[is_wanted]
                 is_counting = self.is_counting(order_ids)
-                return pa.table([places[is_counting], order_ids[is_counting]], ["place", "order_id"])
+                places = np.searchsorted(ids.sorted, product_ids[is_counting])
+                return pa.table([places, order_ids[is_counting]], ["place", "order_id"])
 
             found = _by_batch(self.clean / "order_items", ["order_id", "product_id"], find)
             pairs = pa.concat_tables([_NO_PAIRS, *found]).group_by(["place", "order_id"]).aggregate([])
             pairs = pairs.sort_by("place")
-            starts = np.searchsorted(pairs["place"].to_numpy(), np.arange(len(ids) + 1))
+            starts = np.searchsorted(pairs["place"].to_numpy(), np.arange(len(ids.sorted) + 1))
             order_ids = pairs["order_id"].to_numpy()
             yield {
                 product_id: order_ids[start:end]
-                for product_id, (start, end) in zip(ids.tolist(), pairwise(starts), strict=True)
+                for product_id, (start, end) in zip(ids.sorted.tolist(), pairwise(starts), strict=True)
             }
 
 
@@ -266,15 +292,6 @@ def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch],
     with ThreadPoolExecutor(THREADS) as threads:
         for found in threads.map(read, parquet_files(folder)):
             yield from found
-
-
-def _found(sorted_ids: Integers, ids: Integers) -> tuple[Integers, Flags]:
-    """For each id, its place among the sorted ids and whether it is one of them."""
-    places = np.searchsorted(sorted_ids, ids)
-    if not len(sorted_ids):
-        return places, np.zeros(len(ids), np.bool_)
-    places = np.minimum(places, len(sorted_ids) - 1)
-    return places, sorted_ids[places] == ids
 
 
 def _sums(names: Sequence[Name], places: Integers, values: Integers) -> Counter[Name]:
