@@ -1,4 +1,4 @@
-"""What is bought together."""
+"""The products that are bought together."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
 
 
 def _side(products: Frame, side: str, **names: str) -> Frame:
-    """Columns by product, under the names that they have on one side of a pair."""
+    """Columns by product, renamed for one side of a pair."""
     columns = [nw.col(column).alias(name) for column, name in names.items()]
     return products.select(nw.col("product_id").alias(f"product_{side}_id"), *columns)
 

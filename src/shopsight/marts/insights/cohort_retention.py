@@ -14,17 +14,17 @@ from shopsight.marts.money import share_of
 
 
 def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
-    """Of the customers who first ordered in a month, how many ordered again so many months later.
+    """How many of the customers who first ordered in a month ordered N months later.
 
     A customer's cohort is the month of the first counting order. ``customers`` is the number of the cohort's
     customers with a counting order in the month ``months_since`` months after it, ``retained_share`` their
     share of the cohort.
 
     Grain: one row per cohort and month since, from 0 (the cohort itself, share 1) to the shop's last month
-    with a counting order; a month in which nobody of the cohort ordered is there with 0. Earliest cohort
-    first, then by months_since.
+    with a counting order; a month in which none of the cohort ordered has 0. Earliest cohort first, then by
+    months_since.
     """
-    # One row per customer and month with orders: its order that has none before it in the month.
+    # One row per customer and month with orders: the customer's first order of the month.
     is_first_of_month = nw.col("previous_month").is_null() | (nw.col("previous_month") < nw.col("month"))
     active = (
         shop.purchases.select(

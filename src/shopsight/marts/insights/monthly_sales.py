@@ -20,8 +20,8 @@ def monthly_sales(shop: Shop, options: InsightOptions) -> Frame:
     first month, and where the month before sold nothing (or less). ``average_order_value`` is rounded half up
     to the cent; null in months without orders.
 
-    Grain: one row per month, from the first counting order's to the last's, earliest first; months between
-    without sales are there with 0.
+    Grain: one row per month, from the first counting order's to the last's, earliest first; months without
+    sales between them have 0.
     """
     empty = sales_months(shop, options).select(
         "month", nw.lit(0).cast(MONEY_SUM).alias("revenue"), nw.lit(0).cast(nw.Int64).alias("orders")

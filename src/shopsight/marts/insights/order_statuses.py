@@ -1,4 +1,4 @@
-"""What became of the orders."""
+"""Kept orders by status."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from shopsight.marts.money import share_of
 
 
 def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
-    """Of the customers with a counting order, those with two or more; and the usual wait between two.
+    """How many customers with a counting order have two or more, and the usual wait between two.
 
     ``median_days_between_orders`` is the median over all gaps, of all customers, from a day with counting
     orders to the same customer's next such day: several orders on one day make no gap. An even number of gaps

@@ -42,9 +42,9 @@ def rfm_segments(shop: Shop, _options: InsightOptions) -> Frame:
 
     Each customer gets three scores from 1 to 5: recency by the day of the last counting order, frequency by
     ``total_orders``, amount by ``total_amount_spent``. A score is 1 + floor(5 * b / n), where n is the number
-    of customers and b the number of those who do worse: so a score is a fifth, and who does equally well has
-    the same score. The value score is the mean of frequency and amount, half up. Recency and value name the
-    segment.
+    of customers and b the number of customers with a smaller value: so a score is a fifth, and equal values
+    have equal scores. The value score is the mean of frequency and amount, half up. Recency and value name
+    the segment.
 
     Grain: one row per segment that has customers, in the order of :data:`SEGMENTS`. ``revenue`` is their
     ``total_amount_spent``. Shares are of all customers with a counting order and of their revenue; a share of
@@ -91,7 +91,7 @@ def scored_customers(shop: Shop) -> Frame:
 
 
 def _fifth(column: str) -> nw.Expr:
-    """The score from 1 to 5: in which fifth the value lies, by how many values are smaller."""
+    """The score from 1 to 5: the fifth that the value is in, by the number of smaller values."""
     smaller = nw.col(column).rank("min").cast(nw.Int64) - 1
     return smaller * 5 // nw.len().cast(nw.Int64) + 1
 

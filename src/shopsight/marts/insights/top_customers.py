@@ -1,4 +1,4 @@
-"""Who spent most."""
+"""The customers who spent most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is bought by most orders."""
+"""The products in the most orders."""
 
 from __future__ import annotations
 
