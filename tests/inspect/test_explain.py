@@ -9,25 +9,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.support.cleaning import raw_frame
-from tests.support.shop_rows import SHOP
-from tests.support.staged import AS_OF, staged
+from tests.support.staged import AS_OF, literal_shop, staged
 
-from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, WorkspaceError
 from shopsight.inspect.explain import TracedRun, explain_customer, explain_insight
 from shopsight.inspect.explain.insight import Tally, parse_key
 from shopsight.marts.insights import INSIGHTS
 
 D = Decimal
-
-
-def literal_shop() -> dict[str, pl.DataFrame]:
-    dates = ("order_date", "review_date")
-    return {
-        name: raw_frame(name, SHOP[name], [column for column in dates if column in table.column_names])
-        for name, table in TABLES.items()
-    }
 
 
 @pytest.fixture(scope="module")

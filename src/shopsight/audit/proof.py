@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.audit.exact import exact_sum
-from shopsight.audit.parquet import count_rows, parquet_files, read_batches, sum_column
+from shopsight.audit.insight_checks import insight_checks
+from shopsight.audit.parquet import count_rows, parquet_files, sum_column
+from shopsight.audit.recounts import statuses
+from shopsight.audit.shop_files import ShopFiles
 from shopsight.errors import ProofBroken
 from shopsight.record import Check, Figure, Ledger, Link, Snapshot
 
@@ -76,11 +76,14 @@ def prove_cleaning(ledger: Ledger) -> Link:
     return _timed(RAW_IS_CLEAN, checks)
 
 
-def prove_marts(shop: Mapping[str, Figure], marts: Path) -> Link:
-    """Link 3: the clean tables' figures (:func:`clean_totals`), against what each mart adds up to."""
+def prove_marts(shop: Mapping[str, Figure], files: ShopFiles) -> Link:
+    """Link 3: the clean tables' figures (:func:`clean_totals`), against the metrics' sums and the insights.
+
+    Each insight says itself what its rows must satisfy.
+    """
 
     def checks() -> Iterable[Check]:
-        customers = marts / "customer_metrics"
+        customers = files.marts / "customer_metrics"
         yield Check("customer_metrics: customers", shop["customers"], count_rows(customers))
         for column, figure in (
             ("total_amount_spent", "revenue"),
@@ -88,73 +91,31 @@ def prove_marts(shop: Mapping[str, Figure], marts: Path) -> Link:
             ("total_products_ordered", "units"),
         ):
             yield Check(f"customer_metrics: sum({column})", shop[figure], sum_column(customers, column))
-        for insight, column, figure in (
-            ("monthly_sales", "revenue", "revenue"),
-            ("monthly_sales", "orders", "counting_orders"),
-            ("country_sales", "revenue", "revenue"),
-            ("country_sales", "orders", "counting_orders"),
-            ("rfm_segments", "revenue", "revenue"),
-            ("rfm_segments", "customers", "buyers"),
-            ("repeat_purchase", "customers", "buyers"),
-            ("category_ratings", "reviews", "reviews"),
-            ("order_statuses", "orders", "orders"),
-            ("order_statuses", "amount", "amount"),
-        ):
-            found = sum_column(marts / "insights" / insight, column)
-            yield Check(f"{insight}: sum({column})", shop[figure], found)
+        for insight in files.insights:
+            yield from insight_checks(insight, files, shop)
 
     return _timed(CLEAN_IS_MARTS, checks)
 
 
-def clean_totals(clean: Path, excluded_statuses: Iterable[str]) -> dict[str, Figure]:
+def clean_totals(files: ShopFiles) -> dict[str, Figure]:
     """The shop's figures, added up from the clean files alone.
-
-    Whether an order counts is decided anew here, from its status.
 
     Returns:
         customers, orders, amount (of all orders), counting_orders, revenue (of counting orders), units (of
         counting orders), buyers (customers with a counting order), reviews.
     """
-    excluded = pa.array(sorted(excluded_statuses), pa.string())
-    orders = counting = 0
-    amount = revenue = Decimal("0.00")
-    idle: list[pa.Array] = []  # orders that do not count: their items' units do not either
-    buyers: list[pa.Array] = []
-    columns = ["order_id", "customer_id", "total_amount", "status"]
-    for batch in read_batches(clean / "orders", columns):
-        left_out = pc.is_in(batch["status"].cast(pa.string()), value_set=excluded)
-        counts = pc.invert(left_out)
-        orders += batch.num_rows
-        counting += pc.sum(counts).as_py() or 0
-        amount += pc.sum(batch["total_amount"]).as_py() or 0
-        revenue += pc.sum(batch["total_amount"].filter(counts)).as_py() or 0
-        idle.append(batch["order_id"].filter(left_out))
-        buyers.append(pc.unique(batch["customer_id"].filter(counts)))
+    by_status = statuses(files).items()
+    counting = [row for (status,), row in by_status if status not in files.settings.excluded_order_statuses]
     return {
-        "customers": count_rows(clean / "customers"),
-        "orders": orders,
-        "amount": amount,
-        "counting_orders": counting,
-        "revenue": revenue,
-        "units": _units(clean / "order_items", pa.chunked_array(idle, pa.int64())),
-        "buyers": len(pc.unique(pa.chunked_array(buyers, pa.int64()))),
-        "reviews": count_rows(clean / "reviews"),
+        "customers": count_rows(files.clean / "customers"),
+        "orders": sum(row["orders"] for _, row in by_status),
+        "amount": exact_sum(row["amount"] for _, row in by_status),
+        "counting_orders": sum(row["orders"] for row in counting),
+        "revenue": exact_sum(row["amount"] for row in counting),
+        "units": files.items.units,
+        "buyers": files.orders.buyers,
+        "reviews": count_rows(files.clean / "reviews"),
     }
-
-
-def _units(order_items: Path, idle_orders: pa.ChunkedArray) -> int:
-    """The sum of quantity over all lines but those of the idle orders.
-
-    The ids are sorted once and searched: a hash table of them for each batch costs six times as much.
-    """
-    idle = np.sort(idle_orders.to_numpy())
-    units = 0
-    for batch in read_batches(order_items, ["order_id", "quantity"]):
-        order_ids, quantities = batch["order_id"].to_numpy(), batch["quantity"].to_numpy()
-        places = np.searchsorted(idle, order_ids)
-        is_idle = idle[np.minimum(places, len(idle) - 1)] == order_ids if len(idle) else np.False_
-        units += int(np.sum(quantities, where=np.logical_not(is_idle)))
-    return units
 
 
 def prove_target(

@@ -29,9 +29,6 @@ from shopsight.report.terminal import one_line
 
 SHA256_DIGITS = 64
 
-#: The insights in which a place is a rank.
-TOP_LISTS = ("top_customers", "top_products", "basket_pairs")
-
 
 def plan_view(plan: Plan) -> Iterator[RenderableType]:
     """What publishing would change: documents, customers, top lists, other insights; guard and proof."""
@@ -46,8 +43,10 @@ def plan_view(plan: Plan) -> Iterator[RenderableType]:
     if plan.served is not None:
         if plan.customers.largest:
             yield _customers_table(plan.customers.largest)
-        for name in TOP_LISTS:
-            movement = _movement_table(INSIGHTS[name], plan.rows.get(name, []))
+        for insight in INSIGHTS.values():
+            if not insight.is_ranking:
+                continue
+            movement = _movement_table(insight, plan.rows.get(insight.id, []))
             if movement.rows:
                 yield movement
         if plan.rows:

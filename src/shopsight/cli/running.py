@@ -115,6 +115,7 @@ def demo(
     The shop is made once; a second demo runs again over the same data and ends in the same content.
     """
     from shopsight.cli.published import print_insights, read_published
+    from shopsight.marts.insights import INSIGHTS
     from shopsight.pipeline.databases import source_address, target_address
     from shopsight.settings import EMBEDDED
     from shopsight_demo.seed import ShopSize
@@ -128,7 +129,7 @@ def demo(
         record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
         print_run(record)
         published = read_published(settings)
-        print_insights(published, ["top_customers", "top_products", "category_ratings", "monthly_sales"])
+        print_insights(published, list(INSIGHTS)[:4])
         path = settings.workdir / "report.html"
         published.write_report(path)
     for line in _what_next(settings, path):

@@ -12,7 +12,7 @@ from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
 
 if TYPE_CHECKING:
-    from shopsight.inspect.explain import CustomerTrace, InsightTrace
+    from shopsight.inspect.explain.trace import Trace
 
 
 @app.command(epilog="Examples:\n\n    shopsight plan\n\n    shopsight plan --json | jq .documents")
@@ -94,7 +94,7 @@ def customer(
     rows: Rows = None,
     as_json: AsJson = False,
 ) -> None:
-    """One customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
+    """Show one customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
     from shopsight.inspect.explain import TracedRun, explain_customer
 
     trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
@@ -110,7 +110,7 @@ def insight(
     key: Annotated[
         str | None,
         typer.Option(
-            help="One row of it: a product's id, a month, a country …; several values parted by commas.",
+            help="One row of it: a product's id, a month, a country …; several values separated by commas.",
             show_default=False,
         ),
     ] = None,
@@ -119,26 +119,21 @@ def insight(
     rows: Rows = None,
     as_json: AsJson = False,
 ) -> None:
-    """An insight, or one row of it: the rows behind it, and those left out by status and by rule."""
+    """Show the rows behind an insight or one row of it, and those left out by status and by rule."""
     from shopsight.inspect.explain import TracedRun, explain_insight
 
     trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
     _show(trace, rows, as_json=as_json)
 
 
-def _show(trace: CustomerTrace | InsightTrace, rows: int | None, *, as_json: bool) -> None:
-    """Print a trace; a figure that its rows do not add up to ends with 3."""
-    from shopsight.cli.explain_views import customer_view, insight_view
-    from shopsight.inspect.explain import CustomerTrace
+def _show(trace: Trace, rows: int | None, *, as_json: bool) -> None:
+    """Print a trace; exit with 3 if the rows do not add up to a figure."""
+    from shopsight.cli.explain_views import trace_view
 
     if as_json:
         print_json(trace.as_document(rows or None))
     else:
-        limit = (ROWS_ON_SCREEN if rows is None else rows) or None
-        parts = (
-            customer_view(trace, limit) if isinstance(trace, CustomerTrace) else insight_view(trace, limit)
-        )
-        for part in parts:
+        for part in trace_view(trace, (ROWS_ON_SCREEN if rows is None else rows) or None):
             out.print(part)
     if not trace.holds:
         raise typer.Exit(ExitCode.REFUSED)

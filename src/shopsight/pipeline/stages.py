@@ -20,6 +20,7 @@ from shopsight import __version__, publish
 from shopsight.audit import guards, proof
 from shopsight.audit.ledger import build_ledger
 from shopsight.audit.parquet import count_rows
+from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import CleaningPolicy, clean_shop
 from shopsight.clean.rules import RULES
 from shopsight.contract import TABLES
@@ -199,9 +200,9 @@ def prove(run: Run) -> Figures:
     proof.demand(record.proof[-1])
     record.proof.append(proof.prove_cleaning(record.ledger))
     proof.demand(record.proof[-1])
-    excluded = run.settings.excluded_order_statuses
-    record.totals = proof.clean_totals(folder("clean"), excluded)
-    record.proof.append(proof.prove_marts(record.totals, folder("marts")))
+    files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
+    record.totals = proof.clean_totals(files)
+    record.proof.append(proof.prove_marts(record.totals, files))
     proof.demand(record.proof[-1])
     return Figures(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 

@@ -10,7 +10,9 @@ from typing import Literal
 import narwhals as nw
 from narwhals.typing import IntoDType
 
+from shopsight.audit.identities import Greatest, Identity, Recounted
 from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.evidence import Evidence
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM
 
@@ -90,9 +92,12 @@ class Insight:
         description: what a row is and what is counted, in a sentence or two.
         columns: in order.
         key: the columns that tell one row from all others; none for a single row about the whole shop.
-        compute: gives the rows, in the insight's stated order, with the columns' names; :meth:`frame` sees to
-            the types.
+        compute: gives the rows in the insight's stated order, with the columns' names; :meth:`frame` casts
+            them to the kinds' types.
         chart: how the report draws it.
+        rank: its place in the report; insights of one rank are ordered by id.
+        identities: what its rows must satisfy; the proof checks it.
+        evidence: the rows that stand behind it; None if it does not say.
     """
 
     id: str
@@ -102,6 +107,17 @@ class Insight:
     key: tuple[str, ...]
     compute: Callable[[Shop, InsightOptions], Frame]
     chart: Chart = Chart()
+    rank: int = 1000
+    identities: tuple[Identity, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def is_ranking(self) -> bool:
+        """Whether its rows are a selection, so that a row's place in the list is a rank."""
+        return any(
+            isinstance(identity, Greatest) or (isinstance(identity, Recounted) and not identity.is_complete)
+            for identity in self.identities
+        )
 
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:
         """The insight's rows with exactly its columns, each of its kind's type on every engine."""
