@@ -9,10 +9,12 @@ from datetime import timedelta
 
 from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.publish.lease import held_until
+from shopsight.publish.naming import check_names
 from shopsight.publish.target import Target, connect
-from shopsight.publish.views import check_names, point_view, served
+from shopsight.publish.views import point_view, served
 
-LEAST_VERSION = (4, 4)
+#: As README.md promises.
+LEAST_VERSION = (5, 0)
 
 Step = Callable[[Target], str]
 
