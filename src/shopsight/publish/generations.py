@@ -140,16 +140,13 @@ def list_generations(target: Target) -> list[Generation]:
         stored = naming.stored_generations(target.db)
         kept = {"_id": {"$in": [*stored]}, "state": "published"}
         documents = list(target.db[naming.GENERATIONS].find(kept, sort=[("_id", -1)]))
+    same = ("run_id", "as_of", "valid_until", "published_at", "counts", "bytes")
+    served_number = current.generation if current is not None else None
     return [
         Generation(
             document["_id"],
-            document["run_id"],
-            document["as_of"],
-            document["valid_until"],
-            document["published_at"],
-            document["counts"],
-            document["bytes"],
-            is_served=current is not None and document["_id"] == current.generation,
+            **{name: document[name] for name in same},
+            is_served=document["_id"] == served_number,
         )
         for document in documents
         if set(stored[document["_id"]]) == set(document["collections"].values())
@@ -230,21 +227,16 @@ def _publish(target: Target, lease: Lease, entry: Mapping[str, Any]) -> None:
 
 def _chosen(kept: list[Generation], to: int | None) -> Generation:
     """The generation to go back to."""
-    names = ", ".join(f"{g.number}{' (served)' if g.is_served else ''}" for g in kept) or "none"
-    remedy = "Name one of the kept generations (`shopsight generations`) with --to."
-    if to is not None:
-        for generation in kept:
-            if generation.number == to:
-                return generation
-        raise ConfigurationError(
-            f"Generation {to} is not kept; kept are: {names}. Nothing was changed.", remedy=remedy
-        )
-    served_number = next((g.number for g in kept if g.is_served), None)
+    served_number = next((generation.number for generation in kept if generation.is_served), None)
     for generation in kept:
-        if served_number is not None and generation.number < served_number:
+        is_before = served_number is not None and generation.number < served_number
+        if generation.number == to or (to is None and is_before):
             return generation
+    names = ", ".join(f"{g.number}{' (served)' if g.is_served else ''}" for g in kept) or "none"
+    missing = f"Generation {to} is not" if to is not None else "No generation before the served one is"
     raise ConfigurationError(
-        f"No generation before the served one is kept; kept are: {names}. Nothing was changed.", remedy=remedy
+        f"{missing} kept; kept are: {names}. Nothing was changed.",
+        remedy="Name one of the kept generations (`shopsight generations`) with --to.",
     )
 
 
