@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from pymongo.errors import (
 from shopsight.errors import ConfigurationError, PublishError, TargetUnavailable, is_retryable
 from shopsight.publish import connect, heal_views, hold_lease
 from shopsight.publish.naming import collections_of
+from shopsight.publish.probe import LEAST_VERSION
 from shopsight.publish.target import redacted_url, translate
 
 
@@ -255,3 +257,8 @@ def refused(db: Database[dict[str, Any]], mongo_url: str, found: str) -> None:
             with pytest.raises(ConfigurationError, match=re.escape(found)):
                 heal_views(target)
     assert state(db) == before
+
+
+def test_least_version_of_mongodb_is_the_one_that_the_readme_promises() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"MongoDB {'.'.join(map(str, LEAST_VERSION))} or later" in readme
