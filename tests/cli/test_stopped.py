@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Place
 from tests.support.command_line import Started, shopsight
+from tests.support.publish_content import content_digest
 from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
@@ -132,7 +133,7 @@ def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -
             publish.connect(mongo.url, "shopsight", timedelta(seconds=10)) as target,
         ):
             digests.append(
-                {view: publish.content_digest(target, view) for view in publish.served(target).collections}
+                {view: content_digest(target, view) for view in publish.served(target).collections}
             )
     assert digests[0] == digests[1]
     assert "there already" in ended.err

@@ -23,7 +23,7 @@ from tests.support.report_sample import insight, sample_insights, sample_record
 
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import INSIGHTS
-from shopsight.publish.values import plain, to_bson
+from shopsight.publish.bson import plain, to_bson
 from shopsight.report import InsightTable, render_report, write_report
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from pymongo.collection import Collection
+from tests.support.publish_content import read_documents
 from tests.support.shop_rows import SHOP
 
 from shopsight import publish
@@ -61,7 +62,7 @@ class PublishedShop:
     def served(self, view: str) -> list[dict[str, Any]]:
         """What readers see, in the order of ``_id``."""
         with self.target() as target:
-            return list(publish.read_documents(target, view))
+            return list(read_documents(target, view))
 
     def served_generation(self) -> int | None:
         """What ``published`` says."""

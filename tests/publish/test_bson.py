@@ -1,9 +1,10 @@
-"""The vectorised encoder against the driver's own, byte for byte."""
+"""Values to BSON and back without rounding, and columns against the driver's own encoder, byte for byte."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import bson
@@ -13,7 +14,7 @@ from bson import Decimal128, Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopsight.publish.encoding import constant, documents, element, subdocument
+from shopsight.publish.bson import constant, documents, element, plain, subdocument, to_bson
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 # Surrogates are no characters, and Arrow holds UTF-8.
@@ -27,7 +28,7 @@ def column(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 
 
 def encoded(pieces: list[Any], rows: int) -> list[bytes]:
-    return documents(pieces, rows).to_pylist()
+    return documents(pieces, rows)
 
 
 @given(
@@ -137,3 +138,31 @@ def test_a_column_of_nulls_alone_and_no_rows_at_all_are_encoded() -> None:
 def test_a_type_that_no_table_has_is_a_defect_and_said_so() -> None:
     with pytest.raises(TypeError, match="list"):
         element("x", pa.array([[1]]))
+
+
+class Action(StrEnum):
+    REJECT = "reject"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Decimal("90071992547409.93"), Decimal128("90071992547409.93")),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, Decimal128("9223372036854775808")),
+        (Decimal("1" * 35), "1" * 35),
+        (date(2026, 11, 22), datetime(2026, 11, 22, tzinfo=UTC)),
+        (Action.REJECT, "reject"),
+        (True, True),
+        ({1: (None, 0.5)}, {"1": [None, 0.5]}),
+    ],
+)
+def test_values_become_bson_without_rounding(value: Any, expected: Any) -> None:
+    found = to_bson(value)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_bson_values_become_plain_python_again() -> None:
+    document = {"a": [Decimal128("0.10"), {"at": datetime(2026, 1, 1)}]}  # noqa: DTZ001 - as an untold driver gives it
+    assert plain(document) == {"a": [Decimal("0.10"), {"at": datetime(2026, 1, 1, tzinfo=UTC)}]}
