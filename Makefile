@@ -99,6 +99,6 @@ programs:
 	fi
 
 clean: ## remove environments, caches and the working directory; stops the demo's servers first
-	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down || true; fi
+	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down --remove || true; fi
 	rm -rf .venv .venv-airflow .venv-bench .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -141,10 +141,18 @@ def up(workdir: Workdir = None) -> None:
         typer.echo(line)
 
 
-@app.command(epilog="Example:\n\n    shopsight down")
-def down(workdir: Workdir = None) -> None:
-    """Stop the demo's databases."""
+@app.command(epilog="Examples:\n\n    shopsight down\n\n    shopsight down --remove")
+def down(
+    workdir: Workdir = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Delete the databases as well.")] = False,
+) -> None:
+    """Stop the demo's databases, whoever uses them."""
     from shopsight_demo import servers
 
-    ended = servers.end_servers(settings_from(workdir=workdir).workdir)
+    folder = settings_from(workdir=workdir).workdir
+    both = [servers.server(kind, folder) for kind in servers.KINDS]
+    ended = [server.title for server in both if server.end()]
+    if remove:
+        for server in both:
+            server.remove()
     out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")
