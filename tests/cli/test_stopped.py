@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Place
 from tests.support.command_line import Started, shopsight
+from tests.support.literal_rows import load_rows
 from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
 from shopsight.publish.naming import stored_generations
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import EmbeddedServer, server
 
 STAGES = ("extract", "clean", "publish")

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import Restartable
+from tests.support.literal_rows import load_rows
 from tests.support.shop_rows import REVENUE, SHOP, SPENT
 
 from shopsight import publish
@@ -27,7 +28,6 @@ from shopsight.pipeline import stages
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 D = Decimal
 WRITING = ("extract", "clean", "metrics", "insights")
