@@ -135,5 +135,5 @@ def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -
                 {view: publish.content_digest(target, view) for view in publish.served(target).collections}
             )
     assert digests[0] == digests[1]
-    assert "there already" in ended.err
+    assert "exists already" in ended.err
     assert [one.process() for one in servers(workdir)] == [None, None]
