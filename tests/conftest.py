@@ -1,7 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one MongoDB a session, and a database for each test.
 
-Their data lie in a scratch folder under the temporary one, which the session removes at its end; what a
-killed session left behind is ended and removed by the next.
+Their data are in a scratch folder, which the session removes at its end. The next session ends and removes
+what a killed one left behind.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ def scratch() -> Iterator[Path]:
     """A folder with a short name for servers' data."""
     _remove_abandoned_scratch()
     folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
-    yield folder
+    # Root's servers keep their own files in a temporary directory that their user can reach.
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
     shutil.rmtree(folder)
 
 
@@ -183,7 +187,7 @@ def _restartable(server: EmbeddedServer) -> Iterator[Restartable]:
     if (process := server.process()) is not None:
         process.send_signal(signal.SIGCONT)
     server.stop()
-    shutil.rmtree(server.folder)
+    server.remove()
 
 
 # Relative, so that a copy is the same source.

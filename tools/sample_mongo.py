@@ -69,11 +69,12 @@ def _lines(documents: Any) -> str:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        servers.resolve("embedded", "target", Path(folder)) as target,
+        servers.server("target", Path(folder)) as target,
     ):
         source = load_sqlite(Path(folder) / "shop.db")
-        for name, lines in published_sample(source, target, "sample", Path(folder)).items():
+        for name, lines in published_sample(source, target.url, "sample", Path(folder)).items():
             (SAMPLES / "mongo" / f"{name}.json").write_text(lines)
+        target.remove()
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Place
 from tests.support.command_line import Started, shopsight
+from tests.support.literal_rows import load_rows
 from tests.support.publish_content import content_digest
 from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
 from shopsight.publish.naming import stored_generations
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import EmbeddedServer, server
 
 STAGES = ("extract", "clean", "publish")
@@ -136,5 +136,5 @@ def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -
                 {view: content_digest(target, view) for view in publish.served(target).collections}
             )
     assert digests[0] == digests[1]
-    assert "there already" in ended.err
+    assert "exists already" in ended.err
     assert [one.process() for one in servers(workdir)] == [None, None]

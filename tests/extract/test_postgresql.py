@@ -17,6 +17,7 @@ import polars as pl
 import psycopg
 import pytest
 from tests.conftest import Restartable
+from tests.support.literal_rows import load_rows
 
 from shopsight.audit.control_totals import raw_measure
 from shopsight.audit.parquet import count_rows
@@ -33,7 +34,7 @@ from shopsight.extract import check_source, extract, source_figures
 from shopsight.extract.postgresql import packed, reading
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
-from shopsight_demo.seed import ShopSize, Types, load_rows, seed
+from shopsight_demo.seed import ShopSize, Types, seed
 from shopsight_demo.servers import PostgresServer
 
 D = Decimal

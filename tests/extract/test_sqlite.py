@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.support.literal_rows import load_rows
 
 from shopsight.audit.control_totals import cents_of, raw_measure
 from shopsight.audit.parquet import count_rows
@@ -25,7 +26,7 @@ from shopsight.errors import (
 )
 from shopsight.extract import check_source, extract, source_figures
 from shopsight.record import Snapshot
-from shopsight_demo.seed import ShopSize, Types, load_rows, seed
+from shopsight_demo.seed import ShopSize, Types, seed
 
 D = Decimal
 PATIENCE = timedelta(seconds=0.2)

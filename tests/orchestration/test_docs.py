@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.support.literal_rows import load_rows
 from tests.support.orchestration_service import ONE_ORDER
 
 from shopsight.errors import ExitCode
 from shopsight.orchestration.alerts import Kind
-from shopsight_demo.seed import load_rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()

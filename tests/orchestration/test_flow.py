@@ -24,11 +24,11 @@ import psycopg
 import pytest
 from pymongo import MongoClient
 from tests.support.gate import Gate
+from tests.support.literal_rows import load_rows
 from tests.support.orchestration_service import FAULTS, ONE_ORDER
 
 from shopsight.orchestration.prefect_server import PrefectServer, prefect_environment
 from shopsight.publish import connect, hold_lease
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import PostgresServer
 
 HOST = """

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import Restartable
+from tests.support.literal_rows import load_rows
 from tests.support.publish_content import differing_ids, read_documents
 from tests.support.shop_rows import REVENUE, SHOP, SPENT
 
@@ -28,7 +29,6 @@ from shopsight.pipeline import stages
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 D = Decimal
 WRITING = ("extract", "clean", "metrics", "insights")

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from pymongo.collection import Collection
+from tests.support.literal_rows import load_rows
 from tests.support.publish_content import read_documents
 from tests.support.shop_rows import SHOP
 
@@ -23,7 +24,6 @@ from shopsight.pipeline.stages import Figures, Run
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 Rows = Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import bson
 import psutil
@@ -197,8 +198,12 @@ def prepared_ground() -> Iterator[Ground]:
         has_disks = stack.enter_context(small_disk(root / "mongo-disk", 700 * MEGABYTE))
         has_disks &= stack.enter_context(small_disk(root / "run-disk", 64 * MEGABYTE))
         zygote = stack.enter_context(Zygote(root / "runs.log"))
-        postgres = stack.enter_context(PostgresServer(root / "postgres", options=_FAST))
-        mongo = stack.enter_context(MongoServer(root / "mongo-disk" / "mongo"))
+        # Root's servers keep their data in a temporary directory that their user can reach.
+        root.chmod(0o711)
+        with patch.dict(os.environ, TMPDIR=str(root)):
+            postgres = stack.enter_context(PostgresServer(root / "postgres", options=_FAST))
+        with patch.dict(os.environ, TMPDIR=str(root / "mongo-disk")):
+            mongo = stack.enter_context(MongoServer(root / "mongo-disk" / "mongo"))
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             for name in SHOPS:
                 connection.execute(f"CREATE DATABASE shop_{name}")

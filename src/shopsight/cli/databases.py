@@ -1,4 +1,4 @@
-"""Commands about the databases themselves: doctor, up, down, rollback."""
+"""Commands about the databases themselves: doctor, rollback."""
 
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
@@ -60,24 +60,3 @@ def rollback(
         print_json(record.as_document())
     else:
         out.print(f"Generation {record.generation} is served again.")
-
-
-@app.command(epilog="Example:\n\n    shopsight up")
-def up(workdir: Workdir = None) -> None:
-    """Start the embedded databases and leave them running; says how to connect."""
-    from shopsight_demo import servers
-
-    settings = settings_from(workdir=workdir)
-    for kind in servers.KINDS:
-        servers.server(kind, settings.workdir, keep_running=True).start()
-    for line in servers.connection_help(settings.workdir):
-        typer.echo(line)
-
-
-@app.command(epilog="Example:\n\n    shopsight down")
-def down(workdir: Workdir = None) -> None:
-    """Stop the embedded databases."""
-    from shopsight_demo import servers
-
-    ended = servers.end_servers(settings_from(workdir=workdir).workdir)
-    out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")
