@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 from tests.support.cleaning import NATIVE, POLICY, SHOP, MemoryEngine, clean_frames, cleaned, raw_frame
 
-from shopsight.clean import clean_shop
+from shopsight.clean import RULES, clean_shop
 from shopsight.clean.rule import Action
-from shopsight.clean.rules import RULES
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 

@@ -20,8 +20,7 @@ from shopsight import __version__, publish
 from shopsight.audit import guards, proof
 from shopsight.audit.ledger import build_ledger
 from shopsight.audit.parquet import count_rows
-from shopsight.clean import CleaningPolicy, clean_shop
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.errors import ConfigurationError, PublishError, redact
