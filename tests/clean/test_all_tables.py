@@ -79,7 +79,7 @@ def test_every_folder_is_written_with_the_contracts_types(
         assert kept.rows() == ([] if is_empty else SHOP[name])
 
 
-def test_each_table_is_told_of_once_when_it_is_written() -> None:
+def test_each_table_is_reported_once_after_it_was_written() -> None:
     told: list[str] = []
     engine_frames = {Path("raw") / table: raw_frame(table, SHOP[table]) for table in TABLES}
     clean_shop(

@@ -69,6 +69,11 @@ def test_a_range_has_the_default_size_if_none_is_given(monkeypatch: pytest.Monke
     ]
 
 
+def test_there_is_one_range_on_an_engine_that_bounds_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ranges_module, "BOUNDING_THEIR_MEMORY", {nw.Implementation.POLARS})
+    assert key_ranges(keyed([1, 2, 3]), "order_id", 1) == [KeyRange("order_id")]
+
+
 def test_a_range_s_ends_are_its_first_key_and_the_next_range_s() -> None:
     rows = keyed([None, 1, 2, 3, 4])
     bounds: list[tuple[int | None, int | None]] = [(None, None), (None, 2), (2, 4), (4, None)]
