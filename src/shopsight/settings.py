@@ -22,6 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError
 
 #: The address that stands for the servers which shopsight starts itself, under the working directory.
@@ -150,9 +151,8 @@ class Settings(BaseSettings):
     @classmethod
     def _normalised(cls, statuses: frozenset[str]) -> frozenset[str]:
         """Statuses are compared as cleaning leaves them."""
-        return frozenset(
-            "cancelled" if s == "canceled" else s for s in (s.strip().lower() for s in statuses) if s
-        )
+        tidy = {status.strip().lower() for status in statuses} - {""}
+        return frozenset(STATUS_SPELLINGS.get(status, status) for status in tidy)
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES
 from shopsight.contract import CUSTOMERS, TABLES
 from shopsight.inspect.explain import CustomerTrace, InsightTrace
 from shopsight.inspect.explain.insight import Tally

@@ -21,8 +21,7 @@ from shopsight.audit import guards, proof
 from shopsight.audit.ledger import build_ledger
 from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
-from shopsight.clean import CleaningPolicy, clean_shop
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.errors import ConfigurationError, PublishError, redact

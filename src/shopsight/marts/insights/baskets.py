@@ -70,7 +70,7 @@ class Baskets:
     def number(self) -> int:
         """The number of counting orders that have items."""
         lines = self.order_items.select("order_id")
-        distinct = (keys.of(lines).unique() for keys in self._ranges)
+        distinct = (keys.filter(lines).unique() for keys in self._ranges)
         counted = (
             orders.join(self.uncounted_order_ids, on="order_id", how="anti").select(nw.len().alias("baskets"))
             for orders in distinct
@@ -104,12 +104,12 @@ class Baskets:
             keys: a range of orders.
             orders: order_id; if given, only these orders are read.
         """
-        lines = keys.of(self.order_items.select("order_id", "product_id"))
+        lines = keys.filter(self.order_items.select("order_id", "product_id"))
         if orders is not None:
             lines = lines.join(orders.select("order_id"), on="order_id", how="semi")
         return (
             lines.join(products.select("product_id"), on="product_id", how="semi")
-            .join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")
+            .join(keys.filter(self.uncounted_order_ids), on="order_id", how="anti")
             .unique()
         )
 
