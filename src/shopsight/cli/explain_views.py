@@ -12,6 +12,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from shopsight.clean.rules import RULES
+from shopsight.cli.run_tables import insight_table
+from shopsight.cli.tables import Field, FittingTable, one_line
 from shopsight.contract import CUSTOMERS, TABLES
 from shopsight.inspect.explain import CustomerTrace, InsightTrace, Listing
 from shopsight.inspect.explain.insight import Tally
@@ -25,8 +27,6 @@ from shopsight.report.figures import (
     format_money,
     format_value,
 )
-from shopsight.report.fitting_table import Field, FittingTable
-from shopsight.report.terminal import insight_table, one_line
 
 #: Columns that a trace's rows may have, as they are shown, in this order; others are not.
 _LABELS = {

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from shopsight.cli.output import out
+from shopsight.cli.run_tables import insight_table
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
 from shopsight.publish import Target, find_run, plain
 from shopsight.reader import open_generation
 from shopsight.report import InsightTable, render_report, write_report
-from shopsight.report.terminal import insight_table
 from shopsight.settings import Settings
 
 

@@ -1,15 +1,13 @@
 """Whether what is served still is what was proven, asked anew of the source and of MongoDB.
 
-Three sides: what the source says now, what was recorded when the run was proven, and what MongoDB serves now.
-A source that differs from the record has moved on, which is its right; a served generation that differs from
-it was altered after it was published, which is nobody's.
-
-What was recorded is in :mod:`shopsight.inspect.recorded`.
+It compares three sides: what the source says now, what was recorded when the run was proven
+(:mod:`shopsight.inspect.recorded`), and what MongoDB serves now. A source that differs from the record has
+moved on, which is no failure. A served generation that differs from it was altered after it was published.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -19,17 +17,14 @@ from shopsight.audit.proof import CONTENT
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_figures
-from shopsight.inspect.compare import changed_leaves
-from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure
+from shopsight.inspect.compare import EXAMPLES, changed_leaves
+from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure, compared
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Served, Target
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
-
-#: How many documents that differ are listed of each collection.
-EXAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -108,28 +103,29 @@ def verify(settings: Settings) -> Verification:
         if served is None:
             raise ConfigurationError(
                 f"Nothing is published in the database {settings.target_database!r} yet.",
-                remedy="Start a run with `shopsight run`, or look whether it publishes to this database.",
+                remedy="Start a run with `shopsight run`, or check that it publishes to this database.",
             )
         workspace = Workspace(settings.workdir, served.run_id)
-        kept, stored = workspace.read_record(), publish.find_run(target, served.run_id)
-        recorded = Recorded(served, kept, stored, publish.generation_note(target, served.generation))
+        recorded = Recorded(
+            served,
+            workspace.read_record(),
+            publish.find_run(target, served.run_id),
+            publish.generation_note(target, served.generation),
+        )
+        shown = publish.shown_collections(target)
         checks = [
             *recorded.checks(),
-            *_view_checks(served, publish.shown_collections(target)),
+            *(Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()),
             *compared(recorded.figures(), _served_figures(target, served)),
         ]
         altered = [check for check in checks if not check.holds]
-        has_files = _is_whole(workspace)
+        stages = (workspace.clean, workspace.metrics, workspace.insights)
+        has_files = all(stage.details() is not None for stage in stages)
         suspicious = {check.what.partition(": ")[0] for check in altered if check.what.endswith(CONTENT)}
         documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
-    source = _source_checks(recorded.snapshot(), settings)
+    source = _source_checks(recorded.record.get("snapshot"), settings)
     moved = [check for check in source if not check.holds]
     return Verification(served, source, moved, checks, altered, documents, has_files)
-
-
-def _is_whole(workspace: Workspace) -> bool:
-    stages = (workspace.clean, workspace.metrics, workspace.insights)
-    return all(stage.details() is not None for stage in stages)
 
 
 def _source_checks(then: Document | None, settings: Settings) -> list[Check]:
@@ -158,41 +154,22 @@ def snapshot_checks(then: Document, now: Snapshot) -> list[Check]:
 
 
 def _served_figures(target: Target, served: Served) -> Figures:
-    figures: Figures = {mart: {**found} for mart, found in publish.read_back(target, served).items()}
-    for view, digest in publish.read_digests(target, served).items():
-        figures.setdefault(view, {})[CONTENT] = digest
-    return figures
-
-
-def compared(proven: Mapping[str, Mapping[str, Any]], served: Mapping[str, Mapping[str, Any]]) -> list[Check]:
-    """Each figure that was proven, against the same figure as it is served now; None where that is gone.
-
-    Args:
-        proven: by mart, what the proof's fourth link expected.
-        served: by mart, the server's own aggregation and the digests, made just now.
-    """
-    return [
-        Check(f"{mart}: {what}", figure, served.get(mart, {}).get(what))
-        for mart, figures in proven.items()
-        for what, figure in figures.items()
-    ]
-
-
-def _view_checks(served: Served, shown: Mapping[str, str | None]) -> list[Check]:
-    """Where readers are led: the views, against ``published``."""
-    return [Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()]
+    """The server's own aggregation and the digests, by what the proof's checks are called."""
+    found = publish.read_back(target, served).items()
+    figures: Figures = {
+        f"{mart}: {what}": figure for mart, by_name in found for what, figure in by_name.items()
+    }
+    digests = publish.read_digests(target, served).items()
+    return {**figures, **{f"{view}: {CONTENT}": digest for view, digest in digests}}
 
 
 def _altered_documents(
     target: Target, served: Served, workspace: Workspace, views: Collection[str]
 ) -> Iterator[AlteredDocument]:
     """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
+    marts, rejected = workspace.folder("marts"), workspace.folder("rejected")
     documents = publish.run_documents(
-        workspace.folder("marts"),
-        workspace.folder("rejected"),
-        INSIGHTS.values(),
-        run_id=served.run_id,
-        as_of=served.as_of,
+        marts, rejected, INSIGHTS.values(), run_id=served.run_id, as_of=served.as_of
     )
     for view in (view for view in documents if view in views):
         differences = publish.differences_from(
