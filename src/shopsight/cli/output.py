@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -26,8 +26,6 @@ from shopsight.cli.tables import one_line
 from shopsight.errors import ShopsightError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from shopsight.pipeline.stages import Progress as ProgressCallback
 
 _UNLIMITED = 1_000_000
@@ -84,42 +82,9 @@ def print_error(error: ShopsightError) -> None:
         say((f"run {error.run_id}", "dim"), console=err)
 
 
-class _StageLines:
-    """One line a stage: a spinner while it runs, the rows it has done, its seconds."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._lines: dict[str, TaskID] = {}
-        self._rows: dict[str, dict[str, int]] = {}
-        self._lock = Lock()
-        self._drawn = 0.0
-
-    def __call__(self, stage: str, table: str, rows: int) -> None:
-        with self._lock:
-            if stage not in self._lines:
-                self.finish()
-                self._lines[stage] = self._progress.add_task(stage, total=None, what="")
-                self._rows[stage] = {}
-            if table:
-                self._rows[stage][table] = rows
-            now = time.monotonic()
-            if now - self._drawn > 0.05:
-                self._drawn = now
-                self._progress.update(self._lines[stage], what=f"{self._total(stage)}  {table}")
-
-    def finish(self) -> None:
-        """Mark the last line as done."""
-        for stage, line in self._lines.items():
-            self._progress.update(line, total=1, completed=1, what=self._total(stage))
-
-    def _total(self, stage: str) -> str:
-        rows = sum(self._rows[stage].values())
-        return f"{rows:>13,} rows" if rows else ""
-
-
 @contextmanager
 def stage_progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
-    """A progress display on stderr when that is a terminal; otherwise nothing."""
+    """One line per stage on stderr when that is a terminal: time, rows done, the table at work."""
     if quiet or state.quiet or not err.is_terminal:
         yield None
         return
@@ -129,9 +94,26 @@ def stage_progress(*, quiet: bool) -> Iterator[ProgressCallback | None]:
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<9}"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
+        TextColumn("{task.fields[rows]}"),
+        TextColumn("{task.fields[table]}"),
     )
+    lock, rows = Lock(), Counter[tuple[str, str]]()
     with Progress(*columns, console=err) as progress:
-        lines = _StageLines(progress)
-        yield lines
-        lines.finish()
+
+        def finish() -> None:
+            for line in progress.task_ids:
+                progress.update(line, total=1, completed=1, table="")
+
+        def show(stage: str, table: str, done: int) -> None:
+            with lock:
+                lines = {task.description: task.id for task in progress.tasks}
+                if stage not in lines:
+                    finish()
+                    lines[stage] = progress.add_task(stage, total=None, rows="", table="")
+                if table:
+                    rows[stage, table] = done
+                    total = sum(count for (name, _), count in rows.items() if name == stage)
+                    progress.update(lines[stage], rows=f"{total:>13,} rows", table=table)
+
+        yield show
+        finish()

@@ -8,7 +8,7 @@ moved on, which is no failure. A served generation that differs from it was alte
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,7 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Served, Target
-from shopsight.record import Check, Snapshot
+from shopsight.record import Check
 from shopsight.settings import Settings
 
 
@@ -48,21 +48,27 @@ class Verification:
 
     Attributes:
         served: the served generation.
-        source: the source's figures that were compared.
-        moved: those of them that are not as in the snapshot (expected: then, found: now).
-        target: the served generation's figures that were compared.
-        altered: those of them that are not as they were proven (expected: proven, found: now).
+        source: the source's figures: in the snapshot (expected) and now (found).
+        target: the served generation's figures: proven (expected) and served (found).
         documents: documents that differ from the run's own files, at most ten of each collection.
         has_files: whether the run's files are there and whole, so that documents could be named.
     """
 
     served: Served
     source: list[Check]
-    moved: list[Check]
     target: list[Check]
-    altered: list[Check]
-    documents: list[AlteredDocument] = field(default_factory=list)
-    has_files: bool = False
+    documents: list[AlteredDocument]
+    has_files: bool
+
+    @property
+    def moved(self) -> list[Check]:
+        """The source's figures that are not as in the snapshot."""
+        return [check for check in self.source if not check.holds]
+
+    @property
+    def altered(self) -> list[Check]:
+        """The served figures that are not as they were proven."""
+        return [check for check in self.target if not check.holds]
 
     @property
     def is_intact(self) -> bool:
@@ -118,31 +124,19 @@ def verify(settings: Settings) -> Verification:
             *(Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()),
             *compared(recorded.figures(), _served_figures(target, served)),
         ]
-        altered = [check for check in checks if not check.holds]
+        broken = [check.what for check in checks if not check.holds]
+        suspicious = {what.partition(": ")[0] for what in broken if what.endswith(CONTENT)}
         stages = (workspace.clean, workspace.metrics, workspace.insights)
         has_files = all(stage.details() is not None for stage in stages)
-        suspicious = {check.what.partition(": ")[0] for check in altered if check.what.endswith(CONTENT)}
         documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
-    source = _source_checks(recorded.record.get("snapshot"), settings)
-    moved = [check for check in source if not check.holds]
-    return Verification(served, source, moved, checks, altered, documents, has_files)
+    then = recorded.record.get("snapshot")
+    return Verification(served, _source_checks(then, settings) if then else [], checks, documents, has_files)
 
 
-def _source_checks(then: Document | None, settings: Settings) -> list[Check]:
-    if then is None:
-        return []
+def _source_checks(then: Document, settings: Settings) -> list[Check]:
+    """The source's address, rows and measures, as they were in the snapshot and as they are now."""
     with source_address(settings) as url:
         now = source_figures(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
-    return snapshot_checks(then, now)
-
-
-def snapshot_checks(then: Document, now: Snapshot) -> list[Check]:
-    """The source's address, rows and measures, as they were in an earlier snapshot and as they are now.
-
-    Args:
-        then: ``snapshot`` of a run's document, from MongoDB or from its file.
-        now: the same, asked for just now.
-    """
     checks = [Check("source: address", then["source"], now.source)]
     for name, table in now.tables.items():
         before = then["tables"][name]
