@@ -96,10 +96,11 @@ def proof_table(record: dict[str, Any]) -> FittingTable:
     fields = [Field("Link"), *figures("Expected", "Found"), Field("")]
     table = FittingTable("Proof", fields, caption="" if links else "no proof")
     for link in links:
-        table.add(link.name, "", f"{link.holding} of {len(link.checks)} hold", tick(link.holds))
-        for check in link.checks:
-            if not check.holds:
-                table.add(check.what, check.expected, check.found, tick(False))
+        broken = [check for check in link.checks if not check.holds]
+        held = f"{len(link.checks) - len(broken)} of {len(link.checks)} hold"
+        table.add(link.name, "", held, tick(not broken))
+        for check in broken:
+            table.add(check.what, check.expected, check.found, tick(False))
     return table
 
 
