@@ -44,6 +44,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
+    CHANGES = 4
 
 
 # Credentials as drivers, libpq, URLs, environments and dumped dictionaries spell them. Where a spelling is

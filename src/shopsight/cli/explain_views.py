@@ -12,12 +12,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from shopsight.clean import RULES
+from shopsight.cli.run_tables import insight_table
+from shopsight.cli.tables import Field, FittingTable, one_line
 from shopsight.contract import CUSTOMERS, TABLES
 from shopsight.inspect.explain import CustomerTrace, InsightTrace
 from shopsight.inspect.explain.insight import Tally
 from shopsight.inspect.explain.trace import AddedUp, Listing, Trace
 from shopsight.report import InsightTable
-from shopsight.report.fitting_table import Field, FittingTable
 from shopsight.report.formatting import (
     DASH,
     format_count,
@@ -26,7 +27,6 @@ from shopsight.report.formatting import (
     format_money,
     format_value,
 )
-from shopsight.report.terminal import insight_table, one_line
 
 #: Headings of the columns that are shown of a trace's rows, in this order; other columns are not shown.
 _LABELS = {

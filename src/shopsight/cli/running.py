@@ -14,9 +14,11 @@ from shopsight.cli.application import (
     Target,
     Workdir,
     app,
+    is_by_hand,
+    require_databases,
     settings_from,
 )
-from shopsight.cli.output import out, print_json, stage_progress
+from shopsight.cli.output import out, print_json, say, stage_progress
 from shopsight.errors import ConfigurationError, ShopsightError
 
 if TYPE_CHECKING:
@@ -43,11 +45,19 @@ def run(
     source_schema: SourceSchema = None,
     workdir: Workdir = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest run, or with the one --run-id names.")
+        bool, typer.Option("--resume", help="Continue the newest run, or the one that --run-id names.")
     ] = False,
     run_id: Annotated[
         str | None,
         typer.Option(help="The run to resume; without --resume, the new run's id.", show_default=False),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How often to try again when that can help [default: 0 on a terminal, else the setting].",
+            show_default=False,
+        ),
     ] = None,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
@@ -55,7 +65,14 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole pipeline once: extract, clean, metrics, insights, prove, publish."""
-    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    settings = settings_from(
+        source=source,
+        target=target,
+        source_schema=source_schema,
+        workdir=workdir,
+        retries=0 if retries is None and is_by_hand() else retries,
+    )
+    require_databases(settings, with_source=not resume, is_patient=settings.retries > 0)
     record = _run(settings, resume=resume, run_id=run_id, allow_shrink=allow_shrink, as_json=as_json)
     if as_json:
         print_json(record.as_document())
@@ -85,17 +102,14 @@ def _run(
 
 def print_run(record: RunRecord) -> None:
     """What a run did: stages, ledger, rules, proof, and what is served now."""
-    from shopsight.report.terminal import ledger_table, proof_table, rules_table, stages_table
+    from shopsight.cli.run_tables import ledger_table, proof_table, rules_table, stages_table
+    from shopsight.report.formatting import format_moment
 
     document = record.as_document()
-    out.print(stages_table(document))
-    out.print(ledger_table(document))
-    out.print(rules_table(document))
-    out.print(proof_table(document))
+    for table in (stages_table, ledger_table, rules_table, proof_table):
+        out.print(table(document))
     if record.snapshot is not None:
-        out.print(
-            f"Generation {record.generation} is served, as of {record.snapshot.as_of:%Y-%m-%d %H:%M:%S} UTC."
-        )
+        say(f"Generation {record.generation} is served, as of {format_moment(record.snapshot.as_of)}.")
 
 
 @app.command(epilog="Example:\n\n    shopsight serve --every 3h")
@@ -113,12 +127,7 @@ def serve(
 ) -> None:
     """Run the pipeline by itself, every three hours, until it is stopped (Prefect)."""
     settings = settings_from(
-        source=source,
-        target=target,
-        source_schema=source_schema,
-        workdir=workdir,
-        every=every,
-        cron=cron,
+        source=source, target=target, source_schema=source_schema, workdir=workdir, every=every, cron=cron
     )
     try:
         from shopsight.orchestration.serve import serve as serve_flow

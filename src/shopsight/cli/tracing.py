@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
+from shopsight.cli.application import (
+    AsJson,
+    Source,
+    SourceSchema,
+    Target,
+    Workdir,
+    app,
+    require_databases,
+    settings_from,
+)
 from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
 
@@ -21,20 +30,28 @@ def plan(
     target: Target = None,
     source_schema: SourceSchema = None,
     workdir: Workdir = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code", help="Exit with 4 if publishing would change something, with 3 if it is withheld."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Do everything but publish, and say what publishing would change."""
-    from shopsight.cli.comparison_views import plan_view
+    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    require_databases(settings)
+    from shopsight.cli.comparison_views import print_plan
     from shopsight.inspect.plan import make_plan
 
-    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     with stage_progress(quiet=as_json) as progress:
         made = make_plan(settings, on_progress=progress)
     if as_json:
         print_json(made.as_document())
-        return
-    for part in plan_view(made):
-        out.print(part)
+    else:
+        print_plan(made)
+    if exit_code and (made.shrink or made.changes_something):
+        raise typer.Exit(ExitCode.REFUSED if made.shrink else ExitCode.CHANGES)
 
 
 @app.command(epilog="Example:\n\n    shopsight verify || page-someone")
@@ -47,18 +64,18 @@ def verify(
 ) -> None:
     """Ask source and MongoDB again whether what is served is what was proven. Exits with 3 if not.
 
-    A source that has moved on since the snapshot is told of and is no failure.
+    A source that has moved on since the snapshot is reported and is no failure.
     """
-    from shopsight.cli.comparison_views import verification_view
+    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    require_databases(settings)
+    from shopsight.cli.comparison_views import print_verification
     from shopsight.inspect.verify import verify as verify_served
 
-    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     found = verify_served(settings)
     if as_json:
         print_json(found.as_document())
     else:
-        for part in verification_view(found):
-            out.print(part)
+        print_verification(found)
     if not found.is_intact:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -16,7 +16,7 @@ from shopsight.extract import postgresql, sqlite
 from shopsight.extract.dialect import Dialect, OnRows, Source, SourceCheck
 from shopsight.record import Snapshot
 
-__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "source_figures"]
+__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_figures"]
 
 #: By the URL's scheme. A further one is a module with the functions of :class:`Dialect`, and a line here.
 DIALECTS: dict[str, Dialect] = {
@@ -91,6 +91,16 @@ def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) ->
     """
     source, dialect = _resolve(url, schema, connect_timeout)
     return dialect.check_source(source)
+
+
+def shown_address(url: str) -> str:
+    """The URL without user, password and options.
+
+    Raises:
+        ConfigurationError: no dialect knows the URL.
+    """
+    source, _ = _resolve(url, None, timedelta(0))
+    return source.shown
 
 
 def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[Source, Dialect]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from shopsight.contract import TABLES
-from shopsight.errors import ConfigurationError, SchemaMismatch
+from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
 from shopsight.record import Snapshot
 
 #: Called with a table's name and how many more rows of it are on disk (fewer, when a table is read again).
@@ -49,6 +49,12 @@ class SourceCheck(NamedTuple):
     is_ok: bool
     message: str
     remedy: str = ""
+    error: ShopsightError | None = None
+
+    @classmethod
+    def failed(cls, name: str, error: ShopsightError) -> SourceCheck:
+        """The check that ended with an error."""
+        return cls(name, False, error.message, error.remedy, error)
 
 
 class Dialect(Protocol):

@@ -18,7 +18,7 @@ def check_source(source: Source) -> list[SourceCheck]:
     try:
         session = Session(source)
     except ShopsightError as error:
-        return [SourceCheck("source: connection", False, error.message, error.remedy)]
+        return [SourceCheck.failed("source: connection", error)]
     with session:
         checks = [_check("source: connection", lambda: _connection(session, source))]
         try:
@@ -26,7 +26,7 @@ def check_source(source: Source) -> list[SourceCheck]:
                 begin_to_look(session, source)
                 catalog = Catalog(session, source)
         except ShopsightError as error:
-            return [*checks, SourceCheck("source: schema", False, error.message, error.remedy)]
+            return [*checks, SourceCheck.failed("source: schema", error)]
         checks += [
             _check(f"source: {table}", lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
             for table in TABLES
@@ -40,7 +40,7 @@ def _check(name: str, look: Callable[[], str]) -> SourceCheck:
     try:
         return SourceCheck(name, True, look())
     except ShopsightError as error:
-        return SourceCheck(name, False, error.message, error.remedy)
+        return SourceCheck.failed(name, error)
 
 
 def _connection(session: Session, source: Source) -> str:

@@ -84,14 +84,14 @@ def check_source(source: Source) -> list[SourceCheck]:
                 *(_check_table(connection, table, names, source) for table in TABLES),
             ]
     except ShopsightError as error:
-        return [SourceCheck("source: connection", False, error.message, error.remedy)]
+        return [SourceCheck.failed("source: connection", error)]
 
 
 def _check_table(connection: sqlite3.Connection, table: str, names: list[str], source: Source) -> SourceCheck:
     try:
         found = find_table(connection, table, names, source)
     except SchemaMismatch as error:
-        return SourceCheck(f"source: {table}", False, error.message, error.remedy)
+        return SourceCheck.failed(f"source: {table}", error)
     connection.execute(f"SELECT * FROM {quote_name(found.name)} LIMIT 0")
     return SourceCheck(f"source: {table}", True, f"{found.name} can be read")
 
