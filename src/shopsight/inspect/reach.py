@@ -9,7 +9,8 @@ from pymongo.errors import PyMongoError
 
 from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.extract import check_source, shown_address
-from shopsight.publish import connect, redacted_url
+from shopsight.publish import connect
+from shopsight.publish.target import redacted_url
 from shopsight.settings import EMBEDDED, Settings
 
 
