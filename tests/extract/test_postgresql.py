@@ -30,7 +30,7 @@ from shopsight.errors import (
     WorkspaceError,
 )
 from shopsight.extract import check_source, extract, source_figures
-from shopsight.extract.postgresql import packed, reading
+from shopsight.extract.postgresql import locks, packed
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
 from shopsight_demo.seed import ShopSize, Types, load_rows, seed
@@ -114,7 +114,7 @@ def test_a_dirty_shop_is_read_whole_by_any_number_of_connections(
     types: Types, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Even this small shop is then cut into many parts, and these into several values.
-    monkeypatch.setattr(reading, "_LEAST_PAGES_PER_PART", 7)
+    monkeypatch.setattr(snapshot_module, "_LEAST_PAGES_PER_PART", 7)
     monkeypatch.setattr(packed, "PAGES_PER_VALUE", 3)
     seed(postgres_url, SMALL, dirt=0.2, types=types)
     frames = []
@@ -578,7 +578,7 @@ def test_a_table_locked_by_a_migration_is_waited_for_only_so_long(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_rows(postgres_url, {})
-    monkeypatch.setitem(snapshot_module._PARAMETERS, "lock_timeout", "100ms")
+    monkeypatch.setitem(locks._PARAMETERS, "lock_timeout", "100ms")
     with psycopg.connect(postgres_url) as connection:
         connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         error = refused(postgres_url, tmp_path, SourceUnavailable)
