@@ -325,13 +325,16 @@ def test_a_migration_that_ends_while_its_lock_is_waited_for_is_looked_at_again(
     assert_proven(snapshot, tmp_path)
 
 
-def eventually_waiting(url: str) -> None:
-    """Until some session waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+def eventually_waiting(url: str, sessions: int = 1) -> None:
+    """Return when so many sessions wait for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE NOT l.granted AND a.datname = current_database()"
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(200):
             row = connection.execute(waiting).fetchone()
-            if row and row[0]:
+            if row and row[0] >= sessions:
                 return
             time.sleep(0.05)
     raise AssertionError("nobody waits for a lock")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import pyarrow as pa
 
 from shopsight.contract import TABLES
-from shopsight.errors import ConfigurationError, SchemaMismatch
+from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
 
 #: Called with a table and how many more rows of it are on disk; fewer (negative) when it is read again.
 #: Never called by two threads at once.
@@ -50,6 +50,14 @@ class SourceCheck(NamedTuple):
     is_ok: bool
     message: str
     remedy: str = ""
+
+
+def check(name: str, look: Callable[[], str]) -> SourceCheck:
+    """A check that passes, with the finding that ``look`` returns, unless it raises."""
+    try:
+        return SourceCheck(name, True, look())
+    except ShopsightError as error:
+        return SourceCheck(name, False, error.message, error.remedy)
 
 
 class Connection(Protocol):

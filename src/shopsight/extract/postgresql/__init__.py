@@ -7,12 +7,11 @@ The modules, in the order in which they build on each other: ``errors``, ``sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
-from shopsight.extract.dialect import Source, SourceCheck
+from shopsight.extract.dialect import Source, SourceCheck, check
 from shopsight.extract.postgresql.catalog import Catalog
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.locks import begin_to_look
@@ -36,7 +35,7 @@ class PostgreSQL:
         except ShopsightError as error:
             return [SourceCheck("source: connection", False, error.message, error.remedy)]
         with session:
-            checks = [_check("source: connection", lambda: _connection(session, source))]
+            checks = [check("source: connection", lambda: _connection(session, source))]
             try:
                 with translated(source, "looking up the tables"):
                     begin_to_look(session, source)
@@ -44,19 +43,12 @@ class PostgreSQL:
             except ShopsightError as error:
                 return [*checks, SourceCheck("source: schema", False, error.message, error.remedy)]
             checks += [
-                _check(f"source: {table}", lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
+                check(f"source: {table}", lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
                 for table in TABLES
             ]
         if all(check.is_ok for check in checks):
-            checks.append(_check("source: snapshot", lambda: _snapshot(source)))
+            checks.append(check("source: snapshot", lambda: _snapshot(source)))
         return checks
-
-
-def _check(name: str, look: Callable[[], str]) -> SourceCheck:
-    try:
-        return SourceCheck(name, True, look())
-    except ShopsightError as error:
-        return SourceCheck(name, False, error.message, error.remedy)
 
 
 def _connection(session: Session, source: Source) -> str:

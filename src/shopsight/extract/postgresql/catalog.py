@@ -105,7 +105,6 @@ def look_up_tables(session: Session, source: Source) -> dict[str, Relation]:
 
     Raises:
         SchemaMismatch: a schema, table or column is missing or ambiguous.
-        adbc_driver_manager.Error: the catalog cannot be read.
     """
     catalog = Catalog(session, source)
     return {table: catalog.relation(table) for table in TABLES}
@@ -119,7 +118,6 @@ class Catalog:
 
     Raises:
         SchemaMismatch: the schema that the settings name is missing or ambiguous.
-        adbc_driver_manager.Error: the catalog cannot be read.
     """
 
     def __init__(self, session: Session, source: Source) -> None:
@@ -136,7 +134,6 @@ class Catalog:
 
         Raises:
             SchemaMismatch: it, or a column of it, is missing or ambiguous.
-            adbc_driver_manager.Error: the catalog cannot be read.
         """
         schema, name = self._choose(table)
         oid, kind, has_children, is_heap, may_read = self._found[schema][name]

@@ -16,10 +16,10 @@ read everything. So the others wait only briefly, and are left out if they get n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adbc_driver_manager import Error as DriverError
 
@@ -94,7 +94,7 @@ def locked_snapshot(source: Source, connections: int) -> Iterator[Locked]:
             relations = look_up_tables(leader, source)
         followers: list[Session] = []
         if not any(relation.reads_foreign for relation in relations.values()):
-            followers = _connect_followers(stack, leader, connections - 1)
+            followers = _connect_followers(stack, source, connections - 1)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             sessions, (snapshot_id, as_of) = _take_snapshot(source, leader, followers, parameters, relations)
@@ -117,14 +117,10 @@ def locked_snapshot(source: Source, connections: int) -> Iterator[Locked]:
 
 
 def begin_to_look(session: Session, source: Source) -> dict[str, str]:
-    """Begin a read-only transaction under shopsight's parameters.
-
-    Returns:
-        The parameters, as far as this server has them.
+    """Begin a read-only transaction under shopsight's parameters, and return those that this server has.
 
     Raises:
         ConfigurationError: the server is too old.
-        adbc_driver_manager.Error: it failed.
     """
     session.execute(_BEGIN)
     ((number, version, encoding),) = session.rows(
@@ -149,11 +145,11 @@ def _set(session: Session, parameters: Mapping[str, str]) -> None:
         session.execute(f"SET LOCAL {name} = {quote_text(value)}")
 
 
-def _connect_followers(stack: ExitStack, leader: Session, count: int) -> list[Session]:
+def _connect_followers(stack: ExitStack, source: Source, count: int) -> list[Session]:
     followers: list[Session] = []
-    with suppress(DriverError):  # no free slot
+    with suppress(SourceUnavailable):  # no free slot
         while len(followers) < count:
-            followers.append(stack.enter_context(leader.another()))
+            followers.append(stack.enter_context(Session(source)))
             stack.callback(_end, followers[-1])
     return followers
 
@@ -171,7 +167,7 @@ def _take_snapshot(
     with translated(source, "locking the tables"):
         _lock(leader, parameters, relations)
     brief = {**parameters, "lock_timeout": _FOLLOWERS_LOCK_TIMEOUT}
-    ready = [follower for follower in followers if _locks(follower, brief, relations)]
+    ready = [follower for follower in followers if _succeeds(_lock, follower, brief, relations)]
     exported = _export(leader) if ready else None
     if ready and exported is None:
         # The refusal ended the transaction: go on alone.
@@ -182,7 +178,7 @@ def _take_snapshot(
     for relation in relations.values():
         with translated(source, f"reading {relation.shown}"):
             _read_no_rows(leader, relation)
-    joined = [follower for follower in ready if _follows(follower, exported or "", relations)]
+    joined = [follower for follower in ready if _succeeds(_join, follower, exported, relations)]
     return [leader, *joined], (snapshot_id, as_of)
 
 
@@ -204,20 +200,16 @@ def _lock(session: Session, parameters: Mapping[str, str], relations: Mapping[st
         session.execute("RELEASE SAVEPOINT before_lock")
 
 
-def _locks(session: Session, parameters: Mapping[str, str], relations: Mapping[str, Relation]) -> bool:
-    try:
-        _lock(session, parameters, relations)
-    except DriverError:
-        return False
-    return True
+def _join(session: Session, exported: str, relations: Mapping[str, Relation]) -> None:
+    """Join the snapshot, which another server behind a pooler does not know."""
+    session.execute(f"SET TRANSACTION SNAPSHOT {quote_text(exported)}")
+    for relation in relations.values():
+        _read_no_rows(session, relation)
 
 
-def _follows(session: Session, exported: str, relations: Mapping[str, Relation]) -> bool:
-    """Whether the connection joins the snapshot, which another server behind a pooler does not know."""
+def _succeeds(action: Callable[..., None], *arguments: Any) -> bool:
     try:
-        session.execute(f"SET TRANSACTION SNAPSHOT {quote_text(exported)}")
-        for relation in relations.values():
-            _read_no_rows(session, relation)
+        action(*arguments)
     except DriverError:
         return False
     return True

@@ -32,6 +32,8 @@ _LINK_OPTIONS = {
 class Session:
     """A connection for one thread at a time, except :meth:`cancel`.
 
+    Its methods raise :class:`adbc_driver_manager.Error`.
+
     Raises:
         SourceUnavailable: the server does not answer.
         ConfigurationError: it refuses the user, the password or the database, or the URL cannot be read.
@@ -52,53 +54,21 @@ class Session:
         ((setting,),) = self.rows("SELECT current_setting('quote_all_identifiers')")
         return setting in (b"on", "on")
 
-    def another(self) -> Session:
-        """One more connection to the same database, which does not look up its types again.
-
-        Raises:
-            adbc_driver_manager.Error: there is none to be had.
-        """
-        session = Session.__new__(Session)
-        session._connection = self._connection.adbc_clone()
-        try:
-            # The driver begins a transaction at once.
-            session._connection.adbc_connection.set_autocommit(True)
-        except DriverError:
-            session.close()
-            raise
-        return session
-
     def execute(self, statement: str) -> None:
-        """Run a statement that returns no rows.
-
-        Raises:
-            adbc_driver_manager.Error: it failed.
-        """
+        """Run a statement that returns no rows."""
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_sql_query(statement)
             cursor.adbc_statement.execute_update()
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a small result.
-
-        Raises:
-            adbc_driver_manager.Error: it failed.
-        """
+        """All rows of a small result."""
         with self._connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
     def batches(self, query: str, batch_bytes: int) -> Generator[pa.RecordBatch, None, None]:
-        """The rows of a result, as they arrive.
-
-        Args:
-            query: the query.
-            batch_bytes: about how much is held at a time; a single value is never split.
-
-        Raises:
-            adbc_driver_manager.Error: it failed, at once or in the middle.
-        """
+        """The rows of a result as they arrive, about ``batch_bytes`` at a time; a value is never split."""
         with self._connection.cursor() as cursor:
             statement = cursor.adbc_statement
             statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)})

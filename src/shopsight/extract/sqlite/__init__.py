@@ -22,9 +22,9 @@ import pyarrow as pa
 
 from shopsight.audit.control_totals import measure_of_units
 from shopsight.contract import TABLES
-from shopsight.errors import SchemaMismatch, ShopsightError
+from shopsight.errors import ShopsightError
 from shopsight.extract.csv_lines import read_lines
-from shopsight.extract.dialect import Source, SourceCheck
+from shopsight.extract.dialect import Source, SourceCheck, check
 from shopsight.extract.sqlite.database import (
     Relation,
     change_counter,
@@ -138,19 +138,21 @@ class SQLite:
         try:
             with translated(source), opened(source) as driver:
                 names = table_names(driver, source)
-                about = f"SQLite {sqlite3.sqlite_version}, {source.shown}"
+                connected = SourceCheck(
+                    "source: connection", True, f"SQLite {sqlite3.sqlite_version}, {source.shown}"
+                )
                 return [
-                    SourceCheck("source: connection", True, about),
-                    *(_check_table(driver, table, names, source) for table in TABLES),
+                    connected,
+                    *(
+                        check(f"source: {table}", partial(_look, driver, table, names, source))
+                        for table in TABLES
+                    ),
                 ]
         except ShopsightError as error:
             return [SourceCheck("source: connection", False, error.message, error.remedy)]
 
 
-def _check_table(driver: sqlite3.Connection, table: str, names: list[str], source: Source) -> SourceCheck:
-    try:
-        relation = find_table(driver, table, names, source)
-    except SchemaMismatch as error:
-        return SourceCheck(f"source: {table}", False, error.message, error.remedy)
+def _look(driver: sqlite3.Connection, table: str, names: list[str], source: Source) -> str:
+    relation = find_table(driver, table, names, source)
     driver.execute(f"SELECT * FROM {relation.quoted} LIMIT 0")
-    return SourceCheck(f"source: {table}", True, f"{relation.name} can be read")
+    return f"{relation.name} can be read"

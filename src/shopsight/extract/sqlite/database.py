@@ -54,7 +54,6 @@ def opened(source: Source) -> Iterator[sqlite3.Connection]:
 
     Raises:
         ConfigurationError: there is no such file.
-        sqlite3.Error: it cannot be opened.
     """
     path = Path(unquote(source.url.partition("://")[2].partition("?")[0].removeprefix("/")))
     if not path.is_file():
@@ -84,7 +83,6 @@ def table_names(connection: sqlite3.Connection, source: Source) -> list[str]:
 
     Raises:
         SchemaMismatch: the settings name a schema other than the only one of a file.
-        sqlite3.Error: it cannot be read.
     """
     if source.schema is not None and source.schema.lower() != _SCHEMA:
         remedy = "Leave --source-schema out for SQLite."
@@ -98,7 +96,6 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
 
     Raises:
         SchemaMismatch: it, or a column of it, is missing.
-        sqlite3.Error: it cannot be read.
     """
     name = matching_name("table", table, names, where=source.shown)
     types = dict(connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)))
