@@ -178,7 +178,7 @@ def _take_snapshot(
     for relation in relations.values():
         with translated(source, f"reading {relation.shown}"):
             _read_no_rows(leader, relation)
-    joined = [follower for follower in ready if _succeeds(_join, follower, exported, relations)]
+    joined = [follower for follower in ready if _succeeds(_join, follower, exported, parameters, relations)]
     return [leader, *joined], (snapshot_id, as_of)
 
 
@@ -200,11 +200,15 @@ def _lock(session: Session, parameters: Mapping[str, str], relations: Mapping[st
         session.execute("RELEASE SAVEPOINT before_lock")
 
 
-def _join(session: Session, exported: str, relations: Mapping[str, Relation]) -> None:
+def _join(
+    session: Session, exported: str, parameters: Mapping[str, str], relations: Mapping[str, Relation]
+) -> None:
     """Join the snapshot, which another server behind a pooler does not know."""
     session.execute(f"SET TRANSACTION SNAPSHOT {quote_text(exported)}")
     for relation in relations.values():
         _read_no_rows(session, relation)
+    # What a view's function reads is locked only when it is called, and may be waited for.
+    _set(session, {"lock_timeout": parameters["lock_timeout"]})
 
 
 def _succeeds(action: Callable[..., None], *arguments: Any) -> bool:
