@@ -271,6 +271,16 @@ def test_a_wrong_value_in_the_last_row_makes_the_whole_column_text_once(file: Pa
     assert_proven(snapshot, raw)
 
 
+def test_long_values_make_small_batches(file: Path, raw: Path) -> None:
+    load_rows(f"sqlite:///{file}", {"categories": [(number, "x" * 16_000) for number in range(300)]})
+    told: list[int] = []
+    snapshot = read(file, raw, batch_rows=1000, on_rows=lambda table, rows: told.append(rows))
+    # A thousand rows of the usual length are 32 kB.
+    assert max(told) == 2
+    assert sum(told) == 300
+    assert_proven(snapshot, raw)
+
+
 def test_sums_beyond_64_bits_stay_exact(file: Path, raw: Path) -> None:
     items = [(number, 1, 1, 9_999_999_999, 999_999_999_999_999) for number in range(3)]
     load_rows(f"sqlite:///{file}", {"order_items": items})

@@ -17,13 +17,13 @@ from shopsight.audit.control_totals import (
     as_measure,
 )
 from shopsight.contract import Kind
+from shopsight.extract.dialect import quote_name
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import (
     Family,
     SourceColumn,
     as_number,
     is_sent_bare,
-    quote_name,
     quote_text,
 )
 from shopsight.extract.postgresql.session import Session

@@ -6,15 +6,7 @@ from collections.abc import Collection, Mapping
 
 from shopsight.audit.control_totals import MEASURES, Factor
 from shopsight.contract import TABLES, Kind
-
-
-def quote_name(name: str) -> str:
-    """The name as an SQL identifier.
-
-    >>> quote_name('odd"name')
-    '"odd""name"'
-    """
-    return '"' + name.replace('"', '""') + '"'
+from shopsight.extract.dialect import quote_name
 
 
 def line(table: str, columns: Mapping[str, str], as_text: Collection[str]) -> str:
@@ -23,8 +15,8 @@ def line(table: str, columns: Mapping[str, str], as_text: Collection[str]) -> st
     Args:
         table: the contract's table.
         columns: the source's columns by the contract's names.
-        as_text: the columns that arrive as text. In the others, a value that is not stored as its kind of
-            number is sent as ``?``, which does not fit, so that no text is taken for a number.
+        as_text: the columns that arrive as text. In the others, a value that is not stored as its kind is
+            sent as ``?``, which does not fit, so that no text is taken for a number.
     """
     values = []
     for column in TABLES[table].columns:
@@ -38,7 +30,7 @@ def _sent(name: str, kind: Kind) -> str:
     real = f"WHEN 'real' THEN {_digits(name)}"
     whole = f"WHEN 'integer' THEN {name}"
     blob = f"WHEN 'blob' THEN '\\x' || lower(hex({name}))"
-    # The usual one first.
+    # The usual case first.
     stored = {
         Kind.TEXT: (text, whole, real, blob),
         Kind.DATE: (text, whole),
@@ -48,7 +40,7 @@ def _sent(name: str, kind: Kind) -> str:
 
 
 def _digits(name: str) -> str:
-    """A real as decimal text; what is next to nothing without an exponent, too."""
+    """A real as decimal text, without an exponent for tiny values."""
     return f"CASE WHEN abs({name}) < 0.0001 THEN printf('%.15f', {name}) ELSE printf('%.15g', {name}) END"
 
 
