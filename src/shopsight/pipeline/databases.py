@@ -1,0 +1,62 @@
+"""A run's two databases, opened from the settings; the one door to the demo's own servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from shopsight.publish import Target, connect
+from shopsight.settings import EMBEDDED, Settings
+
+
+@contextmanager
+def source_address(settings: Settings) -> Iterator[str]:
+    """The URL of the shop's database; the demo's own server is started for as long.
+
+    Raises:
+        ConfigurationError: the demo's servers are not installed.
+        SourceUnavailable: the demo's PostgreSQL does not start.
+    """
+    with _address("source", settings.source_url.get_secret_value(), settings.workdir) as url:
+        yield url
+
+
+@contextmanager
+def target_address(settings: Settings) -> Iterator[str]:
+    """The URL of MongoDB; the demo's own server is started for as long.
+
+    Raises:
+        ConfigurationError: the demo's servers are not installed.
+        TargetUnavailable: the demo's MongoDB does not start.
+    """
+    with _address("target", settings.target_url.get_secret_value(), settings.workdir) as url:
+        yield url
+
+
+@contextmanager
+def open_target(settings: Settings) -> Iterator[Target]:
+    """The MongoDB database that is published to, connected.
+
+    Raises:
+        ConfigurationError: the URL or the database's name cannot be used, or MongoDB refuses the user.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with (
+        target_address(settings) as url,
+        connect(url, settings.target_database, settings.connect_timeout) as target,
+    ):
+        yield target
+
+
+@contextmanager
+def _address(kind: Literal["source", "target"], url: str, workdir: Path) -> Iterator[str]:
+    if url != EMBEDDED:
+        yield url
+        return
+    # An extra: whoever has databases of their own needs neither the servers nor what they need.
+    from shopsight_demo.servers import server  # noqa: PLC0415
+
+    with server(kind, workdir) as started:
+        yield started.url
