@@ -57,11 +57,21 @@ def run(
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
     ] = False,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Publish even if a younger snapshot is served.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole pipeline once: extract, clean, metrics, insights, prove, publish."""
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
-    record = _run(settings, resume=resume, run_id=run_id, allow_shrink=allow_shrink, as_json=as_json)
+    record = _run(
+        settings,
+        resume=resume,
+        run_id=run_id,
+        allow_shrink=allow_shrink,
+        allow_older=allow_older,
+        as_json=as_json,
+    )
     if as_json:
         print_json(record.as_document())
     else:
@@ -69,7 +79,13 @@ def run(
 
 
 def _run(
-    settings: Settings, *, resume: bool, run_id: str | None, allow_shrink: bool, as_json: bool
+    settings: Settings,
+    *,
+    resume: bool = False,
+    run_id: str | None = None,
+    allow_shrink: bool = False,
+    allow_older: bool = False,
+    as_json: bool = False,
 ) -> RunRecord:
     """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
     from shopsight.pipeline import run as pipeline
@@ -78,7 +94,12 @@ def _run(
     try:
         with stage_progress(quiet=as_json) as progress:
             return pipeline.run(
-                settings, run_id=run_id, resume=resume, allow_shrink=allow_shrink, on_progress=progress
+                settings,
+                run_id=run_id,
+                resume=resume,
+                allow_shrink=allow_shrink,
+                allow_older=allow_older,
+                on_progress=progress,
             )
     except ShopsightError as error:
         if as_json:
@@ -125,7 +146,7 @@ def demo(
         target_address(settings),
     ):
         _seed_once(source, ShopSize(customers=customers, orders=orders), dirt)
-        record = _run(settings, resume=False, run_id=None, allow_shrink=False, as_json=False)
+        record = _run(settings)
         print_run(record)
         published = read_published(settings)
         print_insights(published, ["top_customers", "top_products", "category_ratings", "monthly_sales"])

@@ -19,7 +19,7 @@ OnRows = Callable[[str, int], None]
 
 
 #: What every error of this stage says of the state that things are in.
-STATE = "Nothing was extracted; the last generation is still served."
+STATE = "Nothing was extracted."
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from shopsight.pipeline.workspace import Workspace
 from shopsight.publish.lease import held_until
 from shopsight.publish.naming import PIPELINE_RUNS, PUBLISHED
 from shopsight.publish.target import Target
+from shopsight.record import RunRecord
 from shopsight.settings import Settings
 
 log = structlog.stdlib.get_logger("shopsight.serve")
@@ -39,7 +40,7 @@ def note_interruption(settings: Settings, run_id: str, error: ShopsightError) ->
     record = workspace.read_record()
     if record and _is_unfinished(record):
         record |= end
-        workspace.write_record(record)
+        workspace.write_record(RunRecord.from_document(record))
     try:
         with open_target(settings) as target:
             _note(target, run_id, end)
@@ -69,7 +70,7 @@ def note_abandoned_runs(settings: Settings) -> list[dict[str, Any]]:
             error = RunCrashed.because("it left no word", stage=None, run_id=run_id)
             record = Workspace(settings.workdir, run_id).read_record()
             record |= {"status": "failed", "ended_at": datetime.now(UTC), "error": error.as_document()}
-            Workspace(settings.workdir, run_id).write_record(record)
+            Workspace(settings.workdir, run_id).write_record(RunRecord.from_document(record))
             _note(target, run_id, {name: record[name] for name in ("status", "ended_at", "error")})
             noted.append(record)
     return noted

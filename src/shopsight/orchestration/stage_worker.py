@@ -141,18 +141,16 @@ def _work(arguments: argparse.Namespace, inbox: Inbox, outbox: Outbox, stop: Sto
     from shopsight.pipeline import run as pipeline  # noqa: PLC0415 - takes a second, in which a stop signal must be heard
 
     outbox.answer(ready=True)
-    with pipeline.open_run(
-        load_settings(), run_id=arguments.run_id, allow_shrink=arguments.allow_shrink
-    ) as opened:
+    with pipeline.open_run(load_settings(), arguments.run_id, allow_shrink=arguments.allow_shrink) as opened:
         done = 0
         for stage in inbox:
             outbox.asked = stage
             place = STAGES.index(stage)
             for name in STAGES[done:place]:
-                opened.run_stage(name)
+                pipeline.run_stage(opened, name)
             if stage == "publish":
                 stop.defer()
-            report = opened.run_stage(stage)
+            report = pipeline.run_stage(opened, stage)
             done = max(done, place + 1)
             outbox.answer(report={**vars(report), "started_at": report.started_at.isoformat()})
     return opened.record.status

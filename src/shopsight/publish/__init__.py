@@ -12,7 +12,7 @@ from shopsight.publish.documents import run_documents
 from shopsight.publish.figures import read_back
 from shopsight.publish.generations import Generation, flip, list_generations, rollback, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
-from shopsight.publish.lease import Lease, held_until, hold_lease
+from shopsight.publish.lease import Lease, held_until, hold_lease, refuse_if_held
 from shopsight.publish.probe import TargetCheck, check_target
 from shopsight.publish.target import Target, connect, redacted_url, translated
 from shopsight.publish.values import plain, to_bson
@@ -53,6 +53,7 @@ __all__ = [
     "read_digests",
     "read_documents",
     "redacted_url",
+    "refuse_if_held",
     "rollback",
     "run_documents",
     "save_run",

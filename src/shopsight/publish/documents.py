@@ -136,7 +136,7 @@ def insight_documents(
         if len(document) > LARGEST_DOCUMENT:
             raise PublishError(
                 f"The insight {insight.id} has {len(rows):,} rows, {len(document) / 2**20:.0f} MB; a MongoDB"
-                " document holds 16 MB. Nothing was published; the last generation is still served.",
+                " document holds 16 MB.",
                 remedy="Look at the values by which it groups (`shopsight explain`): so many of them are"
                 " rarely meant. Lower top_n or basket_pairs_n if it is one of those.",
             )

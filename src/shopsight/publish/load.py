@@ -174,7 +174,6 @@ def settle(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], N
         if found != expected.documents:
             raise TargetUnavailable(
                 f"MongoDB at {target.redacted_url} was restarted or changed its primary during the load:"
-                f" {collection} should hold {expected.documents:,} documents and holds {found:,}. The last"
-                " generation is still served.",
+                f" {collection} should hold {expected.documents:,} documents and holds {found:,}.",
                 remedy="Run again: `shopsight run --resume` writes a new generation from the same snapshot.",
             )

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +34,6 @@ Document = dict[str, Any]
 #: What every write waits for, unless a load says otherwise: on disk at most members, or an error in a minute.
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=60_000)
 
-_STATE = " The last generation is still served."
 _REACH_REMEDY = (
     "Check that MongoDB runs (a full disk stops it: see its log) and can be reached from here"
     " (`shopsight doctor`), and --target."
@@ -66,6 +65,16 @@ class Target:
         """See :func:`translated`."""
         with translated(self.redacted_url):
             yield
+
+    def clock(self) -> datetime:
+        """The server's clock, UTC.
+
+        Raises:
+            TargetUnavailable: MongoDB does not answer.
+        """
+        with self.translated():
+            now: datetime = self.client.admin.command("hello")["localTime"]
+        return now.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -162,17 +171,17 @@ def translate(error: PyMongoError | BSONError, where: str) -> ShopsightError:
     said, code = _said(error), _code(error)
     if code in _REFUSED_CODES:
         return ConfigurationError(
-            f"MongoDB at {where} refuses: {said}.{_STATE}",
+            f"MongoDB at {where} refuses: {said}.",
             remedy="Check user and password in the target's URL, and that the user has the role of"
             " samples/mongo/role.js in this database.",
         )
     if code in _FULL_CODES or "no space left" in said.lower():
-        return PublishError(f"The disk of MongoDB at {where} is full.{_STATE}", remedy=_SPACE_REMEDY)
+        return PublishError(f"The disk of MongoDB at {where} is full.", remedy=_SPACE_REMEDY)
     if isinstance(error, ConnectionFailure) or code in _AWAY_CODES or getattr(error, "timeout", False):
         waited = "does not answer" if isinstance(error, ServerSelectionTimeoutError) else "went away"
-        return TargetUnavailable(f"MongoDB at {where} {waited}: {said}.{_STATE}", remedy=_REACH_REMEDY)
+        return TargetUnavailable(f"MongoDB at {where} {waited}: {said}.", remedy=_REACH_REMEDY)
     return PublishError(
-        f"MongoDB at {where} refuses: {said}.{_STATE}",
+        f"MongoDB at {where} refuses: {said}.",
         remedy="`shopsight doctor` says what this user and this server can do.",
     )
 
