@@ -19,6 +19,7 @@ from shopsight.cli.application import (
     Workdir,
     app,
     settings_from,
+    state,
 )
 from shopsight.cli.output import err, out, print_json, stage_progress
 from shopsight.errors import ConfigurationError, ShopsightError
@@ -122,6 +123,32 @@ def print_run(record: RunRecord) -> None:
         out.print(
             f"Generation {record.generation} is served, as of {record.snapshot.as_of:%Y-%m-%d %H:%M:%S} UTC."
         )
+
+
+@app.command(hidden=True)
+def stage(
+    name: Annotated[str, typer.Argument(help="extract, clean, metrics, insights, prove or publish.")],
+    run_id: Annotated[str, typer.Option(help="The run, which may be new.")],
+    allow_shrink: Annotated[bool, typer.Option("--allow-shrink")] = False,
+) -> None:
+    """Do one stage of a run, for an orchestrator; prints its report, or its error, as JSON."""
+    import signal
+
+    from shopsight.pipeline.run import STAGES, run_single_stage
+
+    state.as_json = True
+    if name == "publish":
+        # A publication ends by itself; an orchestrator that cannot wait for that kills it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    try:
+        if name not in STAGES:
+            raise ConfigurationError(f"{name!r} is no stage.", remedy=f"The stages are {', '.join(STAGES)}.")
+        report = run_single_stage(settings_from(), run_id, name, allow_shrink=allow_shrink)
+    except ShopsightError as error:
+        print_json({"error": error.as_document()})
+        raise typer.Exit(error.exit_code) from None
+    print_json(vars(report))
 
 
 @app.command(epilog="Example:\n\n    shopsight demo --orders 100000")

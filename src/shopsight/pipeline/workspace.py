@@ -194,6 +194,15 @@ class Workspace:
                 ) from None
             yield
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a process works on the run now."""
+        try:
+            with self.in_use():
+                return False
+        except WorkspaceError:
+            return self.root.is_dir()
+
     def folder(self, name: str) -> Path:
         """A folder of the run, e.g. ``raw`` or ``rejected/repairs``."""
         return self.root / name
