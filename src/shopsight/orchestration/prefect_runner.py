@@ -19,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
+    FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
@@ -102,7 +103,7 @@ class FlowRunner:
                 self._schedule_now(newest.parameters)
             else:
                 self._begin(newest)
-        else:
+        elif due and not self._is_ending():
             for late in due:
                 self._set_state(late, Cancelled(message=BUSY))
         if now >= self._next_reconcile:
@@ -148,6 +149,11 @@ class FlowRunner:
             end_child(self._process, FLOW_STOP_SECONDS)
         self._finish()
 
+    def _is_ending(self) -> bool:
+        """Whether the run under way has said how it ended, and only its process has not."""
+        state = self._client.read_flow_run(self._flow_run.id).state if self._flow_run is not None else None
+        return state is not None and state.is_final()
+
     def _finish(self) -> None:
         """The run's process has ended. Where it could not say so, say how."""
         if self._process is None or self._flow_run is None:
@@ -188,8 +194,7 @@ class FlowRunner:
 
     def _due(self, now: datetime) -> list[FlowRun]:
         """The scheduled runs whose moment has come, the newest last."""
-        due = [run for run in self._read([StateType.SCHEDULED]) if _moment(run) <= now]
-        return sorted(due, key=_moment)
+        return sorted(self._read([StateType.SCHEDULED], before=now), key=_moment)
 
     def _schedule_now(self, parameters: dict[str, Any]) -> None:
         self._client.create_flow_run_from_deployment(
@@ -199,11 +204,14 @@ class FlowRunner:
     def _set_state(self, flow_run: FlowRun, state: State[Any]) -> None:
         self._client.set_flow_run_state(flow_run.id, state, force=True)
 
-    def _read(self, states: list[StateType], sort: FlowRunSort | None = None) -> list[FlowRun]:
+    def _read(
+        self, states: list[StateType], *, before: datetime | None = None, sort: FlowRunSort | None = None
+    ) -> list[FlowRun]:
         return self._client.read_flow_runs(
             flow_run_filter=FlowRunFilter(
                 deployment_id=FlowRunFilterDeploymentId(any_=[self._deployment_id]),
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
+                next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=before),  # type: ignore[arg-type]
             ),
             sort=sort,
             limit=200,
