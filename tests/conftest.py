@@ -24,7 +24,7 @@ from psycopg import sql
 from pymongo import MongoClient
 from tests.support.published_shop import PublishedShop, published_shop
 
-from shopsight.pipeline.run import STAGES, open_dry_run
+from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
 from shopsight_demo.servers.process import wait_gone
 
@@ -200,9 +200,9 @@ def proven_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proven")
     with chdir(folder):
         shop = published_shop(SOURCE_URL, "mongodb://nowhere", "nowhere", folder / "work")
-        with open_dry_run(shop.settings) as run:
+        with open_run(shop.settings, publishes=False) as run:
             for stage in STAGES[:-1]:
-                run.run_stage(stage)
+                run_stage(run, stage)
     return folder
 
 

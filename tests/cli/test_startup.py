@@ -102,4 +102,4 @@ def test_a_ctrl_c_while_modules_are_imported_ends_in_one_line(module: str) -> No
     started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (130, "")
-    assert err.splitlines() == ["Stopped. The last generation is still served."]
+    assert err.splitlines() == ["Stopped. No generation was published in part."]

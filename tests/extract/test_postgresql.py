@@ -57,7 +57,7 @@ def refused(url: str, tmp_path: Path, kind: type[ShopsightError], **given: Any) 
     assert password
     assert password not in f"{error.message} {error.remedy} {error.__cause__}"
     assert error.remedy
-    assert "the last generation is still served" in error.message
+    assert "Nothing was extracted." in error.message
     return error
 
 

@@ -52,7 +52,7 @@ def refused(file: Path, folder: Path, kind: type[ShopsightError], **given: Any) 
     with pytest.raises(kind) as caught:
         read(file, folder, **given)
     assert caught.value.remedy
-    assert "the last generation is still served" in caught.value.message
+    assert "Nothing was extracted." in caught.value.message
     return caught.value
 
 

@@ -15,6 +15,7 @@ from shopsight.errors import ConfigurationError, WorkspaceError
 from shopsight.inspect.explain import TracedRun, explain_customer, explain_insight
 from shopsight.inspect.explain.insight import Tally, parse_key
 from shopsight.marts.insights import INSIGHTS
+from shopsight.record import RunRecord
 
 D = Decimal
 
@@ -315,7 +316,7 @@ def test_files_that_are_damaged_or_go_away_are_told_of(tmp_path: Path) -> None:
 
 def test_a_run_that_is_at_work_again_is_explained_from_its_files(tmp_path: Path) -> None:
     made = staged(tmp_path, literal_shop())
-    made.workspace.write_record({"kind": "run", "status": "running", "snapshot": None})
+    made.workspace.write_record(RunRecord(made.run_id, "run", "running", AS_OF))
     assert explain_customer(TracedRun.open(tmp_path, made.run_id), 1).run["as_of"] == AS_OF
 
 
@@ -323,5 +324,5 @@ def test_the_newest_published_run_is_explained_by_default(tmp_path: Path) -> Non
     published, failed = staged(tmp_path, literal_shop()), staged(tmp_path, literal_shop())
     for run, status in ((published, "succeeded"), (failed, "refused")):
         run.record.status = status
-        run.workspace.write_record(run.record.as_document())
+        run.workspace.write_record(run.record)
     assert TracedRun.open(tmp_path).run_id == published.run_id

@@ -351,7 +351,7 @@ def test_a_server_killed_during_the_load_leaves_the_last_generation_and_the_next
     with opened_publisher(restartable_mongo.url, "shop", timedelta(seconds=0.5)) as publisher:
         publisher.publish(small)
         before = content_digest(publisher.target, "customer_metrics")
-        with hold_lease(publisher.target, RUN, LEASE) as lease, pytest.raises(TargetUnavailable) as caught:
+        with hold_lease(publisher.target, RUN, LEASE) as lease, pytest.raises(TargetUnavailable):
             publish.write_generation(
                 publisher.target,
                 lease,
@@ -361,7 +361,6 @@ def test_a_server_killed_during_the_load_leaves_the_last_generation_and_the_next
                 insights=[],
                 on_rows=lambda *_: restartable_mongo.kill() if restartable_mongo.server.process() else None,
             )
-        assert "still served" in caught.value.message
     restartable_mongo.restart()
     with opened_publisher(restartable_mongo.url, "shop") as publisher:
         assert content_digest(publisher.target, "customer_metrics") == before

@@ -20,7 +20,7 @@ from shopsight import publish
 from shopsight.cli import main, output
 from shopsight.pipeline import run as pipeline
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Figures, Run
+from shopsight.pipeline.stages import Run, StageResult
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
@@ -121,11 +121,11 @@ def published_shop(
     )
 
 
-def changed_after(stage: str, change: Callable[[Run], None]) -> Callable[[Run], Figures]:
+def changed_after(stage: str, change: Callable[[Run], None]) -> Callable[[Run], StageResult]:
     """A stage that does its work and then finds its files changed, as if it had been wrong."""
     original = stages.STAGES[stage]
 
-    def work(run: Run) -> Figures:
+    def work(run: Run) -> StageResult:
         figures = original(run)
         change(run)
         return figures

@@ -72,7 +72,7 @@ def staged(workdir: Path, raw: Mapping[str, pl.DataFrame], **others: Any) -> Run
     run = extracted(workdir, raw, **others)
     for name in BEFORE_PUBLISHING:
         stages.STAGES[name](run)
-    run.workspace.write_record(run.record.as_document())
+    run.workspace.write_record(run.record)
     return run
 
 

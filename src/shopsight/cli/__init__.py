@@ -67,5 +67,5 @@ def main() -> None:
         from shopsight.cli.output import answer_failure  # noqa: PLC0415 - see above
 
         answer_failure(RunStopped.from_outside())
-        print("Stopped. The last generation is still served.", file=sys.stderr)
+        print("Stopped. No generation was published in part.", file=sys.stderr)
         sys.exit(128 + stop.signal)

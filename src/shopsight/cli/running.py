@@ -17,6 +17,7 @@ from shopsight.cli.application import (
     is_by_hand,
     require_databases,
     settings_from,
+    state,
 )
 from shopsight.cli.output import out, print_json, say, stage_progress
 from shopsight.errors import ConfigurationError, ShopsightError
@@ -62,6 +63,9 @@ def run(
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
     ] = False,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Publish even if a younger snapshot is served.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole pipeline once: extract, clean, metrics, insights, prove, publish."""
@@ -73,7 +77,14 @@ def run(
         retries=0 if retries is None and is_by_hand() else retries,
     )
     require_databases(settings, with_source=not resume, is_patient=settings.retries > 0)
-    record = _run(settings, resume=resume, run_id=run_id, allow_shrink=allow_shrink, as_json=as_json)
+    record = _run(
+        settings,
+        resume=resume,
+        run_id=run_id,
+        allow_shrink=allow_shrink,
+        allow_older=allow_older,
+        as_json=as_json,
+    )
     if as_json:
         print_json(record.as_document())
     else:
@@ -81,7 +92,13 @@ def run(
 
 
 def _run(
-    settings: Settings, *, resume: bool, run_id: str | None, allow_shrink: bool, as_json: bool
+    settings: Settings,
+    *,
+    resume: bool = False,
+    run_id: str | None = None,
+    allow_shrink: bool = False,
+    allow_older: bool = False,
+    as_json: bool = False,
 ) -> RunRecord:
     """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
     from shopsight.pipeline import run as pipeline
@@ -90,7 +107,12 @@ def _run(
     try:
         with stage_progress(quiet=as_json) as progress:
             return pipeline.run(
-                settings, run_id=run_id, resume=resume, allow_shrink=allow_shrink, on_progress=progress
+                settings,
+                run_id=run_id,
+                resume=resume,
+                allow_shrink=allow_shrink,
+                allow_older=allow_older,
+                on_progress=progress,
             )
     except ShopsightError as error:
         if as_json:
@@ -110,6 +132,32 @@ def print_run(record: RunRecord) -> None:
         out.print(table(document))
     if record.snapshot is not None:
         say(f"Generation {record.generation} is served, as of {format_moment(record.snapshot.as_of)}.")
+
+
+@app.command(hidden=True)
+def stage(
+    name: Annotated[str, typer.Argument(help="extract, clean, metrics, insights, prove or publish.")],
+    run_id: Annotated[str, typer.Option(help="The run, which may be new.")],
+    allow_shrink: Annotated[bool, typer.Option("--allow-shrink")] = False,
+) -> None:
+    """Do one stage of a run, for an orchestrator; prints its report, or its error, as JSON."""
+    import signal
+
+    from shopsight.pipeline.run import STAGES, run_single_stage
+
+    state.as_json = True
+    if name == "publish":
+        # A publication ends by itself; an orchestrator that cannot wait for that kills it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    try:
+        if name not in STAGES:
+            raise ConfigurationError(f"{name!r} is no stage.", remedy=f"The stages are {', '.join(STAGES)}.")
+        report = run_single_stage(settings_from(), run_id, name, allow_shrink=allow_shrink)
+    except ShopsightError as error:
+        print_json({"error": error.as_document()})
+        raise typer.Exit(error.exit_code) from None
+    print_json(vars(report))
 
 
 @app.command(epilog="Example:\n\n    shopsight serve --every 3h")

@@ -20,7 +20,7 @@ from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
 OnRows = Callable[[str, int], None]
 
 #: The end of every error message of this stage.
-STATE = "Nothing was extracted; the last generation is still served."
+STATE = "Nothing was extracted."
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from shopsight.errors import ShrinkRefused
 from shopsight.inspect.compare import Counts, CustomerChange, RowChange, compare_insight, largest_changes
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
-from shopsight.pipeline.run import STAGES, PipelineRun, open_dry_run
-from shopsight.pipeline.stages import Progress
+from shopsight.pipeline.run import STAGES, open_run, run_stage
+from shopsight.pipeline.stages import Progress, Run
 from shopsight.publish import Difference, Served
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
@@ -66,14 +66,14 @@ def make_plan(settings: Settings, *, on_progress: Progress | None = None) -> Pla
     Raises:
         ShopsightError: as the run would.
     """
-    with open_dry_run(settings, on_progress=on_progress) as run:
+    with open_run(settings, publishes=False, on_progress=on_progress) as run:
         for stage in STAGES[:-1]:
-            run.run_stage(stage)
+            run_stage(run, stage)
         with open_target(settings) as target:
             return compare_with_served(run, target)
 
 
-def compare_with_served(run: PipelineRun, target: publish.Target) -> Plan:
+def compare_with_served(run: Run, target: publish.Target) -> Plan:
     """What a run whose marts are complete would change."""
     marts, rejected = run.workspace.folder("marts"), run.workspace.folder("rejected")
     served = publish.served(target)
@@ -110,7 +110,7 @@ def _row_changes(difference: Difference) -> list[RowChange]:
     return compare_insight(served, after["rows"], INSIGHTS[difference.id].key)
 
 
-def _shrink(run: PipelineRun, target: publish.Target) -> str | None:
+def _shrink(run: Run, target: publish.Target) -> str | None:
     try:
         served = publish.served_figures(target)
         guards.check_shrink(guards.guarded_figures(run.record), served, run.settings)

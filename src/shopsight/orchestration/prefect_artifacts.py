@@ -1,15 +1,13 @@
-"""What an operator sees of a run in Prefect's UI: the insights as tables, the ledger, the rules, the proof.
+"""A run's artifacts in Prefect's UI: the insights as tables, the ledger, the rules, the proof.
 
-Read from the run's own directory, so a failed run shows what it came to. Failing to show never fails a run.
+They are read from the run's own directory, so a failed run shows how far it came.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -18,6 +16,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.pipeline.workspace import Workspace
+from shopsight.record import RunRecord
 from shopsight.report import run_rows
 from shopsight.report.formatting import format_count, format_moment, format_value
 from shopsight.settings import Settings
@@ -26,8 +25,6 @@ from shopsight.settings import Settings
 MAX_ROWS = 200
 
 log = structlog.stdlib.get_logger("shopsight.flow")
-
-_NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -39,20 +36,20 @@ class Artifact:
     rows: list[dict[str, str]] = field(default_factory=list)
 
 
-def publish_artifacts(settings: Settings, run_id: str, record: dict[str, Any]) -> None:
-    """Make the artifacts of this flow run from the run's directory; call it within the flow."""
+def publish_artifacts(settings: Settings, record: RunRecord) -> None:
+    """Make the artifacts of this flow run; to be called within the flow. A failure is only logged."""
+    document = record.as_document()
     try:
-        if record:
-            create_markdown_artifact(overview(record), key="run", description="How the run went.")
-        for artifact in [*run_artifacts(record), *insight_artifacts(Workspace(settings.workdir, run_id))]:
+        create_markdown_artifact(overview(document), key="run", description="How the run went.")
+        insights = insight_artifacts(Workspace(settings.workdir, record.run_id))
+        for artifact in (*run_artifacts(document), *insights):
             create_table_artifact(artifact.rows, key=artifact.key, description=artifact.description)
     except Exception:
-        log.exception("artifacts", run_id=run_id)
+        log.exception("artifacts", run_id=record.run_id)
 
 
 def overview(record: dict[str, Any]) -> str:
     """The run in Markdown: how it ended, and its stages."""
-    record = _with_figures(record)
     lines = [f"# Run {record['run_id']}: {record['status']}", ""]
     if record.get("error"):
         error = record["error"]
@@ -81,13 +78,12 @@ def overview(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _good_until(moment: str | None) -> str:
-    return f", good until {format_moment(datetime.fromisoformat(moment))}" if moment else ""
+def _good_until(moment: datetime | None) -> str:
+    return f", good until {format_moment(moment)}" if moment else ""
 
 
 def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
     """The ledger, the rules that applied and the proof, as far as the run came."""
-    record = _with_figures(record)
     if (record.get("ledger") or {}).get("tables"):
         yield Artifact(
             "ledger",
@@ -182,17 +178,3 @@ def _description(insight: Insight, rows: int) -> str:
 
 def _key(insight_id: str) -> str:
     return insight_id.replace("_", "-")
-
-
-def _with_figures(record: dict[str, Any]) -> dict[str, Any]:
-    """The document of ``run.json`` with its exact figures, which are text there, as Decimals again."""
-    figures = {name: _as_figures(record[name]) for name in ("ledger", "proof", "totals") if record.get(name)}
-    return {**record, **figures}
-
-
-def _as_figures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _as_figures(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_as_figures(inner) for inner in value]
-    return Decimal(value) if isinstance(value, str) and _NUMBER.match(value) else value

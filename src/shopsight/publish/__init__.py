@@ -12,7 +12,7 @@ from shopsight.publish.digest import Difference, differences_from, read_back, re
 from shopsight.publish.documents import run_documents
 from shopsight.publish.generations import flip, list_generations, rollback, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
-from shopsight.publish.lease import Lease, held_until, hold_lease
+from shopsight.publish.lease import Lease, held_until, hold_lease, refuse_if_held
 from shopsight.publish.load import WrittenGeneration, write_generation
 from shopsight.publish.probe import check_target
 from shopsight.publish.target import Target, connect
@@ -46,6 +46,7 @@ __all__ = [
     "plain",
     "read_back",
     "read_digests",
+    "refuse_if_held",
     "rollback",
     "run_documents",
     "save_run",

@@ -220,7 +220,7 @@ def _publish(target: Target, lease: Lease, entry: Mapping[str, Any]) -> None:
     current = served(target)
     by = f"run {current.run_id} published generation {current.generation}" if current else "another run"
     raise LeaseLost(
-        f"Run {lease.run_id} (token {lease.token}) was overtaken: {by} meanwhile. It published nothing.",
+        f"Run {lease.run_id} (token {lease.token}) was overtaken: {by} meanwhile.",
         remedy="Nothing needs to be done; start a new run if the shop has changed since.",
     )
 

@@ -170,6 +170,19 @@ def hold_lease(target: Target, run_id: str, duration: timedelta) -> Iterator[Lea
         heartbeat.join(timeout=5)
 
 
+def refuse_if_held(target: Target, run_id: str) -> None:
+    """Raise what :func:`hold_lease` would raise now, without taking the lease.
+
+    Raises:
+        LeaseHeld: another run holds it.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with target.translated():
+        held = target.db[naming.LEASE].find_one({**_ID, "run_id": {"$ne": run_id}, "$expr": _ALIVE})
+    if held is not None and not is_surely_dead(held["holder"]):
+        raise _held(held)
+
+
 def held_until(target: Target) -> tuple[str, datetime] | None:
     """The run that holds the lease now and until when, by the server's clock; None when it is free."""
     with target.translated():
@@ -224,7 +237,7 @@ def _held(held: Mapping[str, Any]) -> LeaseHeld:
     holder, until = held["holder"], held["expires_at"]
     return LeaseHeld(
         f"Run {held['run_id']} (host {holder.get('host')}, process {holder.get('pid')}) is at work and holds"
-        f" the lease until {until:%Y-%m-%d %H:%M:%S} UTC by MongoDB's clock. This run published nothing.",
+        f" the lease until {until:%Y-%m-%d %H:%M:%S} UTC by MongoDB's clock.",
         remedy="Wait until it is done. If it is dead, its lease ends by itself at that moment.",
     )
 

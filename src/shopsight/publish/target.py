@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +35,6 @@ Document = dict[str, Any]
 #: Every write but a load's waits until most members have it on disk, or fails after a minute.
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=60_000)
 
-_STATE = " The last generation is still served."
 _REACH_REMEDY = (
     "Check that MongoDB runs (a full disk stops it: see its log) and can be reached from here"
     " (`shopsight doctor`), and --target."
@@ -68,6 +67,16 @@ class Target:
     def translated(self) -> AbstractContextManager[None]:
         """See :func:`translated`."""
         return translated(self.redacted_url)
+
+    def clock(self) -> datetime:
+        """The server's clock, UTC.
+
+        Raises:
+            TargetUnavailable: MongoDB does not answer.
+        """
+        with self.translated():
+            now: datetime = self.client.admin.command("hello")["localTime"]
+        return now.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -126,7 +135,7 @@ def _client(url: str, timeout: timedelta) -> MongoClient[Document]:
             )
     except (DriverConfigurationError, InvalidURI, ValueError, TypeError, UserWarning) as error:
         if isinstance(error.__cause__ or error.__context__, DNSException):
-            message = f"MongoDB at {redacted_url(url)} cannot be found: {_said(error)}.{_STATE}"
+            message = f"MongoDB at {redacted_url(url)} cannot be found: {_said(error)}."
             raise TargetUnavailable(message, remedy=_REACH_REMEDY) from None
         # The driver's text may quote a piece of the password, and so may the chain: neither is handed on.
         raise ConfigurationError(
@@ -168,17 +177,17 @@ def translate(error: PyMongoError | BSONError, where: str) -> ShopsightError:
     said, code = _said(error), _code(error)
     if code in _REFUSED_CODES:
         return ConfigurationError(
-            f"MongoDB at {where} refuses: {said}.{_STATE}",
+            f"MongoDB at {where} refuses: {said}.",
             remedy="Check user and password in the target's URL, and that the user has the role of"
             " samples/mongo/role.js in this database.",
         )
     if code in _FULL_CODES or "no space left" in said.lower():
-        return PublishError(f"The disk of MongoDB at {where} is full.{_STATE}", remedy=_SPACE_REMEDY)
+        return PublishError(f"The disk of MongoDB at {where} is full.", remedy=_SPACE_REMEDY)
     if isinstance(error, ConnectionFailure) or code in _AWAY_CODES or getattr(error, "timeout", False):
         waited = "does not answer" if isinstance(error, ServerSelectionTimeoutError) else "went away"
-        return TargetUnavailable(f"MongoDB at {where} {waited}: {said}.{_STATE}", remedy=_REACH_REMEDY)
+        return TargetUnavailable(f"MongoDB at {where} {waited}: {said}.", remedy=_REACH_REMEDY)
     return PublishError(
-        f"MongoDB at {where} refuses: {said}.{_STATE}",
+        f"MongoDB at {where} refuses: {said}.",
         remedy="`shopsight doctor` says what this user and this server can do.",
     )
 
