@@ -19,7 +19,7 @@ import psutil
 SHOPSIGHT = Path(sys.executable).with_name("shopsight")
 FAULTS = Path(__file__).with_name("faults")
 # A machine that is shared may be ten times slower than the one this was written on.
-PATIENCE_SECONDS = 600.0
+PATIENCE_SECONDS = 240.0
 
 #: The smallest shop of which every table has a row.
 ONE_ORDER = {

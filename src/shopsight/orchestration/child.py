@@ -59,6 +59,8 @@ def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
             family += _descendants(process.pid)
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
         for left in family:
             try:
                 left.kill()
