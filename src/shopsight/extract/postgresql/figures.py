@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shopsight.audit.control_totals import (
+from shopsight.audit.measures import (
     AMOUNT_PATTERN,
     INVISIBLE,
     MEASURES,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from shopsight.audit.control_totals import measure_of_units
+from shopsight.audit.measures import measure_of_units
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, ShopsightError, translated_disk_errors
 from shopsight.extract.dialect import OnRows, Source, SourceCheck

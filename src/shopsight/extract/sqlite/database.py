@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from shopsight.audit.control_totals import cents_of, whole_of
+from shopsight.audit.measures import cents_of, whole_of
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, SourceError, SourceUnavailable
 from shopsight.extract.dialect import STATE, Source, as_configuration_error, matching_columns, matching_name

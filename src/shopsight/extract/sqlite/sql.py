@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shopsight.audit.control_totals import MEASURES, Factor
+from shopsight.audit.measures import MEASURES, Factor
 from shopsight.contract import TABLES, Kind
 
 
