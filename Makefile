@@ -28,7 +28,7 @@ help: ## list what there is to do
 .venv: .venv/stamp ## make the environment, from the pins in requirements/dev.txt
 	@:
 
-.venv/stamp: requirements/dev.txt requirements/bootstrap.txt tools/make_environment.sh
+.venv/stamp: requirements/dev.txt requirements/bootstrap.txt tools/make_environment.sh pyproject.toml
 	@tools/make_environment.sh .venv requirements/dev.txt
 
 .venv-airflow: .venv-airflow/stamp ## make Airflow's own environment (it cannot share Prefect's)
@@ -76,9 +76,9 @@ faults: .venv/stamp ## kill runs and servers a hundred times, and count what sur
 
 pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgrade also takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra prefect --group dev \
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra prefect --group dev \
 		--output-file requirements/dev.txt
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra airflow --group airflow-test \
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra airflow --group airflow-test \
 		--output-file requirements/airflow.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/bench.in --output-file requirements/bench.txt
 
@@ -98,7 +98,7 @@ programs:
 			"A program is missing, its test will fail: sudo apt-get install $(PACKAGES)"; \
 	fi
 
-clean: ## remove environments, caches and the working directory; stops the embedded servers first
-	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down || true; fi
-	rm -rf .venv .venv-airflow .venv-bench .shopsight .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+clean: ## remove environments, caches and the working directory; stops the demo's servers first
+	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down --remove || true; fi
+	rm -rf .venv .venv-airflow .venv-bench .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

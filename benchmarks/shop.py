@@ -34,7 +34,7 @@ POSTGRES_OPTIONS = {
     "fsync": "off",
     "autovacuum": "off",
 }
-MONGO_CACHE_GB = 2.0
+MONGO_CACHE_GB = "2"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.postgres = PostgresServer(folder / "postgres", options=POSTGRES_OPTIONS)
-        self.mongo = MongoServer(folder / "mongo", cache_gb=MONGO_CACHE_GB)
+        self.mongo = MongoServer(folder / "mongo", options={"wiredTigerCacheSizeGB": MONGO_CACHE_GB})
 
     def versions(self) -> dict[str, str]:
         """What the servers say that they are."""

@@ -1,7 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one MongoDB a session, and a database for each test.
 
-Their data lie in a scratch folder under the temporary one, which the session removes at its end; what a
-killed session left behind is ended and removed by the next.
+Their data are in a scratch folder, which the session removes at its end. The next session ends and removes
+what a killed one left behind.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from psycopg import sql
 from pymongo import MongoClient
 from tests.support.published_shop import PublishedShop, published_shop
 
-from shopsight.pipeline.run import STAGES, open_dry_run
+from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
 from shopsight_demo.servers.process import wait_gone
 
@@ -63,7 +63,11 @@ def scratch() -> Iterator[Path]:
     """A folder with a short name for servers' data."""
     _remove_abandoned_scratch()
     folder = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
-    yield folder
+    # Root's servers keep their own files in a temporary directory that their user can reach.
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
     shutil.rmtree(folder)
 
 
@@ -183,7 +187,7 @@ def _restartable(server: EmbeddedServer) -> Iterator[Restartable]:
     if (process := server.process()) is not None:
         process.send_signal(signal.SIGCONT)
     server.stop()
-    shutil.rmtree(server.folder)
+    server.remove()
 
 
 # Relative, so that a copy is the same source.
@@ -196,9 +200,9 @@ def proven_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("proven")
     with chdir(folder):
         shop = published_shop(SOURCE_URL, "mongodb://nowhere", "nowhere", folder / "work")
-        with open_dry_run(shop.settings) as run:
+        with open_run(shop.settings, publishes=False) as run:
             for stage in STAGES[:-1]:
-                run.run_stage(stage)
+                run_stage(run, stage)
     return folder
 
 

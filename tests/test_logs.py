@@ -66,6 +66,16 @@ def test_on_a_terminal_a_line_is_readable_and_only_warnings_are_shown(
     assert said.getvalue()[8:] == " WARNING retry attempt=1 seconds=2.5 error='no route to host'\n"
 
 
+def test_control_characters_do_not_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = _stderr(monkeypatch, Terminal())
+    configure_logging()
+
+    log.warning("retry", error="table a\x1b[2J\x9bb\u202e\nis missing", table="a\x1b[2Jb")
+
+    assert said.getvalue().isascii()
+    assert "\x1b" not in said.getvalue()
+
+
 def test_being_configured_twice_says_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _stderr(monkeypatch, io.StringIO())
     configure_logging()

@@ -6,8 +6,21 @@ import json
 import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from shopsight.record import Check, Link, RunRecord, Snapshot, SourceTable, StageReport
+import pytest
+
+from shopsight.record import (
+    Check,
+    Ledger,
+    Link,
+    RuleLedger,
+    RunRecord,
+    Snapshot,
+    SourceTable,
+    StageReport,
+    TableLedger,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SNAPSHOT = Snapshot(
@@ -75,3 +88,44 @@ def test_a_document_is_a_copy() -> None:
 def test_a_record_travels_to_other_processes() -> None:
     record = RunRecord("r1", "run", "running", NOON, snapshot=SNAPSHOT)
     assert pickle.loads(pickle.dumps(record)) == record
+
+
+def test_record_survives_its_document_in_json_and_in_mongodb() -> None:
+    orders = TableLedger("orders", 3, 2, 1, 0, measure="sum(total_amount)", measure_in=Decimal("1E+3"))
+    record = RunRecord(
+        "r1",
+        "run",
+        "refused",
+        NOON,
+        ended_at=NOON,
+        seconds=1.5,
+        snapshot=SNAPSHOT,
+        generation=7,
+        valid_until=NOON,
+        stages=[StageReport("extract", "done", NOON, 1.5, rows_out=3)],
+        ledger=Ledger([orders], [RuleLedger("total_missing", "orders", "reject", "No total.", 1)]),
+        proof=[
+            Link(
+                "4",
+                [
+                    Check("revenue", Decimal("12345678901234567.89"), None),
+                    Check("orders: rows", 3, 2),
+                    Check("orders: content", "0123456789" * 6 + "0123", "e" * 64),
+                ],
+                seconds=0.25,
+            )
+        ],
+        totals={"revenue": Decimal("9.90"), "customers": 1},
+        versions={"shopsight": "1.0"},
+        error={"type": "ProofBroken", "message": "9.90", "remedy": "", "stage": None, "run_id": None},
+    )
+    document = record.as_document()
+    in_json = json.loads(json.dumps(document, default=str))
+    assert RunRecord.from_document(document) == RunRecord.from_document(in_json) == record
+    assert isinstance(RunRecord.from_document(in_json).totals["revenue"], Decimal)
+
+
+@pytest.mark.parametrize("document", [{}, {"run_id": "r1", "status": "running"}, {"run_id": 1, "kind": []}])
+def test_what_is_no_runs_document_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        RunRecord.from_document(document)

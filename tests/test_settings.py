@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from shopsight.errors import ConfigurationError
-from shopsight.settings import Settings, load_settings
+from shopsight.logs import bind_structlog
+from shopsight.settings import Settings, _warn_if_writable, load_settings
 
 URL = "postgresql://ann:s3cret@db/shop"
 
@@ -97,8 +98,21 @@ def test_addresses_as_they_should_be_are_accepted(url: str) -> None:
 
 def test_an_unknown_setting_is_refused() -> None:
     Path("shopsight.toml").write_text("top_m = 7\n")
-    with pytest.raises(ConfigurationError, match="top_m"):
+    with pytest.raises(ConfigurationError, match="top_m") as caught:
         load_settings()
+    assert "Did you mean top_n?" in caught.value.remedy
+
+
+def test_a_file_that_every_user_may_write_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    bind_structlog()
+    file = Path("shopsight.toml")
+    file.write_text("top_n = 7\n")
+    for mode, warnings in ((0o644, 0), (0o666, 1)):
+        file.chmod(mode)
+        _warn_if_writable.cache_clear()
+        load_settings()
+        load_settings()
+        assert len([one for one in caplog.records if "shopsight.toml" in one.getMessage()]) == warnings
 
 
 def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

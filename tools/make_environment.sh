@@ -19,7 +19,7 @@ die() { say "$@"; exit 1; }
 exec 9<"$requirements"
 if command -v flock >/dev/null; then flock 9; fi
 if [ "$folder/stamp" -nt "$requirements" ] && [ "$folder/stamp" -nt requirements/bootstrap.txt ] &&
-   [ "$folder/stamp" -nt "$0" ]; then
+   [ "$folder/stamp" -nt "$0" ] && [ "$folder/stamp" -nt pyproject.toml ]; then
     exit 0
 fi
 

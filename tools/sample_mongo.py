@@ -17,7 +17,7 @@ from typing import Any
 
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
 
-from shopsight.pipeline.run import STAGES, open_run
+from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.settings import load_settings
 from shopsight_demo import servers
 
@@ -49,11 +49,11 @@ def published_sample(source: str, target: str, database: str, workdir: Path) -> 
         By collection, its documents as canonical extended JSON, one a line.
     """
     settings = load_settings(source_url=source, target_url=target, target_database=database, workdir=workdir)
-    with open_run(settings, run_id=RUN_ID) as run:
-        run.run_stage("extract")
+    with open_run(settings, RUN_ID) as run:
+        run_stage(run, "extract")
         run.record.snapshot = dataclasses.replace(run.snapshot, as_of=AS_OF)
         for stage in STAGES[1:]:
-            run.run_stage(stage)
+            run_stage(run, stage)
         if run.target is None:
             raise RuntimeError("the run has no target")
         return {name: _lines(run.target.db[name].find(sort=[("_id", 1)])) for name in COLLECTIONS}
@@ -69,11 +69,12 @@ def _lines(documents: Any) -> str:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        servers.resolve("embedded", "target", Path(folder)) as target,
+        servers.server("target", Path(folder)) as target,
     ):
         source = load_sqlite(Path(folder) / "shop.db")
-        for name, lines in published_sample(source, target, "sample", Path(folder)).items():
+        for name, lines in published_sample(source, target.url, "sample", Path(folder)).items():
             (SAMPLES / "mongo" / f"{name}.json").write_text(lines)
+        target.remove()
 
 
 if __name__ == "__main__":

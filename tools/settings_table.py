@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from shopsight.settings import Settings
+from shopsight.settings import Settings, shown_value
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 
 HEAD = """\
 # Settings
 
-Each setting can be given in `shopsight.toml` in the working directory, as an environment variable, or, where
-the command has it, as an option; the later goes before the earlier. Durations are written as in `3h`, `90m`
-or `1h30m`; lists in the environment with commas (`SHOPSIGHT_EXCLUDED_ORDER_STATUSES=cancelled,failed`). URLs
-may hold credentials: they are never printed, logged or stored.
+Give a setting in `shopsight.toml` in the working directory, as an environment variable, or, where the command
+has it, as an option. An option overrides the environment, the environment overrides the file.
+`shopsight config` shows every value and where it comes from. Write durations as `3h`, `90m` or `1h30m`, and
+lists in the environment with commas (`SHOPSIGHT_EXCLUDED_ORDER_STATUSES=cancelled,failed`). URLs may hold
+credentials, which are never printed, logged or stored. On a terminal, `connect_timeout` is 3 s unless you set
+it, and `retries` is 0 unless you give `--retries`.
 
 ```toml
 # shopsight.toml
@@ -47,17 +47,8 @@ def settings_page() -> str:
 
 
 def _shown(default: Any) -> str:
-    """A default as one writes it."""
-    if default is None or default is PydanticUndefined:
-        return "none"
-    if isinstance(default, SecretStr):
-        default = default.get_secret_value()
-    if isinstance(default, timedelta):
-        hours, rest = divmod(int(default.total_seconds()), 3600)
-        default = f"{hours}h" if not rest else f"{int(default.total_seconds())}s"
-    if isinstance(default, frozenset):
-        default = ", ".join(sorted(default))
-    return f"`{default}`"
+    shown = "" if default is PydanticUndefined else shown_value(default)
+    return f"`{shown}`" if shown else "none"
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from enum import StrEnum
 MONEY_PRECISION = 18
 MONEY_SCALE = 2
 
+#: Spellings of a status, in lower case, and the status that they are read as.
+STATUS_SPELLINGS = {"canceled": "cancelled"}
+
 
 class Kind(StrEnum):
     """What a column holds; see the module's table."""

@@ -19,10 +19,11 @@
        ├─ LeaseHeld                another run publishes: who, until when
        ├─ LeaseLost                this run was overtaken and may not publish
        ├─ SnapshotOutdated         what is served is younger than this run's snapshot
+       ├─ SnapshotAhead            the snapshot lies in the future by MongoDB's clock
        └─ ShrinkRefused            the new figures are suspiciously small
 
-Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what
-was found against what was expected, what state things are in, and the remedy.
+Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what was
+expected and what was found. The pipeline adds what is published and served, because only it knows.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     REFUSED = 3
+    CHANGES = 4
 
 
 # Credentials as drivers, libpq, URLs, environments and dumped dictionaries spell them. Where a spelling is
@@ -103,7 +105,7 @@ class ShopsightError(Exception):
     """The root of all errors that are meant for the user.
 
     Args:
-        message: where, expected and found, and what state things are in. Credentials are removed.
+        message: where, what was expected and what was found. Credentials are removed.
         remedy: what the reader can do about it, as a sentence.
         stage: the stage in which it happened; filled in by the pipeline when the raiser does not know.
         run_id: the run in which it happened; likewise.
@@ -120,14 +122,25 @@ class ShopsightError(Exception):
         self.remedy = redact(remedy)
         self.stage = stage
         self.run_id = run_id
+        self.state = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__.copy())
 
-    def located(self, stage: str, run_id: str) -> Self:
-        """The same error, knowing its stage and run (what is already known stays)."""
+    def located(self, stage: str | None, run_id: str, state: str = "") -> Self:
+        """The same error, knowing its stage and run (what is already known stays).
+
+        Args:
+            stage: the stage in which it happened.
+            run_id: the run in which it happened.
+            state: a sentence for the message on what is published and served; only the first one counts.
+        """
         self.stage = self.stage or stage
         self.run_id = self.run_id or run_id
+        if state and not self.state:
+            self.state = state
+            self.message = f"{self.message} {state}"
+            self.args = (self.message,)
         return self
 
     def as_document(self) -> dict[str, Any]:
@@ -186,8 +199,7 @@ class SchemaMismatch(SourceError):
         hint = f" Did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(names) if names else "nothing"
         error = cls(
-            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint}"
-            " Nothing was extracted; the last generation is still served.",
+            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint}",
             remedy=remedy
             or f"Create the {kind}, or a view that has it under this name, or name another --source-schema.",
         )
@@ -212,7 +224,7 @@ class DataQualityError(ShopsightError):
 
 
 class ProofBroken(ShopsightError):
-    """Two figures that must be equal are not. Nothing was published.
+    """Two figures that must be equal are not.
 
     Attributes:
         link: which of the four links.
@@ -235,8 +247,7 @@ class ProofBroken(ShopsightError):
         except TypeError:
             difference = ""
         error = cls(
-            f"Proof {link} is broken: {what} should be {expected} and is {found}{difference}."
-            " Nothing was published; the last generation is still served.",
+            f"Proof {link} is broken: {what} should be {expected} and is {found}{difference}.",
             remedy="Keep the run's directory and run again; if it breaks again, report it with its document.",
         )
         error.link, error.what, error.expected, error.found = link, what, expected, found
@@ -244,7 +255,7 @@ class ProofBroken(ShopsightError):
 
 
 class RunInterrupted(ShopsightError):
-    """The run did not come to its own end. Nothing was published; its whole stages are kept."""
+    """The run did not come to its own end. Its whole stages are kept."""
 
 
 class StageTimeout(RunInterrupted):
@@ -254,7 +265,7 @@ class StageTimeout(RunInterrupted):
     def after(cls, stage: str, seconds: float, run_id: str) -> StageTimeout:
         """The error for one stage that was stopped."""
         return cls(
-            f"{stage} took longer than {seconds:g} s and was stopped. The last generation is still served.",
+            f"{stage} took longer than {seconds:g} s and was stopped.",
             remedy="Look for a lock or a slow disk where the stage works, or raise stage_timeout.",
             stage=stage,
             run_id=run_id,
@@ -268,7 +279,7 @@ class RunStopped(RunInterrupted):
     def from_outside(cls, run_id: str | None = None) -> RunStopped:
         """The error for a run that was stopped."""
         return cls(
-            "The run was stopped from outside. The last generation is still served.",
+            "The run was stopped from outside.",
             remedy="`shopsight run --resume` goes on from its last whole stage; `shopsight serve` runs anew.",
             run_id=run_id,
         )
@@ -281,8 +292,7 @@ class RunCrashed(RunInterrupted):
     def because(cls, reason: str, *, stage: str | None, run_id: str) -> RunCrashed:
         """The error for a run whose process is gone."""
         return cls(
-            f"The run's process is gone: {reason}."
-            " Nothing was published; the last generation is still served.",
+            f"The run's process is gone: {reason}.",
             remedy="The next run starts anew by itself. If this happens again, look at the machine's memory"
             " (`journalctl -k | grep -i oom`).",
             stage=stage,
@@ -314,6 +324,12 @@ class LeaseLost(PublishError):
 
 class SnapshotOutdated(PublishError):
     """A younger snapshot is served already: publishing this one would take readers back in time."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SnapshotAhead(PublishError):
+    """The snapshot's moment lies in the future: once served, it would keep out every later one."""
 
     exit_code = ExitCode.REFUSED
 
@@ -387,11 +403,10 @@ def disk_error(where: Path, error: OSError) -> WorkspaceError:
     """The :class:`WorkspaceError` for an operating system error under ``where``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WorkspaceError(
-            f"The disk that holds {where} is full."
-            " Nothing was published; the last generation is still served.",
+            f"The disk that holds {where} is full.",
             remedy="Free some space, or give another folder with --workdir, then `shopsight run --resume`.",
         )
     return WorkspaceError(
-        f"{where} cannot be used: {error.strerror or error}. The last generation is still served.",
+        f"{where} cannot be used: {error.strerror or error}.",
         remedy="Check the folder's owner and permissions, or give another with --workdir.",
     )

@@ -161,8 +161,9 @@ class ReadableFormatter(logging.Formatter):
         return line if record.levelno == logging.INFO else f"{line[:8]} {record.levelname:<8}{line[9:]}"
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, traceback included, without credentials."""
-        return redact(super().format(record))
+        """The record, traceback included, without credentials and what a terminal would obey."""
+        text = redact(super().format(record))
+        return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 class _StderrHandler(logging.StreamHandler[Any]):

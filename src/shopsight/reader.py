@@ -1,8 +1,7 @@
 """For applications that read what shopsight publishes: all collections of one and the same generation.
 
-The names ``customer_metrics``, ``insights`` and ``rejected_rows`` always show the served generation, each by
-itself. Whoever reads several of them, or one of them several times, and must not see a flip in between, opens
-a generation once and reads from it::
+The views ``customer_metrics``, ``insights`` and ``rejected_rows`` each show the served generation. To read
+several of them, or one of them several times, without a flip in between, open a generation and read from it::
 
     from pymongo import MongoClient
     from shopsight.reader import open_generation
@@ -10,8 +9,8 @@ a generation once and reads from it::
     generation = open_generation(MongoClient("mongodb://localhost").shopsight)
     best = generation.customer_metrics.find().sort("total_amount_spent", -1).limit(5)
 
-A generation stays readable while later ones are published, until it is swept: with the default settings for
-two more publications. Open it anew for each request or job rather than for good.
+A generation stays readable until it is swept: with the default settings for two more publications. Open one
+for each request or job.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ __all__ = ["ServedGeneration", "open_generation"]
 
 @dataclass(frozen=True)
 class ServedGeneration:
-    """The collections of one generation, and what is known of it.
+    """The collections of one generation, and its state.
 
     Attributes:
         number: its number; later generations have greater ones, with gaps.
         run_id: the run that made it; the ``_id`` of its document in ``pipeline_runs``.
-        as_of: the moment of the shop's state that it shows, UTC.
-        valid_until: when a newer one should have come, UTC.
+        as_of: the moment of the snapshot, UTC.
+        valid_until: a newer one should have come by then, UTC.
         customer_metrics: one document per customer, ``_id`` = customer_id.
         insights: one document per insight, ``_id`` = the insight's id.
-        rejected_rows: one document per row that cleaning set aside.
+        rejected_rows: one document per row that cleaning rejected.
     """
 
     number: int
@@ -65,14 +64,14 @@ def open_generation(db: Database[Any]) -> ServedGeneration:
 
     Raises:
         ConfigurationError: nothing is published in it yet.
-        pymongo.errors.PyMongoError: whatever the driver meets.
+        pymongo.errors.PyMongoError: MongoDB cannot be read.
     """
     options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
     published = db.get_collection("published", codec_options=options).find_one({"_id": "current"})
     if published is None:
         raise ConfigurationError(
             f"Nothing is published in the database {db.name!r} yet.",
-            remedy="Start a run with `shopsight run`, or look whether this is the database it publishes to.",
+            remedy="Start a run with `shopsight run`, or check that this is the database it publishes to.",
         )
     collections = published["collections"]
     return ServedGeneration(

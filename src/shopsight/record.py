@@ -1,4 +1,4 @@
-"""What is known of a run: the document that stands in ``pipeline_runs``, in ``run.json`` and in ``--json``.
+"""A run's record: the document in ``pipeline_runs``, in ``run.json`` and in ``--json``.
 
 Plain dataclasses, filled by the stages and read by the command line, the report, the orchestrators and the
 metrics. Money and other exact figures are :class:`decimal.Decimal`: Decimal128 in MongoDB, text in JSON.
@@ -7,12 +7,26 @@ metrics. Money and other exact figures are :class:`decimal.Decimal`: Decimal128 
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-Figure = Decimal | int | None
+from pydantic import BeforeValidator, TypeAdapter
+
+# A Decimal as JSON holds it; a digest has more digits.
+_DECIMAL = re.compile(r"-?\d{1,50}(\.\d+)?(E[+-]?\d+)?")
+
+
+def _as_figure(value: Any) -> Any:
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
+
+
+Figure = Annotated[Decimal | int | None, BeforeValidator(_as_figure)]
+#: A figure, or the digest of a table's content.
+Compared = Annotated[Decimal | int | str | None, BeforeValidator(_as_figure)]
 
 
 @dataclass(frozen=True)
@@ -44,14 +58,13 @@ class SourceTable:
 
     Attributes:
         rows: ``count(*)``.
-        measure: the table's measure (see :class:`shopsight.contract.Table`) over the values that are numbers,
-            exact; None for tables without one. An empty table has 0.
+        totals: the control totals (:mod:`shopsight.audit.control_totals`) by column and figure.
         column_types: the source's own type of each column, as the database names it.
         physical: how each column arrives in raw Parquet: ``native`` or ``text``.
     """
 
     rows: int
-    measure: Decimal | None
+    totals: dict[str, dict[str, Figure]]
     column_types: dict[str, str]
     physical: dict[str, str]
 
@@ -67,6 +80,7 @@ class Snapshot:
         dialect: ``postgresql`` or ``sqlite``.
         server_version: as the database says it.
         tables: by table name, all six.
+        is_utf8: whether all characters of texts count in the control totals, or only those of ASCII.
     """
 
     snapshot_id: str
@@ -76,28 +90,17 @@ class Snapshot:
     server_version: str
     schema: str | None
     tables: dict[str, SourceTable]
+    is_utf8: bool = True
 
     def as_details(self) -> dict[str, Any]:
         """The snapshot as JSON values, for a manifest."""
-        details = dataclasses.asdict(self)
-        details["as_of"] = self.as_of.isoformat()
-        for table in details["tables"].values():
-            table["measure"] = None if table["measure"] is None else str(table["measure"])
+        details: dict[str, Any] = _SNAPSHOT.dump_python(self, mode="json")
         return details
 
     @classmethod
     def from_details(cls, details: dict[str, Any]) -> Snapshot:
         """The reverse of :meth:`as_details`."""
-        tables = {
-            name: SourceTable(
-                rows=table["rows"],
-                measure=None if table["measure"] is None else Decimal(table["measure"]),
-                column_types=table["column_types"],
-                physical=table["physical"],
-            )
-            for name, table in details["tables"].items()
-        }
-        return cls(**{**details, "as_of": datetime.fromisoformat(details["as_of"]), "tables": tables})
+        return _SNAPSHOT.validate_python(details)
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,8 @@ class Check:
     """One equality of the proof: of exact figures, or of digests of content as text."""
 
     what: str
-    expected: Figure | str
-    found: Figure | str
+    expected: Compared
+    found: Compared
 
     @property
     def holds(self) -> bool:
@@ -175,7 +178,7 @@ class RunRecord:
     """One run, from its start to its end.
 
     Attributes:
-        kind: ``run`` or ``rollback``.
+        kind: ``run``, ``plan`` (a run that publishes nothing) or ``rollback``.
         status: ``running``, ``succeeded``, ``failed`` or ``refused``.
         generation: the generation that it published; None while it has none.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
@@ -205,3 +208,16 @@ class RunRecord:
             for check in link["checks"]:
                 check["holds"] = check["expected"] == check["found"]
         return {"_id": self.run_id, **document}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> RunRecord:
+        """The reverse of :meth:`as_document`, of a document from MongoDB or from JSON.
+
+        Raises:
+            ValueError: it is not a run's document.
+        """
+        return _RECORD.validate_python(dict(document))
+
+
+_SNAPSHOT = TypeAdapter(Snapshot)
+_RECORD = TypeAdapter(RunRecord)

@@ -6,12 +6,15 @@ import difflib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import structlog
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -22,22 +25,23 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from shopsight.errors import ConfigurationError
+from shopsight.contract import STATUS_SPELLINGS
+from shopsight.errors import ConfigurationError, redact
 
-#: The address that stands for the servers which shopsight starts itself, under the working directory.
+#: The address of the demo's own servers, which run under the working directory.
 EMBEDDED = "embedded"
 
 _PREFIX = "SHOPSIGHT_"
 _FILE = "shopsight.toml"
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-# What stands between a URL's :// and its query holds one @ at most, unless a password was written raw.
+# Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
     r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*/[^@?]*@|[^/?#@]*[?#][^@=]*@)"
 )
 
 
 def _read_duration(value: Any) -> Any:
-    """``3h``, ``90m``, ``1h30m`` or a number of seconds, beside what pydantic reads."""
+    """``3h``, ``90m``, ``1h30m`` or a number of seconds, besides what pydantic reads."""
     if not isinstance(value, str):
         return value
     text = value.strip().lower()
@@ -47,6 +51,24 @@ def _read_duration(value: Any) -> Any:
         days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     return value
+
+
+def spoken(duration: timedelta, units: int = 4) -> str:
+    """A duration as settings are written, in its greatest units; negative ones are none.
+
+    >>> spoken(timedelta(hours=27, minutes=5)), spoken(timedelta(hours=27, minutes=5), units=2)
+    ('1d3h5m', '1d3h')
+    >>> spoken(timedelta(seconds=7.9)), spoken(timedelta(seconds=0.5)), spoken(timedelta(hours=-1))
+    ('7s', '0.5s', '0s')
+    """
+    seconds = max(duration.total_seconds(), 0)
+    rest, parts = int(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        parts.append(f"{count}{unit}" if count else "")
+    while parts and not parts[0]:
+        del parts[0]
+    return "".join(parts[:units]) or f"{seconds:g}s"
 
 
 def _read_list(value: Any) -> Any:
@@ -62,7 +84,7 @@ Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(ge=timede
 
 
 class Settings(BaseSettings):
-    """Every setting, its default and its meaning; ``docs/settings.md`` is held against this class."""
+    """Every setting, its default and its meaning; a test compares ``docs/settings.md`` with this class."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, toml_file=_FILE, extra="forbid", frozen=True, validate_default=True
@@ -84,40 +106,42 @@ class Settings(BaseSettings):
         description="Orders with these statuses do not count; set to nothing, every order counts.",
     )
     negative_amounts: Literal["reject", "keep"] = Field(
-        "reject", description="What becomes of negative amounts and quantities on counting orders."
+        "reject", description="What to do with negative amounts and quantities on counting orders."
     )
     top_n: int = Field(5, ge=1, le=1000, description="How many rows the top lists have.")
     basket_pairs_n: int = Field(20, ge=1, le=1000, description="How many product pairs are listed.")
     max_rejected_share: float = Field(
-        0.5, ge=0, le=1, description="A table of which a greater share of rows is rejected stops the run."
+        0.5, ge=0, le=1, description="A table with a larger share of rejected rows stops the run …"
     )
-    min_rejected_rows: int = Field(100, ge=0, description="… but so few rejected rows of a table never do.")
+    min_rejected_rows: int = Field(100, ge=0, description="… if it also has more rejected rows than this.")
 
     extract_connections: int = Field(
-        2, ge=1, le=16, description="Connections that read the snapshot together."
+        2, ge=1, le=16, description="Connections that read one snapshot in parallel."
     )
-    batch_rows: int = Field(
-        131_072, ge=1_000, description="Rows in one batch; bounds the memory of extraction."
-    )
+    batch_rows: int = Field(131_072, ge=1_000, description="Rows per batch; limits the memory of extraction.")
 
     keep_generations: int = Field(3, ge=1, description="Published generations kept, the served one included.")
     keep_runs: int = Field(3, ge=1, description="Run directories kept on disk.")
     lease_duration: Duration = Field(
-        timedelta(seconds=60), description="A lease that is not renewed for so long may be taken over."
+        timedelta(seconds=60),
+        description="How long a lease lasts without renewal; then another run may take it.",
     )
     shrink_max_share: float = Field(
-        0.3, ge=0, le=1, description="The shrink guard: a fall by more than this share …"
+        0.3,
+        ge=0,
+        le=1,
+        description="The shrink guard withholds a run whose rows or revenue fall by more than this share …",
     )
-    shrink_min_rows: int = Field(100, ge=0, description="… and by more than this many rows is withheld.")
+    shrink_min_rows: int = Field(100, ge=0, description="… and rows by more than this number …")
     shrink_min_revenue: int = Field(
-        10_000, ge=0, description="… and for revenue, by more than this many units of the currency."
+        10_000, ge=0, description="… and revenue by more than this many units of the currency."
     )
 
     every: Duration = Field(
         timedelta(hours=3), gt=timedelta(0), description="How often `serve` runs the pipeline."
     )
-    cron: str | None = Field(None, description="A cron line for `serve`; goes before `every`.")
-    retries: int = Field(3, ge=0, le=20, description="How often a stage is tried again when that can help.")
+    cron: str | None = Field(None, description="A cron line for `serve`; overrides `every`.")
+    retries: int = Field(3, ge=0, le=20, description="How often a run is tried again when that can help.")
     retry_delay: Duration = Field(
         timedelta(seconds=10), description="The wait before the first retry; doubled each time, with jitter."
     )
@@ -135,13 +159,13 @@ class Settings(BaseSettings):
         0.1,
         ge=0,
         le=1,
-        description="A run that rejects a greater share of a table's rows is published, and alerted.",
+        description="A run that rejects a larger share of a table's rows is published with an alert.",
     )
 
     @field_validator("source_url", "target_url")
     @classmethod
     def _escaped(cls, url: SecretStr) -> SecretStr:
-        """Parts of a password that is not escaped would be taken for a host, and named in messages."""
+        """Refuse a raw password: a part of it would be taken for a host, and named in messages."""
         if _RAW_USER_INFO.match(url.get_secret_value()):
             raise ValueError("user and password must be percent-encoded, e.g. %40 for @ and %2F for /")
         return url
@@ -150,9 +174,8 @@ class Settings(BaseSettings):
     @classmethod
     def _normalised(cls, statuses: frozenset[str]) -> frozenset[str]:
         """Statuses are compared as cleaning leaves them."""
-        return frozenset(
-            "cancelled" if s == "canceled" else s for s in (s.strip().lower() for s in statuses) if s
-        )
+        tidy = {status.strip().lower() for status in statuses} - {""}
+        return frozenset(STATUS_SPELLINGS.get(status, status) for status in tidy)
 
     @classmethod
     def settings_customise_sources(
@@ -166,25 +189,60 @@ class Settings(BaseSettings):
         """Command line, then environment, then shopsight.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def shown(self, name: str) -> str:
+        """A setting's value as one writes it, without credentials; nothing for one that is not set."""
+        return shown_value(getattr(self, name), hide=name.startswith("alert_"))
+
     @property
     def valid_for(self) -> timedelta:
         """How long a generation counts as fresh: twice the interval."""
         return 2 * self.every
 
 
+def shown_value(value: Any, *, hide: bool = False) -> str:
+    """A value as one writes it in the file or the environment, without credentials."""
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            return "***" if hide else redact(value.get_secret_value())
+        case timedelta():
+            return spoken(value)
+        case frozenset():
+            return ", ".join(sorted(value))
+    return str(value)
+
+
+def setting_origins() -> dict[str, str]:
+    """By setting, where its value comes from: ``default``, ``shopsight.toml`` or the variable's name."""
+    in_file = TomlConfigSettingsSource(Settings)()
+    variables = {name.upper(): name for name in os.environ}
+    return {
+        name: variables.get(f"{_PREFIX}{name.upper()}") or (_FILE if name in in_file else "default")
+        for name in Settings.model_fields
+    }
+
+
 def load_settings(**given: Any) -> Settings:
-    """The settings, with ``given`` (None left out) going before environment and file.
+    """The settings; ``given``, except None, overrides environment and file.
 
     Raises:
         ConfigurationError: naming each setting that is wrong, and never its value (it may be a secret).
     """
     remedy = f"Correct {_FILE}, the {_PREFIX}* environment or the command line."
     _refuse_misspelt(os.environ)
+    _warn_if_writable()
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(f"The settings cannot be used: {wrong}.", remedy=remedy) from None
+        wrong = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        unknown = [str(e["loc"][0]) for e in error.errors() if e["type"] == "extra_forbidden"]
+        meant = [
+            f"Did you mean {near}?" for name in unknown for near in _nearest(name, Settings.model_fields, 0.6)
+        ]
+        raise ConfigurationError(
+            f"The settings cannot be used: {'; '.join(wrong)}.", remedy=" ".join([*meant, remedy])
+        ) from None
     except SettingsError as error:
         raise ConfigurationError(f"The settings cannot be used: {error}.", remedy=remedy) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -192,12 +250,25 @@ def load_settings(**given: Any) -> Settings:
 
 
 def _refuse_misspelt(environment: Iterable[str]) -> None:
-    """A variable that is nearly a setting is not passed over: somebody means it to be one."""
+    """Refuse a variable that is nearly a setting: it was meant to be one."""
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in environment:
         if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85)
-            if near:
+            for near in _nearest(name.upper(), known, 0.85):
                 raise ConfigurationError(
-                    f"The environment has {name}, which is no setting.", remedy=f"Did you mean {near[0]}?"
+                    f"The environment has {name}, which is no setting.", remedy=f"Did you mean {near}?"
                 )
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float) -> list[str]:
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+
+
+@cache
+def _warn_if_writable() -> None:
+    """Warn once: anyone who writes the settings can run a command, or send the data elsewhere."""
+    file = Path(_FILE)
+    if file.exists() and file.stat().st_mode & stat.S_IWOTH:
+        structlog.get_logger("shopsight").warning(
+            "settings", file=_FILE, warning="every user may write to it"
+        )

@@ -1,13 +1,13 @@
 """The limits that withhold a run."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from shopsight.audit.guards import check_age, check_rejected_share, check_shrink
-from shopsight.errors import DataQualityError, ExitCode, ShrinkRefused, SnapshotOutdated
+from shopsight.errors import DataQualityError, ExitCode, ShrinkRefused, SnapshotAhead, SnapshotOutdated
 from shopsight.settings import load_settings
 
 SERVED = {"orders": 1_000, "customers": 200, "revenue": Decimal("100000.00")}
@@ -56,11 +56,29 @@ def test_the_first_generation_has_nothing_to_shrink_from() -> None:
 
 def test_an_older_snapshot_than_the_served_one_is_refused() -> None:
     noon, later = datetime(2026, 11, 22, 12, tzinfo=UTC), datetime(2026, 11, 22, 15, tzinfo=UTC)
-    check_age(later, noon)
-    check_age(noon, noon)
-    check_age(noon, None)
+    check_age(later, noon, later)
+    check_age(noon, noon, later)
+    check_age(noon, None, later)
     with pytest.raises(SnapshotOutdated, match=r"of 2026-11-22 12:00:00 UTC, but one of .* 15:00:00 UTC"):
-        check_age(noon, later)
+        check_age(noon, later, later)
+
+
+def test_an_older_snapshot_is_published_when_that_is_asked_for() -> None:
+    noon, later = datetime(2026, 11, 22, 12, tzinfo=UTC), datetime(2026, 11, 22, 15, tzinfo=UTC)
+    with pytest.raises(SnapshotOutdated) as caught:
+        check_age(noon, later, later)
+    assert "--allow-older" in caught.value.remedy
+    check_age(noon, later, later, allow_older=True)
+
+
+def test_a_snapshot_from_the_future_is_refused() -> None:
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    check_age(noon + timedelta(minutes=5), None, noon)
+    for allow_older in (False, True):
+        with pytest.raises(
+            SnapshotAhead, match=r"12:05:01 UTC by the source's clock, but MongoDB's .*12:00:00"
+        ):
+            check_age(noon + timedelta(minutes=5, seconds=1), None, noon, allow_older=allow_older)
 
 
 def test_too_great_a_share_of_rejected_rows_stops_the_run() -> None:

@@ -12,7 +12,7 @@ from tests.support.cleaning import raw_frame
 from tests.support.staged import extracted, read, staged
 
 from shopsight.audit.ledger import build_ledger
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES
 from shopsight.contract import TABLES
 from shopsight.pipeline import stages
 from shopsight.record import Ledger, RuleLedger, TableLedger

@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 from tests.support.cleaning import NATIVE, POLICY, SHOP, MemoryEngine, clean_frames, cleaned, raw_frame
 
-from shopsight.clean import clean_shop
+from shopsight.clean import RULES, clean_shop
 from shopsight.clean.rule import Action
-from shopsight.clean.rules import RULES
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 
@@ -80,7 +79,7 @@ def test_every_folder_is_written_with_the_contracts_types(
         assert kept.rows() == ([] if is_empty else SHOP[name])
 
 
-def test_each_table_is_told_of_once_when_it_is_written() -> None:
+def test_each_table_is_reported_once_after_it_was_written() -> None:
     told: list[str] = []
     engine_frames = {Path("raw") / table: raw_frame(table, SHOP[table]) for table in TABLES}
     clean_shop(

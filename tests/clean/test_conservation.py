@@ -24,8 +24,7 @@ from tests.support.cleaning import (
 )
 
 from shopsight.audit.control_totals import cents_of, whole_of
-from shopsight.clean import CleaningPolicy
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES, CleaningPolicy
 from shopsight.contract import TABLES, Kind
 from shopsight.engine import key_ranges
 

@@ -1,5 +1,7 @@
 """Customers: e-mail addresses, names, countries, and who is merged with whom."""
 
+from datetime import date
+from decimal import Decimal
 from functools import partial
 
 from tests.support.cleaning import cleaned as cleaned_shop
@@ -164,3 +166,35 @@ def test_a_conflicting_row_can_still_be_merged_by_its_address() -> None:
     assert outcome.kept("customers") == [(1, "Bo", "bo@example.com", "Germany")]
     assert outcome.merged("customers") == [(2, 1, "customers.same_email")]
     assert outcome.rules("customers") == ["customers.duplicate_key"]
+
+
+def test_orders_of_a_customer_loaded_twice_and_merged_by_address_are_not_multiplied() -> None:
+    copy = (5, "Ann", "ann@example.com", "Germany")
+    order = (1, 5, date(2024, 1, 31), Decimal("19.98"), "completed")
+    outcome = cleaned_shop(
+        customers=customers((2, "Ann", "ann@example.com", "Germany"), copy, copy), orders=[order]
+    )
+    assert outcome.merged("customers") == [(5, 2, "customers.identical_row"), (5, 2, "customers.same_email")]
+    assert [row[:2] for row in outcome.kept("orders")] == [(1, 2)]
+    assert outcome.repairs("orders") == [(1, "orders.customer_repointed", "5", "2")]
+
+
+def test_names_and_countries_beyond_the_limit_are_cut() -> None:
+    fitting, long = "x" * 10_000, "x" * 10_001
+    cut = "x" * 9_999 + "…"
+    outcome = cleaned(
+        customers=customers(
+            (1, fitting, None, fitting), (2, long, None, long), (3, f" {fitting}", None, "DE")
+        )
+    )
+    assert outcome.kept("customers") == [
+        (1, fitting, None, fitting),
+        (2, cut, None, cut),
+        (3, fitting, None, "Germany"),
+    ]
+    assert outcome.repairs("customers") == [
+        (2, "customers.country_shortened", long, cut),
+        (2, "customers.name_shortened", long, cut),
+        (3, "customers.country_unified", "DE", "Germany"),
+        (3, "customers.name_tidied", f" {fitting}", fitting),
+    ]

@@ -102,6 +102,20 @@ def test_statuses_are_tidied_and_decide_what_counts() -> None:
     ]
 
 
+def test_an_order_with_a_status_beyond_the_limit_is_rejected() -> None:
+    outcome = orders_of(orders=[order(key=1, status="x" * 100), order(key=2, status=" " + "x" * 101)])
+    assert [kept[0] for kept in outcome.kept("orders")] == [1]
+    assert outcome.rejected("orders") == [(2, "orders.status_too_long")]
+    assert outcome.frame("rejected/orders")["status"].to_list() == [" " + "x" * 101]
+
+
+def test_an_unreadable_key_does_not_make_long_keys_unreadable() -> None:
+    keys = [str(2**63 - 1), str(-(2**63)), str(2**63), "x"]
+    outcome = orders_of(orders=[order(key=key) for key in keys], as_text=["order_id"])
+    assert [kept[0] for kept in outcome.kept("orders")] == [-(2**63), 2**63 - 1]
+    assert outcome.rejected("orders") == [(key, "orders.unreadable_value") for key in (str(2**63), "x")]
+
+
 def test_every_order_counts_when_no_status_is_excluded() -> None:
     outcome = orders_of(
         replace(POLICY, excluded_order_statuses=frozenset()), orders=[order(status="cancelled")]

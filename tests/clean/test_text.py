@@ -1,5 +1,8 @@
 """Text tidied, and e-mail addresses judged."""
 
+import re
+from pathlib import Path
+
 import narwhals as nw
 import polars as pl
 import pytest
@@ -94,6 +97,17 @@ def test_masked_and_malformed_addresses_are_not_valid() -> None:
         "a" * 243 + "@example.com",
     ]
     assert [address for address, is_valid in valid(addresses).items() if is_valid] == []
+
+
+def test_documented_addresses_are_valid_or_not_as_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()
+    _, _, table = page.partition("| Valid | Not valid |\n| --- | --- |\n")
+    rows = re.findall(r"^\| `(.+)` \| `(.+)` \|$", table.partition("\n\n")[0], re.M)
+    assert len(rows) == 5
+    documented = {
+        address: is_right for row in rows for address, is_right in zip(row, (True, False), strict=True)
+    }
+    assert valid([*documented]) == documented
 
 
 def test_no_address_is_neither() -> None:

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from pymongo import MongoClient
 from tests.support.command_line import Ended, shopsight
+from tests.support.literal_rows import load_rows
 from tests.support.shop_rows import SHOP
 
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import MongoServer, PostgresServer
 
 

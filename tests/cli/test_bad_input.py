@@ -16,12 +16,12 @@ import pytest
 from tests.cli.conftest import Place
 from tests.conftest import Restartable
 from tests.support.command_line import Ended, shopsight
+from tests.support.literal_rows import load_rows
 from tests.support.shop_rows import SHOP, SPENT
 from tools.fault_lab.disks import small_disk
 
 from shopsight.cli import running
 from shopsight.pipeline import stages
-from shopsight_demo.seed import load_rows
 
 WRONG = "hunter2-is-wrong"
 

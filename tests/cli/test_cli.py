@@ -12,6 +12,8 @@ from tests.cli.conftest import Place
 from tests.support.command_line import shopsight
 from tests.support.shop_rows import REVENUE, SPENT
 
+from shopsight.cli.application import PANELS
+from shopsight.cli.reading import complete_insight
 from shopsight.marts.insights import INSIGHTS
 
 
@@ -65,6 +67,8 @@ def test_report_is_one_file(shown: Place, tmp_path: Path) -> None:
     ended = shown.run("report", "-o", tmp_path / "shop.html")
     assert ended.code == 0
     assert "57.95" in (tmp_path / "shop.html").read_text()
+    written = shown.run("report", "-o", tmp_path / "shop.html", "--json").document
+    assert written == {"path": str(tmp_path / "shop.html"), "generation": 1}
 
 
 def test_generations_and_rollback_go_together(published: Place) -> None:
@@ -93,6 +97,39 @@ def test_metrics_are_prometheus_text(shown: Place) -> None:
     assert ended.code == 0
     samples = [line for line in ended.out.splitlines() if line and not line.startswith("#")]
     assert all(len(sample.rsplit(" ", 1)) == 2 and float(sample.rsplit(" ", 1)[1]) >= 0 for sample in samples)
+    document = shown.run("metrics", "--json").document
+    assert len(document) == len(samples)
+    assert document["shopsight_published_generation"] == 1
+
+
+def test_config_says_where_each_value_comes_from_and_hides_credentials() -> None:
+    Path("shopsight.toml").write_text('top_n = 7\nalert_webhook = "https://chat.example/s3cret"\n')
+    given = {"SHOPSIGHT_SOURCE_URL": "postgresql://ann:s3cret@db/shop", "SHOPSIGHT_EVERY": "90m"}
+    ended = shopsight("config", "--json", "--workdir", "here", **given)
+    assert "s3cret" not in ended.out
+    document = ended.document
+    assert document["source_url"] == {"value": "postgresql://***@db/shop", "origin": "SHOPSIGHT_SOURCE_URL"}
+    assert document["top_n"] == {"value": "7", "origin": "shopsight.toml"}
+    assert document["every"] == {"value": "1h30m", "origin": "SHOPSIGHT_EVERY"}
+    assert document["workdir"] == {"value": "here", "origin": "--workdir"}
+    assert document["keep_runs"] == {"value": "3", "origin": "default"}
+    assert "s3cret" not in shopsight("config", **given).out
+
+
+def test_short_options_print_the_version_and_help_is_in_the_order_of_use() -> None:
+    assert shopsight("-V").out.startswith("shopsight ")
+    help_ = shopsight("--help").out
+    assert [help_.index(panel) for panel in PANELS] == sorted(help_.index(panel) for panel in PANELS)
+    assert "Further" not in help_
+
+
+def test_quiet_and_verbose_set_what_is_logged(shown: Place) -> None:
+    assert shopsight("-q", "run", *shown.options, "--resume", **shown.environment).err == ""
+    assert '"stage"' in shopsight("-v", "run", *shown.options, "--resume", **shown.environment).err
+
+
+def test_insight_names_are_completed() -> None:
+    assert complete_insight("top_") == ["top_customers", "top_products"]
 
 
 def test_doctor_finds_all_in_order_and_fresh(shown: Place) -> None:
@@ -115,7 +152,9 @@ def test_doctor_says_what_is_missing_and_ends_with_one(place: Place) -> None:
 def test_plan_says_what_would_change_and_changes_nothing(shown: Place) -> None:
     shown.execute("UPDATE orders SET total_amount = 40 WHERE order_id = 100")
     document = shown.run("plan", "--json").document
+    assert shown.run("plan", "--exit-code").code == 4
     shown.execute("UPDATE orders SET total_amount = 30 WHERE order_id = 100")
+    assert shown.run("plan", "--exit-code").code == 0
     assert document["documents"]["customer_metrics"]["changed"] == 1
     assert "1" in shown.run("plan").out
     assert shown.spent == SPENT

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Place
 from tests.support.command_line import Started, shopsight
+from tests.support.literal_rows import load_rows
+from tests.support.publish_content import content_digest
 from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
 from shopsight.publish.naming import stored_generations
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import EmbeddedServer, server
 
 STAGES = ("extract", "clean", "publish")
@@ -25,7 +26,7 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Pl
         "--json",
         *place.options,
         cwd=tmp_path,
-        dawdle_in="clean",
+        dawdle_in="publish",
         for_seconds=60,
         environment=place.environment,
     )
@@ -35,6 +36,9 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Pl
     error = second.document["error"]
     assert error["type"] == "LeaseHeld"
     assert f"process {first.process.pid}" in error["message"]
+    # It was refused before it read anything.
+    assert [stage["name"] for stage in second.document["stages"]] == ["extract"]
+    assert second.document["snapshot"] is None
     assert place.served is None
     first.process.send_signal(signal.SIGTERM)
     ended = first.end()
@@ -65,7 +69,7 @@ def test_a_stopped_run_says_so_in_one_line_and_leaves_nothing_behind(
         started.process.send_signal(number)
     ended = started.end()
     assert ended.code == 128 + number
-    assert ended.said == ["Stopped. The last generation is still served."]
+    assert ended.said == ["Stopped. No generation was published in part."]
     assert (published.served, published.spent) == (before, SPENT)
     with publish.connect(published.target, published.database, timedelta(seconds=10)) as target:
         assert publish.held_until(target) is None
@@ -132,8 +136,8 @@ def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -
             publish.connect(mongo.url, "shopsight", timedelta(seconds=10)) as target,
         ):
             digests.append(
-                {view: publish.content_digest(target, view) for view in publish.served(target).collections}
+                {view: content_digest(target, view) for view in publish.served(target).collections}
             )
     assert digests[0] == digests[1]
-    assert "there already" in ended.err
+    assert "exists already" in ended.err
     assert [one.process() for one in servers(workdir)] == [None, None]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES
 
 DEFINITIONS = Path(__file__).parents[2] / "docs" / "definitions.md"
 

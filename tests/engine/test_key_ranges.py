@@ -22,7 +22,7 @@ def keyed(keys: list[int | None]) -> Frame:
 def dealt(keys: list[int | None], most: int) -> list[list[Any]]:
     """The keys by range, each range's in order."""
     rows = keyed(keys)
-    parts = [keys.of(rows).collect()["order_id"] for keys in key_ranges(rows, "order_id", most)]
+    parts = [keys.filter(rows).collect()["order_id"] for keys in key_ranges(rows, "order_id", most)]
     return [part.sort().to_list() for part in parts]
 
 
@@ -69,10 +69,15 @@ def test_a_range_has_the_default_size_if_none_is_given(monkeypatch: pytest.Monke
     ]
 
 
+def test_there_is_one_range_on_an_engine_that_bounds_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ranges_module, "BOUNDING_THEIR_MEMORY", {nw.Implementation.POLARS})
+    assert key_ranges(keyed([1, 2, 3]), "order_id", 1) == [KeyRange("order_id")]
+
+
 def test_a_range_s_ends_are_its_first_key_and_the_next_range_s() -> None:
     rows = keyed([None, 1, 2, 3, 4])
     bounds: list[tuple[int | None, int | None]] = [(None, None), (None, 2), (2, 4), (4, None)]
-    parts = [KeyRange("order_id", *bound).of(rows).collect()["order_id"].to_list() for bound in bounds]
+    parts = [KeyRange("order_id", *bound).filter(rows).collect()["order_id"].to_list() for bound in bounds]
     assert parts == [[None, 1, 2, 3, 4], [None, 1], [2, 3], [4]]
 
 

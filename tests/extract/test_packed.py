@@ -11,9 +11,8 @@ import pytest
 
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import SourceColumn
-from shopsight.extract.postgresql.packed import packed_query, unpack
-from shopsight.extract.postgresql.pages import Pages
-from shopsight.extract.rows import ValuesDoNotFit
+from shopsight.extract.postgresql.packed import Pages, packed_query, unpack
+from shopsight.extract.raw_parquet import ValuesDoNotFit
 
 D = Decimal
 

@@ -17,6 +17,7 @@ import polars as pl
 import psycopg
 import pytest
 from tests.conftest import Restartable
+from tests.support.literal_rows import load_rows
 
 from shopsight.audit.control_totals import raw_measure
 from shopsight.audit.parquet import count_rows
@@ -30,10 +31,10 @@ from shopsight.errors import (
     WorkspaceError,
 )
 from shopsight.extract import check_source, extract, source_figures
-from shopsight.extract.postgresql import packed, reading
+from shopsight.extract.postgresql import locks, packed
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
-from shopsight_demo.seed import ShopSize, Types, load_rows, seed
+from shopsight_demo.seed import ShopSize, Types, seed
 from shopsight_demo.servers import PostgresServer
 
 D = Decimal
@@ -56,7 +57,7 @@ def refused(url: str, tmp_path: Path, kind: type[ShopsightError], **given: Any) 
     assert password
     assert password not in f"{error.message} {error.remedy} {error.__cause__}"
     assert error.remedy
-    assert "the last generation is still served" in error.message
+    assert "Nothing was extracted." in error.message
     return error
 
 
@@ -114,7 +115,7 @@ def test_a_dirty_shop_is_read_whole_by_any_number_of_connections(
     types: Types, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Even this small shop is then cut into many parts, and these into several values.
-    monkeypatch.setattr(reading, "_LEAST_PAGES_PER_PART", 7)
+    monkeypatch.setattr(snapshot_module, "_LEAST_PAGES_PER_PART", 7)
     monkeypatch.setattr(packed, "PAGES_PER_VALUE", 3)
     seed(postgres_url, SMALL, dirt=0.2, types=types)
     frames = []
@@ -325,13 +326,16 @@ def test_a_migration_that_ends_while_its_lock_is_waited_for_is_looked_at_again(
     assert_proven(snapshot, tmp_path)
 
 
-def eventually_waiting(url: str) -> None:
-    """Until some session waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+def eventually_waiting(url: str, sessions: int = 1) -> None:
+    """Return when so many sessions wait for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE NOT l.granted AND a.datname = current_database()"
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(200):
             row = connection.execute(waiting).fetchone()
-            if row and row[0]:
+            if row and row[0] >= sessions:
                 return
             time.sleep(0.05)
     raise AssertionError("nobody waits for a lock")
@@ -578,7 +582,7 @@ def test_a_table_locked_by_a_migration_is_waited_for_only_so_long(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_rows(postgres_url, {})
-    monkeypatch.setitem(snapshot_module._PARAMETERS, "lock_timeout", "100ms")
+    monkeypatch.setitem(locks._PARAMETERS, "lock_timeout", "100ms")
     with psycopg.connect(postgres_url) as connection:
         connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         error = refused(postgres_url, tmp_path, SourceUnavailable)

@@ -13,6 +13,7 @@ import polars as pl
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.literal_rows import load_rows
 
 from shopsight.audit.control_totals import cents_of, raw_measure, whole_of
 from shopsight.audit.parquet import count_rows
@@ -20,7 +21,6 @@ from shopsight.contract import TABLES
 from shopsight.extract import extract
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
-from shopsight_demo.seed import load_rows
 from shopsight_demo.servers import PostgresServer
 
 D = Decimal

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.support.literal_rows import load_rows
 
 from shopsight.audit.control_totals import cents_of, raw_measure
 from shopsight.audit.parquet import count_rows
@@ -25,7 +26,7 @@ from shopsight.errors import (
 )
 from shopsight.extract import check_source, extract, source_figures
 from shopsight.record import Snapshot
-from shopsight_demo.seed import ShopSize, Types, load_rows, seed
+from shopsight_demo.seed import ShopSize, Types, seed
 
 D = Decimal
 PATIENCE = timedelta(seconds=0.2)
@@ -51,7 +52,7 @@ def refused(file: Path, folder: Path, kind: type[ShopsightError], **given: Any) 
     with pytest.raises(kind) as caught:
         read(file, folder, **given)
     assert caught.value.remedy
-    assert "the last generation is still served" in caught.value.message
+    assert "Nothing was extracted." in caught.value.message
     return caught.value
 
 
@@ -267,6 +268,16 @@ def test_a_wrong_value_in_the_last_row_makes_the_whole_column_text_once(file: Pa
     assert snapshot.tables["orders"].physical["order_date"] == "text"
     assert rows_of(raw, "orders")[-1] == (5000, 1, "soon", "much", "paid")
     assert snapshot.tables["orders"].measure == D("7500.00")
+    assert_proven(snapshot, raw)
+
+
+def test_long_values_make_small_batches(file: Path, raw: Path) -> None:
+    load_rows(f"sqlite:///{file}", {"categories": [(number, "x" * 16_000) for number in range(300)]})
+    told: list[int] = []
+    snapshot = read(file, raw, batch_rows=1000, on_rows=lambda table, rows: told.append(rows))
+    # A thousand rows of the usual length are 32 kB.
+    assert max(told) == 2
+    assert sum(told) == 300
     assert_proven(snapshot, raw)
 
 

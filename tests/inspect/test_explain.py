@@ -9,25 +9,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.support.cleaning import raw_frame
-from tests.support.shop_rows import SHOP
-from tests.support.staged import AS_OF, staged
+from tests.support.staged import AS_OF, literal_shop, staged
 
-from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, WorkspaceError
 from shopsight.inspect.explain import TracedRun, explain_customer, explain_insight
 from shopsight.inspect.explain.insight import Tally, parse_key
 from shopsight.marts.insights import INSIGHTS
+from shopsight.record import RunRecord
 
 D = Decimal
-
-
-def literal_shop() -> dict[str, pl.DataFrame]:
-    dates = ("order_date", "review_date")
-    return {
-        name: raw_frame(name, SHOP[name], [column for column in dates if column in table.column_names])
-        for name, table in TABLES.items()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +316,7 @@ def test_files_that_are_damaged_or_go_away_are_told_of(tmp_path: Path) -> None:
 
 def test_a_run_that_is_at_work_again_is_explained_from_its_files(tmp_path: Path) -> None:
     made = staged(tmp_path, literal_shop())
-    made.workspace.write_record({"kind": "run", "status": "running", "snapshot": None})
+    made.workspace.write_record(RunRecord(made.run_id, "run", "running", AS_OF))
     assert explain_customer(TracedRun.open(tmp_path, made.run_id), 1).run["as_of"] == AS_OF
 
 
@@ -334,5 +324,5 @@ def test_the_newest_published_run_is_explained_by_default(tmp_path: Path) -> Non
     published, failed = staged(tmp_path, literal_shop()), staged(tmp_path, literal_shop())
     for run, status in ((published, "succeeded"), (failed, "refused")):
         run.record.status = status
-        run.workspace.write_record(run.record.as_document())
+        run.workspace.write_record(run.record)
     assert TracedRun.open(tmp_path).run_id == published.run_id

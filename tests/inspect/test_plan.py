@@ -47,7 +47,7 @@ def test_a_plan_over_an_unchanged_source_changes_nothing(shop: PublishedShop) ->
         "insights": (0, 0, 0, 10),
         "rejected_rows": (0, 0, 0, 3),
     }
-    assert (plan.rows, plan.customers.largest, plan.shrink) == ({}, [], None)
+    assert (plan.rows, plan.largest, plan.shrink) == ({}, [], None)
 
 
 def test_a_plan_tells_what_comes_goes_and_changes(shop: PublishedShop) -> None:
@@ -60,7 +60,7 @@ def test_a_plan_tells_what_comes_goes_and_changes(shop: PublishedShop) -> None:
     plan = make_plan(shop.settings)
     assert counts(plan)["customer_metrics"] == (1, 1, 1, 1)
     assert counts(plan)["rejected_rows"] == (0, 1, 0, 2)
-    assert [(c.customer_id, c.kind, c.name, c.amount) for c in plan.customers.largest] == [
+    assert [(c.customer_id, c.kind, c.name, c.amount) for c in plan.largest] == [
         (7, "added", "Eve", D("500.00")),
         (1, "changed", "Ann", D("1.00")),
         (3, "removed", "Cem", D("0.00")),

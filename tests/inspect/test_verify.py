@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from pydantic import SecretStr
 from pymongo.collection import Collection
 from pymongo.database import Database
 from tests.support.published_shop import PublishedShop
@@ -217,7 +218,7 @@ def test_a_moved_source_and_a_tampered_target_are_told_apart(
 
 def test_another_source_is_told(shop: PublishedShop) -> None:
     shutil.copy("shop.db", "copy.db")
-    moved = verify(shop.settings.model_copy(update={"source_url": "sqlite:///copy.db"})).moved
+    moved = verify(shop.settings.model_copy(update={"source_url": SecretStr("sqlite:///copy.db")})).moved
     assert [check.what for check in moved] == ["source: address"]
 
 

@@ -47,8 +47,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.got.append({"path": self.path, "type": self.headers["Content-Type"], "body": body})
         time.sleep(self.server.pause)
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
+        code = self.server.answers.pop(0) if self.server.answers else 200
+        self.send_response(code)
+        if code == 302:
+            self.send_header("Location", self.server.url)
         self.end_headers()
+
+    do_GET = do_POST  # noqa: N815 - the base class's name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
@@ -136,7 +141,7 @@ def test_many_rejected_rows_are_told_of_a_good_run(receiver: Receiver) -> None:
 
 def test_the_document_of_a_run_is_told_as_the_run_itself() -> None:
     record = _record(SourceUnavailable("away"), rejected=500)
-    from_file = json.loads(json.dumps(record.as_document(), default=str))
+    from_file = RunRecord.from_document(json.loads(json.dumps(record.as_document(), default=str)))
 
     assert alerts_for(from_file, 0.1) == alerts_for(record, 0.1) != []
 
@@ -206,14 +211,36 @@ def test_a_command_that_fails_hangs_or_is_missing_harms_nothing(
         send(_settings(alert_command=command), Alert(Kind.STALE, "stale"))
 
     reasons = [record.event["reason"] for record in caplog.records if record.levelno == logging.ERROR]
-    assert reasons[0] == "exit code 3: no such user"
+    assert reasons[0] == "exit code 3"
     assert reasons[1] == "it took longer than 0.2 s"
-    assert len(reasons) == 4
+    assert reasons[2] == "No such file or directory"
+    assert reasons[3] == "it cannot be read as a command line"
+
+
+def test_arguments_and_output_of_a_command_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    for command in ("sh -c 'echo 5ecret >&2; exit 3' --key 5ecret", "/no/such/program 5ecret", "a '5ecret"):
+        send(_settings(alert_command=command), Alert(Kind.STALE, "stale"))
+
+    assert caplog.text.count("alert not sent by=command") == 3
+    assert "5ecret" not in caplog.text
+
+
+def test_webhook_that_redirects_is_a_failure_and_is_not_followed(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.answers = [302]
+
+    send(_settings(alert_webhook=receiver.url), Alert(Kind.STALE, "stale"))
+
+    assert len(receiver.got) == 1
+    assert "reason='it answered 302'" in caplog.text
+    assert "s3cret-path" not in caplog.text
 
 
 def test_no_credential_is_told(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    record = _record(SourceUnavailable("away")).as_document()
-    record["error"]["message"] = "postgresql://ann:s3cret@db/shop is away, password=s3cret"
+    record = _record(SourceUnavailable("away"))
+    assert record.error is not None
+    record.error["message"] = "postgresql://ann:s3cret@db/shop is away, password=s3cret"
 
     send_alerts(_settings(alert_webhook=receiver.url), record)
 

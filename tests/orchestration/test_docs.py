@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.support.literal_rows import load_rows
 from tests.support.orchestration_service import ONE_ORDER
 
 from shopsight.errors import ExitCode
 from shopsight.orchestration.alerts import Kind
-from shopsight_demo.seed import load_rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -61,7 +61,7 @@ def test_the_commands_of_shopsight_do_what_the_page_says(
     # All in one shell, which stops at the first that fails. `--resume` is for a run that failed half-way.
     fail = "! SHOPSIGHT_RETRIES=0 SHOPSIGHT_TARGET_URL=mongodb://127.0.0.1:1/ shopsight run\n"
     script = "\n".join(_blocks("sh"))
-    assert len(re.findall("^shopsight ", script, flags=re.MULTILINE)) == 7
+    assert len(re.findall("^shopsight ", script, flags=re.MULTILINE)) == 8
     said = _run(
         script.replace("shopsight run --resume\n", f"{fail}shopsight run --resume\n"),
         tmp_path,
@@ -143,12 +143,12 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
 
 
 def test_the_unit_waits_longer_than_a_stop_may_take() -> None:
+    from shopsight.orchestration.prefect_runner import FLOW_STOP_SECONDS
     from shopsight.orchestration.prefect_server import STOP_SECONDS
-    from shopsight.orchestration.serve import WORKER_STOP_SECONDS
 
     unit = (ROOT / "deploy" / "shopsight.service").read_text()
     [seconds] = re.findall(r"TimeoutStopSec=(\d+)", unit)
-    assert int(seconds) > WORKER_STOP_SECONDS + STOP_SECONDS
+    assert int(seconds) > FLOW_STOP_SECONDS + STOP_SECONDS
     assert _compose()["services"]["shopsight"]["stop_grace_period"] == f"{seconds}s"
 
 

@@ -15,6 +15,7 @@ from tests.support.shop_rows import SHOP
 from shopsight.contract import TABLES
 from shopsight.inspect.explain import TracedRun, explain_customer, explain_insight
 from shopsight.inspect.verify import verify
+from shopsight.marts.insights import INSIGHTS
 
 D = Decimal
 
@@ -227,6 +228,6 @@ def test_each_table_may_be_empty(source_url: str, mongo_url: str, mongo_database
         for name in TABLES:
             assert ledger[name].rows_in == len(rows[name])
         assert len(shop.served("customer_metrics")) == ledger["customers"].rows_out
-        assert len(shop.served("insights")) == 10
+        assert len(shop.served("insights")) == len(INSIGHTS)
         assert verify(shop.settings).is_intact
     assert shop.served("rejected_rows") == []

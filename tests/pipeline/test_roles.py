@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from pymongo import MongoClient
+from tests.support.literal_rows import load_rows
 from tests.support.shop_rows import SHOP
 
 from shopsight.inspect.doctor import examine
@@ -21,7 +22,6 @@ from shopsight.inspect.plan import make_plan
 from shopsight.inspect.verify import verify
 from shopsight.pipeline import run as pipeline
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 READER = "shopsight_reader"

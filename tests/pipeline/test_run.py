@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -10,24 +12,30 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 from tests.conftest import Restartable
+from tests.support.literal_rows import load_rows
+from tests.support.publish_content import differing_ids, read_documents
 from tests.support.shop_rows import REVENUE, SHOP, SPENT
 
 from shopsight import publish
 from shopsight.errors import (
     ConfigurationError,
+    LeaseHeld,
     LeaseLost,
+    ProofBroken,
     PublishError,
     ShopsightError,
+    SnapshotOutdated,
     SourceUnavailable,
     TargetUnavailable,
 )
+from shopsight.logs import bind_structlog
 from shopsight.pipeline import run as pipeline
-from shopsight.pipeline import stages
+from shopsight.pipeline import stages, workspace
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 D = Decimal
 WRITING = ("extract", "clean", "metrics", "insights")
@@ -52,7 +60,7 @@ class Shop:
     def spent(self) -> dict[int, Decimal]:
         """By customer, what readers see."""
         with self.target() as target:
-            found = publish.read_documents(target, "customer_metrics")
+            found = read_documents(target, "customer_metrics")
             return {document["_id"]: document["total_amount_spent"] for document in found}
 
     def target(self) -> Any:
@@ -89,7 +97,7 @@ def shop(postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path) 
 def failing_publish(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs fail, retryably, when they come to publish."""
 
-    def fail(_: stages.Run) -> stages.Figures:
+    def fail(_: stages.Run) -> stages.StageResult:
         raise TargetUnavailable("MongoDB went away.", remedy="Wait.")
 
     monkeypatch.setitem(stages.STAGES, "publish", fail)
@@ -165,7 +173,7 @@ def test_a_finished_run_can_be_resumed_and_publishes_the_same_again(shop: Shop) 
     assert {name: outcomes(resumed)[name] for name in WRITING} == dict.fromkeys(WRITING, "kept")
     with shop.target() as target:
         for view in ("customer_metrics", "insights", "rejected_rows"):
-            assert list(publish.differences(target, f"{view}.g1", f"{view}.g2", ignoring=())) == []
+            assert differing_ids(target, f"{view}.g1", f"{view}.g2", ignoring=()) == []
 
 
 def test_settings_that_changed_in_between_redo_the_stages_they_matter_to(shop: Shop) -> None:
@@ -180,8 +188,6 @@ def test_settings_that_changed_in_between_redo_the_stages_they_matter_to(shop: S
 def test_a_run_is_not_gone_on_with_over_another_database(shop: Shop, tmp_path: Path) -> None:
     first = shop.run()
     load_rows(f"sqlite:///{tmp_path / 'other.db'}", SHOP)
-    from pydantic import SecretStr
-
     other = shop.with_settings(source_url=SecretStr(f"sqlite:///{tmp_path / 'other.db'}"))
     with pytest.raises(ConfigurationError, match=r"has a snapshot of postgresql://\*\*\*@") as caught:
         other.run(resume=True)
@@ -197,7 +203,7 @@ def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
 ) -> None:
     snapshots, publishing = [], stages.STAGES["publish"]
 
-    def fail_twice(run: stages.Run) -> stages.Figures:
+    def fail_twice(run: stages.Run) -> stages.StageResult:
         snapshots.append(run.snapshot.as_of)
         if len(snapshots) < 3:
             shop.execute("UPDATE orders SET total_amount = total_amount + 1 WHERE order_id = 100")
@@ -214,7 +220,7 @@ def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
 def test_what_cannot_be_helped_by_it_is_not_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
-    def fail(run: stages.Run) -> stages.Figures:
+    def fail(run: stages.Run) -> stages.StageResult:
         tries.append(run.run_id)
         raise PublishError("No.", remedy="None.")
 
@@ -240,8 +246,6 @@ def test_retries_come_to_an_end_and_the_record_says_why(shop: Shop) -> None:
 
 
 def test_a_source_that_was_away_is_read_by_the_retry(shop: Shop, restartable_postgres: Restartable) -> None:
-    from pydantic import SecretStr
-
     load_rows(restartable_postgres.url, SHOP)
     away = shop.with_settings(source_url=SecretStr(restartable_postgres.url), retries=2)
     restartable_postgres.kill()
@@ -303,3 +307,146 @@ def test_a_published_run_that_was_stopped_at_its_end_has_succeeded(
         served = publish.served(target)
         assert publish.find_run(target, served.run_id)["status"] == "succeeded"
     assert Workspace(shop.settings.workdir, served.run_id).is_published
+
+
+@pytest.mark.parametrize(
+    "given", [{"run_id": "../../../precious"}, {"run_id": "../../../precious", "resume": True}]
+)
+def test_id_that_is_no_runs_id_touches_no_folder(shop: Shop, given: dict[str, Any]) -> None:
+    precious = shop.settings.workdir / "../precious/raw"
+    precious.mkdir(parents=True)
+    (precious / "photo").write_text("")
+    with pytest.raises(ShopsightError, match=r"precious' is not a run's id|No run \.\./"):
+        shop.run(**given)
+    assert (precious / "photo").exists()
+
+
+def test_run_that_was_overtaken_before_it_published_is_refused(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = stages.STAGES["clean"]
+
+    def clean_slowly(run: stages.Run) -> stages.StageResult:
+        result = clean(run)
+        with monkeypatch.context() as patched:
+            patched.setitem(stages.STAGES, "clean", clean)
+            shop.run()  # no lease is held by a run that only extracts and cleans
+        return result
+
+    monkeypatch.setitem(stages.STAGES, "clean", clean_slowly)
+    with pytest.raises(SnapshotOutdated, match="Nothing was published"):
+        shop.run()
+    assert shop.spent() == SPENT
+
+
+def test_of_two_runs_that_publish_at_once_the_second_is_refused(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run()
+    refused: list[str] = []
+    write = publish.write_generation
+
+    def write_while_another_tries(*given: Any, **named: Any) -> publish.WrittenGeneration:
+        with pytest.raises(LeaseHeld) as caught:
+            pipeline.run_stage(second, "publish")
+        refused.append(str(caught.value))
+        return write(*given, **named)
+
+    with pipeline.open_run(shop.settings) as second:
+        for stage in (*WRITING, "prove"):
+            pipeline.run_stage(second, stage)
+        monkeypatch.setattr(publish, "write_generation", write_while_another_tries)
+        first = shop.run()
+    assert f"Run {first.run_id} (host" in refused[0]
+    assert refused[0].endswith("Nothing was published; generation 1 is still served.")
+
+
+def test_a_run_is_refused_before_extraction_while_another_publishes(shop: Shop) -> None:
+    with (
+        shop.target() as target,
+        publish.hold_lease(target, "20261122T180000Z-1f3a9c", timedelta(seconds=30)),
+    ):
+        with pytest.raises(LeaseHeld, match="Run 20261122T180000Z-1f3a9c") as caught:
+            shop.run()
+        refused = Workspace(shop.settings.workdir, caught.value.run_id)
+        assert refused.load_record().status == "refused"
+        assert not list(refused.root.rglob("*.parquet"))
+
+
+def test_what_is_served_is_said_only_where_something_is(shop: Shop) -> None:
+    away = shop.with_settings(source_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
+    with pytest.raises(SourceUnavailable) as before:
+        away.run()
+    assert before.value.message.endswith("Nothing was published.")
+    shop.run()
+    with pytest.raises(SourceUnavailable) as after:
+        away.run()
+    assert after.value.message.endswith("Nothing was published; generation 1 is still served.")
+
+
+def _fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(workspace.os, "fsync", refuse)
+
+
+def test_disk_that_is_full_after_the_flip_takes_nothing_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip = publish.flip
+
+    def flip_and_fill(*given: Any, **named: Any) -> None:
+        flip(*given, **named)
+        _fill_disk(monkeypatch)
+
+    monkeypatch.setattr(publish, "flip", flip_and_fill)
+    record = shop.run()
+    assert (record.status, record.generation) == ("succeeded", 1)
+    said = capsys.readouterr().out
+    assert "record not saved" in said
+    assert "Generation 1 is published and served." in said
+    with shop.target() as target:
+        assert publish.find_run(target, record.run_id)["status"] == "succeeded"
+
+
+def test_record_that_cannot_be_saved_does_not_hide_why_the_run_failed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: stages.Run) -> stages.StageResult:
+        _fill_disk(monkeypatch)
+        raise ProofBroken.between("2", "orders rows", 3, 2)
+
+    monkeypatch.setitem(stages.STAGES, "prove", fail)
+    with pytest.raises(ProofBroken, match=r"the difference is -1\. Nothing was published\."):
+        shop.run()
+
+
+def test_failed_stage_is_logged_as_an_error(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    bind_structlog()
+    shop.execute("DROP TABLE reviews")
+    with pytest.raises(ShopsightError):
+        shop.run()
+    [line] = [record for record in caplog.records if getattr(record, "event", {}).get("outcome") == "failed"]
+    assert (line.levelname, line.event["stage"]) == ("ERROR", "extract")
+
+
+def test_single_stages_in_processes_of_their_own_make_one_run(shop: Shop) -> None:
+    run_id = "20261122T180000Z-1f3a9c"
+    for stage in pipeline.STAGES:
+        assert pipeline.run_single_stage(shop.settings, run_id, stage).outcome == "done"
+        record = Workspace(shop.settings.workdir, run_id).load_record()
+        assert record.status == ("succeeded" if stage == "publish" else "running")
+    assert outcomes(record) == dict.fromkeys(pipeline.STAGES, "done")
+    assert [link.name[0] for link in record.proof] == ["1", "2", "3", "4"]
+    assert shop.spent() == SPENT
+
+
+def test_older_snapshot_is_published_when_that_is_asked_for(shop: Shop) -> None:
+    first = shop.run()
+    shop.execute("UPDATE orders SET total_amount = 1000 WHERE order_id = 100")
+    shop.run()
+    with pytest.raises(SnapshotOutdated):
+        shop.run(run_id=first.run_id, resume=True)
+    assert shop.run(run_id=first.run_id, resume=True, allow_older=True).status == "succeeded"
+    assert shop.spent() == SPENT

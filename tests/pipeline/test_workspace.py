@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from shopsight.errors import WorkspaceError, disk_error
+from shopsight.errors import ConfigurationError, WorkspaceError, disk_error
 from shopsight.pipeline import workspace
 from shopsight.pipeline.workspace import RUN_ID, Stage, Workspace, new_run_id, sweep_runs, write_json
+from shopsight.record import RunRecord
+
+
+def _record(status: str, kind: str = "run") -> RunRecord:
+    return RunRecord(FIRST, kind, status, datetime(2026, 11, 22, tzinfo=UTC))
+
 
 FIRST, SECOND, THIRD = "20261122T180000Z-aaaaaa", "20261122T210000Z-bbbbbb", "20261123T000000Z-000000"
 
@@ -140,12 +147,12 @@ def test_a_reader_never_sees_half_a_json_file(tmp_path: Path, full_disk: Callabl
 
 def test_a_full_disk_is_named_with_its_remedy(workdir: Path, full_disk: Callable[[], None]) -> None:
     run = Workspace.create(workdir, FIRST)
-    run.write_record({"status": "running"})
+    run.write_record(_record("running"))
     full_disk()
-    with pytest.raises(WorkspaceError, match=r"is full\. Nothing was published") as caught:
-        run.write_record({"status": "succeeded"})
+    with pytest.raises(WorkspaceError, match=r"The disk that holds .* is full\.$") as caught:
+        run.write_record(_record("succeeded"))
     assert "--resume" in caught.value.remedy
-    assert run.read_record() == {"status": "running"}
+    assert run.load_record() == _record("running")
 
 
 @pytest.mark.parametrize(
@@ -170,18 +177,20 @@ def test_a_workdir_that_is_a_file_is_an_error_with_a_remedy(tmp_path: Path) -> N
 
 def test_a_record_is_read_back_and_a_damaged_one_is_none(workdir: Path) -> None:
     run = Workspace.create(workdir, FIRST)
-    assert run.read_record() == {}
-    run.write_record({"_id": FIRST, "started_at": datetime(2026, 11, 22, tzinfo=UTC)})
-    assert run.read_record() == {"_id": FIRST, "started_at": "2026-11-22 00:00:00+00:00"}
-    (run.root / "run.json").write_text('{"_id": ')
-    assert run.read_record() == {}
+    assert (run.read_record(), run.load_record()) == ({}, None)
+    run.write_record(_record("running"))
+    assert run.load_record() == _record("running")
+    assert run.read_record()["started_at"] == "2026-11-22 00:00:00+00:00"
+    for damaged in ('{"_id": ', "{}", '{"run_id": "x", "started_at": "yesterday"}'):
+        (run.root / "run.json").write_text(damaged)
+        assert run.load_record() is None
 
 
 def test_run_ids_sort_by_time_in_utc() -> None:
     berlin = timezone(timedelta(hours=1))
     run_id = new_run_id(datetime(2026, 11, 22, 18, 0, 0, tzinfo=berlin))
     assert run_id.startswith("20261122T170000Z-")
-    assert RUN_ID.match(run_id)
+    assert RUN_ID.fullmatch(run_id)
     assert new_run_id() != new_run_id()
 
 
@@ -220,7 +229,7 @@ def test_the_run_that_explains_what_is_served_is_never_swept(workdir: Path) -> N
         ("succeeded", "succeeded", "failed", "succeeded", "refused"),
         strict=True,
     ):
-        Workspace.create(workdir, run_id).write_record({"kind": kind, "status": status})
+        Workspace.create(workdir, run_id).write_record(_record(status, kind))
     assert sweep_runs(workdir, keep=2) == [ids[0], ids[2]]
     assert Workspace.run_ids(workdir) == [ids[1], ids[3], ids[4]]
 
@@ -242,3 +251,50 @@ def test_run_in_use_is_neither_swept_nor_taken_by_another(workdir: Path) -> None
             pass
     assert Workspace.run_ids(workdir) == [ids[0], ids[2], ids[3]]
     assert sweep_runs(workdir, keep=2) == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    ["", "..", "../../../precious", f"{FIRST}/..", f"{FIRST}\n", FIRST.upper(), "20261122T18000٠Z-aaaaaa"],
+)
+def test_id_that_is_no_runs_id_names_no_directory(workdir: Path, run_id: str) -> None:
+    for make in (Workspace, Workspace.create):
+        with pytest.raises(ConfigurationError, match="is not a run's id") as caught:
+            make(workdir, run_id)
+        assert "Run ids look like" in caught.value.remedy
+    assert list(workdir.iterdir()) == []
+
+
+def test_directories_and_files_of_a_run_are_private_under_any_umask(workdir: Path) -> None:
+    umask = os.umask(0)
+    try:
+        run = Workspace.create(workdir, FIRST)
+        with run.in_use():
+            run.clean.begin()
+            (run.root / "clean/orders").mkdir()
+            (run.root / "clean/orders/part-0.parquet").write_bytes(b"Ann")
+            run.clean.close({})
+            run.write_record(_record("running"))
+    finally:
+        os.umask(umask)
+    modes = {path: path.stat().st_mode & 0o777 for path in (run.root, *run.root.rglob("*"))}
+    assert {path.name for path in modes} >= {FIRST, "lock", "run.json", "clean.json", "part-0.parquet"}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+def _write_often(path: Path, writer: int) -> None:
+    for number in range(150):
+        write_json(path, {"writer": writer, "number": number})
+
+
+def test_two_processes_may_write_the_same_json_file_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    writers = [context.Process(target=_write_often, args=(tmp_path / "run.json", n)) for n in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert json.loads((tmp_path / "run.json").read_text())["number"] == 149

@@ -1,16 +1,23 @@
-"""The digest of a collection's content."""
+"""What collections hold: digests, and differences document by document."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import bson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.publish_content import content_digest, differing_ids
+from tests.support.publish_shop import AS_OF, Publisher, customer, opened_publisher, write_shop
 
-from shopsight.publish.digest import ContentDigest, split_batch
+from shopsight.publish.digest import ContentDigest, differences_from, split_batch
+from shopsight.publish.documents import customer_documents
 
 ANN, BOB = bson.encode({"_id": 1, "name": "Ann"}), bson.encode({"_id": 2, "name": "Bob"})
 
@@ -54,3 +61,57 @@ def test_a_document_less_more_or_otherwise_is_seen(others: list[bytes]) -> None:
 def test_a_raw_batch_is_split_into_its_documents() -> None:
     assert list(split_batch(ANN + BOB + ANN)) == [ANN, BOB, ANN]
     assert list(split_batch(b"")) == []
+
+
+@pytest.fixture
+def publisher(mongo_url: str, mongo_database: str) -> Iterator[Publisher]:
+    with opened_publisher(mongo_url, mongo_database) as opened:
+        yield opened
+
+
+def test_shop_published_twice_has_the_same_content(publisher: Publisher, tmp_path: Path) -> None:
+    shop = write_shop(tmp_path, [customer(1), customer(2)])
+    publisher.publish(shop)
+    publisher.publish(shop, as_of=AS_OF + timedelta(hours=3))
+    for view in ("customer_metrics", "insights", "rejected_rows"):
+        left, right = f"{view}.g1", f"{view}.g2"
+        assert differing_ids(publisher.target, left, right) == []
+        assert len({content_digest(publisher.target, name) for name in (left, right)}) == 1
+    # Only the run's id and its moment differ.
+    assert len(differing_ids(publisher.target, "insights.g1", "insights.g2", ignoring=())) == 2
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_documents_added_removed_and_changed_are_found_by_their_id(
+    publisher: Publisher, tmp_path: Path, in_order: bool
+) -> None:
+    publisher.publish(
+        write_shop(tmp_path / "1", [customer(1), customer(2, "5.00"), customer(4), customer(9)])
+    )
+    collection = publisher.target.db["customer_metrics.g1"]
+    collection.insert_one({"_id": "a stranger's"})
+    other = write_shop(tmp_path / "2", [customer(0), customer(2, "5.01"), customer(4)])
+    documents = customer_documents(other.marts / "customer_metrics")
+    found: dict[Any, Any] = {
+        difference.id: difference
+        for difference in differences_from(publisher.target, collection.name, documents, in_order=in_order)
+    }
+    assert {id_: (d.left is not None, d.right is not None) for id_, d in found.items()} == {
+        0: (False, True),
+        1: (True, False),
+        2: (True, True),
+        9: (True, False),
+        "a stranger's": (True, False),
+    }
+    assert found[2].left["total_amount_spent"] == Decimal("5.00")
+    assert found[2].right["total_amount_spent"] == Decimal("5.01")
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_all_documents_are_new_where_there_is_no_collection_yet(
+    publisher: Publisher, tmp_path: Path, in_order: bool
+) -> None:
+    shop = write_shop(tmp_path, [customer(1), customer(2)])
+    documents = customer_documents(shop.marts / "customer_metrics")
+    found = list(differences_from(publisher.target, None, documents, in_order=in_order))
+    assert [(difference.id, difference.left) for difference in found] == [(1, None), (2, None)]

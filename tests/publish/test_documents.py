@@ -10,8 +10,10 @@ from typing import Any
 
 import bson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bson import Decimal128
+from structlog.testing import capture_logs
 from tests.support.publish_shop import (
     INSIGHTS,
     MONEY,
@@ -23,7 +25,6 @@ from tests.support.publish_shop import (
     write_table,
 )
 
-from shopsight.errors import PublishError
 from shopsight.publish import documents
 
 RUN = "20261122T180000Z-1f3a9c"
@@ -86,11 +87,92 @@ def test_an_insight_without_rows_is_a_document_with_an_empty_list(tmp_path: Path
     assert [document["rows"] for document in found] == [[], []]
 
 
-def test_an_insight_beyond_what_a_document_holds_is_refused_with_its_name(tmp_path: Path) -> None:
+COUNTRIES = Insight("countries", "Countries", "All of them.", (Column("country", "text", "Country"),))
+
+
+def test_insight_beyond_what_a_document_holds_is_truncated_and_says_so(tmp_path: Path) -> None:
+    names = [f"{i:06} {'x' * 993}" for i in range(17_000)]
+    write_table(tmp_path / "countries", pa.table({"country": names}))
+    told: dict[str, int] = {}
+    ((encoded,),) = documents.insight_documents(
+        tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF, on_truncated=told.__setitem__
+    )
+    assert 0 <= documents.LARGEST_ROWS - len(encoded) + 500 < 1_500, "the next row would not fit"
+    found = bson.decode(encoded)
+    rows = [row["country"] for row in found["rows"]]
+    assert rows == names[: len(rows)]
+    assert told == {"countries": len(rows)}
+    assert (found["rows_total"], found["is_truncated"]) == (17_000, True)
+    assert found["description"] == (
+        f"All of them. Only the first {len(rows):,} of 17,000 rows are published."
+    )
+
+
+def test_insight_of_exactly_the_largest_size_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "countries", pa.table({"country": [f"{i:02}" for i in range(12)]}))
+    rows_size = len(bson.encode({"rows": [{"country": "xx"}] * 12})) - len(bson.encode({"rows": []}))
+    for limit, published in ((rows_size, 12), (rows_size - 1, 11)):
+        monkeypatch.setattr(documents, "LARGEST_ROWS", limit)
+        (found,) = decoded(documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF))
+        assert len(found["rows"]) == published
+        assert ("is_truncated" in found) is ("rows_total" in found) is (published < 12)
+
+
+def test_too_long_text_is_cut_with_a_mark_and_one_of_the_longest_length_is_kept(tmp_path: Path) -> None:
+    longest, longer = "ü" * 16_384, "ü" * 16_384 + "y"
+    shop = write_shop(tmp_path, [customer(1, name=longer), customer(2, name=longest), customer(3, name=None)])
+    names = {
+        document["_id"]: document["name"]
+        for document in decoded(documents.customer_documents(shop.marts / "customer_metrics"))
+    }
+    assert names == {1: "ü" * 16_384 + "… [cut from 16385 characters]", 2: longest, 3: None}
+
+
+def test_rejected_row_with_a_text_of_17_megabytes_is_published_and_its_file_is_kept(tmp_path: Path) -> None:
+    huge = "x" * 17_000_000
+    rows = [
+        rejected_order("17", "orders.unknown_status", status=huge),
+        rejected_order(huge, "orders.unreadable_key"),
+        rejected_order(huge + "x", "orders.unreadable_key"),
+        rejected_order(huge, "orders.unreadable_key", total_amount="1.00"),
+    ]
+    shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", rows)})
+    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    start = "x" * 16_384 + "… [cut from 1700000"
+    stem = f"orders.unreadable_key:{start}"
+    assert {document["_id"] for document in found} == {
+        "orders.unknown_status:17:1",
+        f"{stem}0 characters]:1",
+        f"{stem}0 characters]:2",
+        f"{stem}1 characters]:1",
+    }
+    assert {document["key"] for document in found} == {"17", f"{start}0 characters]", f"{start}1 characters]"}
+    (status,) = [document["row"]["status"] for document in found if document["key"] == "17"]
+    assert status == f"{start}0 characters]"
+    kept = pq.read_table(shop.rejected / "orders" / "part-00000.parquet")
+    assert kept["status"][0].as_py() == huge
+
+
+def test_cut_texts_and_truncated_insights_are_counted_and_logged(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path, [customer(i, name="x" * 20_000) for i in range(3)])
     write_table(tmp_path / "countries", pa.table({"country": ["x" * 1000] * 17_000}))
-    insight = Insight("countries", "Countries", "All of them.", (Column("country", "text", "Country"),))
-    with pytest.raises(PublishError, match=r"countries has 17,000 rows, 17 MB.*still served"):
-        decoded(documents.insight_documents(tmp_path, [insight], run_id=RUN, as_of=AS_OF))
+    with capture_logs() as logged:
+        decoded(documents.customer_documents(shop.marts / "customer_metrics"))
+        decoded(documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF))
+    cut, truncated = logged
+    assert (cut["event"], cut["folder"], cut["column"], cut["texts"]) == (
+        "texts cut",
+        "customer_metrics",
+        "name",
+        3,
+    )
+    assert (truncated["event"], truncated["insight"], truncated["rows_total"]) == (
+        "insight truncated",
+        "countries",
+        17_000,
+    )
 
 
 def test_a_rejected_row_stands_as_it_was_with_table_key_rule_and_measure(tmp_path: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.conftest import Restartable
@@ -16,6 +20,7 @@ from tests.support.publish_agent import Agent
 from shopsight import publish
 from shopsight.errors import ExitCode, LeaseHeld, LeaseLost, TargetUnavailable
 from shopsight.publish import Target, connect, held_until, hold_lease
+from shopsight.publish.lease import is_surely_dead, this_process
 
 SHORT = timedelta(seconds=1)
 LONG = timedelta(seconds=60)
@@ -197,7 +202,7 @@ def test_a_clock_that_is_wrong_by_a_day_does_not_matter(
 
 
 def test_the_token_goes_on_from_what_was_published_when_the_lease_document_is_gone(target: Target) -> None:
-    target.db["published"].insert_one({"_id": "current", "token": 41})
+    target.db["published"].insert_one({"_id": "current", "token": 41, "generation": 40})
     target.db["insights.g43"].insert_one({})
     with hold_lease(target, RUN_A, LONG) as lease:
         assert lease.token == 44
@@ -219,3 +224,50 @@ def test_a_server_that_is_away_for_longer_than_the_lease_costs_the_lease(
                 lease.check()
         with hold_lease(target, RUN_B, SHORT) as lease:
             lease.check()
+
+
+def test_a_process_of_this_machine_is_known_to_be_dead_only_when_it_is() -> None:
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import json, sys; from shopsight.publish.lease import this_process;"
+            "print(json.dumps(this_process()), flush=True); sys.stdin.read()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdout is not None
+        holder = json.loads(child.stdout.readline())
+        assert holder["pid"] == child.pid
+        assert not is_surely_dead(holder)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_surely_dead(holder), "only its remains are left"
+    assert is_surely_dead(holder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"realm": "another machine or container"},
+        {"realm": None},
+    ],
+)
+def test_nothing_is_known_of_the_processes_of_another_machine(change: dict[str, Any]) -> None:
+    assert not is_surely_dead({**this_process(), "pid": 2**22 - 1, **change})
+
+
+def test_a_pid_that_another_process_has_now_is_a_dead_one() -> None:
+    holder = this_process()
+    assert not is_surely_dead(holder)
+    assert is_surely_dead({**holder, "started": holder["started"] - 1})
+
+
+def test_a_process_that_is_hidden_from_this_user_counts_as_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = this_process()
+    monkeypatch.setattr("shopsight.publish.lease._state", lambda pid: (None, None))
+    assert not is_surely_dead(mine)
+    assert is_surely_dead({**mine, "pid": 2**22 + 1}), "no kernel gives out so great a number"

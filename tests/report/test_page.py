@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import csv
 import dataclasses
+import io
 import itertools
 import re
 from dataclasses import replace
@@ -13,6 +15,7 @@ from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import bson
 import pytest
@@ -20,9 +23,8 @@ from tests.support.report_sample import insight, sample_insights, sample_record
 
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import INSIGHTS
-from shopsight.publish.values import plain, to_bson
+from shopsight.publish.bson import plain, to_bson
 from shopsight.report import InsightTable, render_report, write_report
-from shopsight.report.insight_views import VIEWS
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -81,18 +83,14 @@ def changed(**parts: Any) -> dict[str, Any]:
     return {**copy.deepcopy(sample_record().as_document()), **parts}
 
 
-def test_every_published_insight_has_a_view_that_reads_its_columns() -> None:
-    assert list(VIEWS) == list(INSIGHTS)
-    for id_, drawing in VIEWS.items():
-        published = {column.name: column.kind for column in INSIGHTS[id_].columns}
-        assert set(drawing.columns) <= set(published)
-        sample = {column["name"]: column["kind"] for column in sample_insights()[id_].columns}
-        assert sample == published
-
-
-def test_all_ten_insights_are_drawn_in_report_order() -> None:
-    backwards = dict(reversed(sample_insights().items()))
-    assert page_of(insights=backwards).charts == list(INSIGHTS)
+def test_all_ten_insights_are_drawn_with_trends_first() -> None:
+    charts = page_of().charts
+    assert set(charts) == set(INSIGHTS)
+    assert charts[:3] == ["monthly_sales", "top_customers", "top_products"]
+    kinds = [INSIGHTS[str(id_)].chart.kind for id_ in charts]
+    assert kinds == [kind for kind, group in itertools.groupby(kinds) for _ in group]
+    backwards = page_of(insights=dict(reversed(sample_insights().items()))).charts
+    assert backwards[:3] == ["monthly_sales", "order_statuses", "country_sales"]
 
 
 def test_page_is_well_formed() -> None:
@@ -126,7 +124,7 @@ def test_page_loads_nothing() -> None:
         if name in attributes
     ]
     assert asked
-    assert all(str(address).startswith(("#", "data:,")) for address in asked)
+    assert all(str(address).startswith(("#", "data:,", "data:text/csv;")) for address in asked)
     assert "url(" not in html
     assert "@import" not in html
     policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
@@ -174,6 +172,10 @@ def test_hostile_texts_stay_texts() -> None:
     assert not [tag for tag, _ in page.tags if tag in {"script", "img", "iframe", "object", "base", "form"}]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert page.text.count(" ".join(attack.split())) > 60
+    downloads = [attributes["href"] for _, attributes in page.tags if "download" in attributes]
+    assert len(downloads) == len(insights)
+    assert not [address for address in downloads if "<" in str(address)]
+    assert [address for address in downloads if quote("<script>") in str(address)]
 
 
 def test_names_are_isolated_so_that_their_direction_does_not_spread() -> None:
@@ -219,8 +221,13 @@ def test_rules_stand_with_sentence_rows_share_and_amount() -> None:
     text = page_of().text
     assert (
         "The customer is null or is not among the customers.\n"
-        "orders.customer_unknown\nreject\n1,608\n1.0%\n171,402.77" in text
+        "reject\norders.customer_unknown\n· amount 171,402.77\n1,608\n1.0%" in text
     )
+
+
+def test_bar_of_a_rule_is_its_share_of_the_table() -> None:
+    html = render_report(sample_record().as_document(), sample_insights())
+    assert '<span class="bar flag" style="width: 19.92%"></span>' in html  # 31,877 of 160,000 orders
 
 
 def test_proof_lists_every_equality() -> None:
@@ -228,21 +235,23 @@ def test_proof_lists_every_equality() -> None:
     checks = [check for link in sample_record().proof for check in link.checks]
     labels = [attributes.get("aria-label") for _, attributes in page.tags]
     assert labels.count("holds") == len(checks)
-    assert f"{len(checks)} of {len(checks)} equalities hold" in page.text
+    assert f"All {len(checks)} equalities hold" in page.text
     assert "Every row and every cent is accounted for." in page.text
-    for name in ("source = raw", "raw = clean + rejected + merged", "clean = marts", "marts = MongoDB"):
-        assert name in page.texts
+    for link in sample_record().proof:
+        assert f"{link.name}\n✓ {len(link.checks)} equalities hold" in page.text
 
 
-def test_broken_proof_is_open_and_nothing_is_promised() -> None:
+def test_broken_proof_names_what_is_broken_and_promises_nothing() -> None:
     record = changed()
     record["proof"][3]["checks"][1].update(found=Decimal("13120448.04"), holds=False)
     page = page_of(record)
     assert "The proof is broken" in page.text
     assert "Every row and every cent is accounted for." not in page.text
-    assert "✗ 3 of 4 hold" in page.text
-    opened = [attributes for tag, attributes in page.tags if tag == "details" and "open" in attributes]
-    assert len(opened) == 1
+    assert (
+        "✗ 1 of 4 equalities broken: customer_metrics: sum(total_amount_spent),"
+        " expected 13,120,448.05, found 13,120,448.04" in page.texts
+    )
+    assert not [tag for tag, attributes in page.tags if tag == "details" and "open" in attributes]
     assert "13,120,448.04" in page.texts
 
 
@@ -264,7 +273,7 @@ def test_kept_stage_says_so_and_has_no_speed() -> None:
     assert "extract\nkept\n–\n643,970\n–\n–\n412 MB\n2 ms" in page_of(record).text
 
 
-def test_identity_is_told_and_the_source_without_credentials() -> None:
+def test_page_shows_the_run_and_its_source_without_credentials() -> None:
     record = changed()
     record["snapshot"]["source"] = "postgresql://ann:s3cret@db/shop?password=s3cret"
     html = render_report(record, sample_insights())
@@ -305,12 +314,8 @@ def test_shop_without_rows_has_sentences_in_place_of_charts() -> None:
     assert "0.00\nrevenue" in page.text
     assert "–\naverage order value" in page.text
     assert "–\naverage rating" in page.text
-    for sentence in (
-        "No customers yet.",
-        "No counting orders yet, so there are no months to show.",
-        "No orders yet.",
-    ):
-        assert sentence in page.texts
+    assert page.texts.count("Nothing to show yet: there are no rows.") == 9
+    assert page.texts.count("Nothing to show yet: there are rows, but no values.") == 1
 
 
 def test_shop_without_reviews_lists_no_ratings() -> None:
@@ -319,7 +324,7 @@ def test_shop_without_reviews_lists_no_ratings() -> None:
     insights["category_ratings"] = replace(insights["category_ratings"], rows=rows)
     page = page_of(insights=insights)
     assert "category_ratings" not in page.charts
-    assert "No reviews were kept, so no category has a rating." in page.texts
+    assert "Nothing to show yet: there are rows, but no values." in page.texts
 
 
 def test_shop_of_one_order_is_drawn_without_a_crash() -> None:
@@ -349,7 +354,7 @@ def test_shop_of_one_order_is_drawn_without_a_crash() -> None:
     assert "nan" not in page.text.lower()
 
 
-def test_failed_run_tells_its_error_and_remedy() -> None:
+def test_failed_run_shows_its_error_and_remedy() -> None:
     error = {
         "type": "SourceUnavailable",
         "message": "The database does not answer.",
@@ -394,28 +399,66 @@ def test_insight_that_the_page_does_not_know_is_a_table() -> None:
     assert "Key\nDay\nAmount\n1\n2026-03-01\n1,234.50" in page.text
 
 
+def test_insight_of_an_older_generation_is_a_table_of_what_it_has() -> None:
+    older = sample_insights()["top_customers"]
+    columns = [column for column in older.columns if column["name"] != "total_orders"]
+    rows = [{column["name"]: row[column["name"]] for column in columns} for row in older.rows]
+    page = page_of(insights={"top_customers": replace(older, columns=columns, rows=rows)})
+    assert page.charts == ["top_customers"]
+    assert "Customer\nName\nCountry\nTotal spent\n4711\nAda Lovelace\nUnited Kingdom\n48,210.75" in page.text
+
+
 def test_long_list_is_cut_in_the_chart_and_whole_in_the_table() -> None:
     rows = [
-        (index, f"name {index}", "Spain", Decimal(5_000 - index), 1 + index % 7) for index in range(1_200)
+        {
+            "customer_id": index,
+            "name": f"name {index}",
+            "country": "Spain",
+            "total_amount_spent": Decimal(5_000 - index),
+            "total_orders": 1 + index % 7,
+        }
+        for index in range(1_200)
     ]
-    table = insight(
-        "top_customers",
-        "Top customers",
-        "…",
-        "customer_id:key:Customer,name:text:Name,country:text:Country,"
-        "total_amount_spent:money:Total spent,total_orders:count:Orders",
-        rows,
-    )
-    page = page_of(insights={"top_customers": table})
-    assert "The first 24 of 1,200; the table has the rest." in page.texts
-    assert page.texts.count("name 23") == 2
-    assert page.texts.count("name 24") == 1
+    page = page_of(insights={"top_customers": replace(sample_insights()["top_customers"], rows=rows)})
+    assert "The first 12 of 1,200; the table has the rest." in page.texts
+    assert page.texts.count("name 11") == 2
+    assert page.texts.count("name 12") == 1
     assert "name 999" in page.texts
     assert "name 1000" not in page.texts
     assert "200 more rows are in the collection" in page.text
 
 
-def test_no_float_artefacts() -> None:
+def test_csv_has_exact_values_and_no_formulas() -> None:
+    table = insight(
+        "mine",
+        "Mine",
+        "…",
+        "name:text:Name,day:date:Day,amount:money:Amount,part:share:Share",
+        [
+            ('=HYPERLINK("http://x")', datetime(2026, 3, 1), Decimal("-1234.50"), 0.1),  # noqa: DTZ001
+            ("+1", None, None, None),
+            ("-1", None, Decimal("1E+3"), None),
+            ("@sum, a", None, None, -0.5),
+            ('María "M"\n2', None, None, None),
+        ],
+    )
+    page = page_of(insights={"mine": table})
+    [link] = [attributes for _, attributes in page.tags if "download" in attributes]
+    assert link["download"] == "mine.csv"
+    head, data = str(link["href"]).split(",", 1)
+    assert head == "data:text/csv;charset=utf-8"
+    rows = list(csv.reader(io.StringIO(unquote(data).removeprefix("\ufeff"), newline="")))
+    assert rows == [
+        ["name", "day", "amount", "part"],
+        ['\'=HYPERLINK("http://x")', "2026-03-01", "-1234.50", "0.1"],
+        ["'+1", "", "", ""],
+        ["'-1", "", "1000", ""],
+        ["'@sum, a", "", "", "-0.5"],
+        ['María "M"\n2', "", "", ""],
+    ]
+
+
+def test_floats_are_shown_rounded() -> None:
     insights = sample_insights()
     insights["basket_pairs"].rows[0].update(lift=0.1 + 0.2, support=1 / 3, confidence=float("nan"))
     page = page_of(insights=insights)
@@ -428,9 +471,14 @@ def test_no_float_artefacts() -> None:
 
 def test_what_comes_back_from_mongodb_gives_the_same_page() -> None:
     record, insights = sample_record().as_document(), sample_insights()
-    documents = [{"_id": id_, **dataclasses.asdict(table)} for id_, table in insights.items()]
+    documents = [
+        {"_id": id_, **dataclasses.asdict(replace(table, chart=None))} for id_, table in insights.items()
+    ]
     read_back = [plain(bson.decode(bson.encode(to_bson(document)))) for document in [record, *documents]]
-    tables = {document["_id"]: InsightTable.from_document(document) for document in read_back[1:]}
+    tables = {
+        document["_id"]: InsightTable.from_document(document, insights[document["_id"]].chart)
+        for document in read_back[1:]
+    }
     assert render_report(read_back[0], tables) == render_report(record, insights)
 
 

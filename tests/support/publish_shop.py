@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.support.publish_content import read_documents
 
 from shopsight import publish
 from shopsight.contract import TABLES
@@ -206,7 +207,7 @@ class Publisher:
 
     def view(self, name: str) -> list[dict[str, Any]]:
         """What readers see under a name, in the order of ``_id``."""
-        return list(publish.read_documents(self.target, name))
+        return list(read_documents(self.target, name))
 
 
 @contextmanager

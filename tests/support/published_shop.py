@@ -12,17 +12,18 @@ from typing import Any
 import polars as pl
 import pytest
 from pymongo.collection import Collection
+from tests.support.literal_rows import load_rows
+from tests.support.publish_content import read_documents
 from tests.support.shop_rows import SHOP
 
 from shopsight import publish
 from shopsight.cli import main, output
 from shopsight.pipeline import run as pipeline
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Figures, Run
+from shopsight.pipeline.stages import Run, StageResult
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight_demo.seed import load_rows
 
 Rows = Mapping[str, Any]
 
@@ -61,7 +62,7 @@ class PublishedShop:
     def served(self, view: str) -> list[dict[str, Any]]:
         """What readers see, in the order of ``_id``."""
         with self.target() as target:
-            return list(publish.read_documents(target, view))
+            return list(read_documents(target, view))
 
     def served_generation(self) -> int | None:
         """What ``published`` says."""
@@ -120,11 +121,11 @@ def published_shop(
     )
 
 
-def changed_after(stage: str, change: Callable[[Run], None]) -> Callable[[Run], Figures]:
+def changed_after(stage: str, change: Callable[[Run], None]) -> Callable[[Run], StageResult]:
     """A stage that does its work and then finds its files changed, as if it had been wrong."""
     original = stages.STAGES[stage]
 
-    def work(run: Run) -> Figures:
+    def work(run: Run) -> StageResult:
         figures = original(run)
         change(run)
         return figures

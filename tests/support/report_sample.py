@@ -1,12 +1,14 @@
-"""A shop and its run, made up but coherent, for the tests of the report and of the terminal's tables."""
+"""A shop and its run, invented but coherent, for the tests of the report and of the terminal's tables."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from shopsight.marts.insights import INSIGHTS
 from shopsight.record import (
     Check,
     Ledger,
@@ -265,13 +267,13 @@ def sample_insights() -> dict[str, InsightTable]:
         _basket_pairs(),
         _order_statuses(),
     ]
-    return {table.id: table for table in tables}
+    return {table.id: replace(table, chart=INSIGHTS[table.id].chart) for table in tables}
 
 
 def insight(
     id_: str, title: str, description: str, columns: str, rows: list[tuple[Any, ...]]
 ) -> InsightTable:
-    """A table from ``name:kind:label`` triples parted by commas, and tuples."""
+    """A table from ``name:kind:label`` triples separated by commas, and tuples."""
     parts = [column.split(":") for column in columns.split(",")]
     names = [part[0] for part in parts]
     return InsightTable(

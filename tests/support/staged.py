@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tests.support.cleaning import raw_frame
+from tests.support.shop_rows import SHOP
 
 from shopsight.audit.control_totals import raw_measure
 from shopsight.contract import TABLES
@@ -23,6 +25,15 @@ from shopsight.settings import Settings, load_settings
 
 AS_OF = datetime(2024, 6, 30, 12, tzinfo=UTC)
 BEFORE_PUBLISHING = ("clean", "metrics", "insights", "prove")
+
+
+def literal_shop() -> dict[str, pl.DataFrame]:
+    """The raw tables of the shop of a few literal rows."""
+    dates = ("order_date", "review_date")
+    return {
+        name: raw_frame(name, SHOP[name], [column for column in dates if column in table.column_names])
+        for name, table in TABLES.items()
+    }
 
 
 def extracted(
@@ -61,7 +72,7 @@ def staged(workdir: Path, raw: Mapping[str, pl.DataFrame], **others: Any) -> Run
     run = extracted(workdir, raw, **others)
     for name in BEFORE_PUBLISHING:
         stages.STAGES[name](run)
-    run.workspace.write_record(run.record.as_document())
+    run.workspace.write_record(run.record)
     return run
 
 

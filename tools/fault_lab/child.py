@@ -77,13 +77,14 @@ def _stage_of(given: tuple[Any, ...]) -> str:
 
 
 def _put_on(moments: Moments) -> None:
-    moments.around(pipeline.PipelineRun, "run_stage", "before:{}", "after:{}")
+    moments.around(pipeline, "run_stage", "before:{}", "after:{}")
     moments.around(Stage, "begin", None, "begun:{}")
     moments.around(Stage, "close", "closing:{}", "closed:{}")
     moments.around(publish, "write_generation", None, "written")
     moments.around(publish, "flip", "proven", "flipped")
     moments.around(publish, "sweep", None, "swept")
-    moments.around(pipeline, "heal_views", "opened", "healed")
+    moments.around(pipeline, "sweep_runs", "opened", None)
+    moments.around(publish, "heal_views", None, "healed")
     load.INSERT_DOCUMENTS = INSERT_DOCUMENTS
 
 

@@ -30,8 +30,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,9 @@ from shopsight.contract import Column, Kind, Table
 #: ``others keyed``, the same of texts that are no number. Of a key column: ``keyed`` is the sum of the keys,
 #: ``missing`` counts rows without one. Of no column (``""``): ``rows``, and ``measure`` in cents or pieces.
 Totals = Counter[tuple[str, str]]
+
+#: What the figures of no column are called in a document, where a name must not be empty.
+TABLE = "table"
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -209,18 +214,22 @@ def day_of(text: str) -> int | None:
         return None
 
 
-def as_document(totals: Totals) -> dict[str, dict[str, int]]:
+def as_document(totals: Totals) -> dict[str, dict[str, Decimal | int | None]]:
     """The totals by column and then by figure."""
-    document: dict[str, dict[str, int]] = {}
+    document: dict[str, dict[str, Decimal | int | None]] = {}
     for (column, figure), number in totals.items():
-        document.setdefault(column, {})[figure] = number
+        document.setdefault(column or TABLE, {})[figure] = number
     return document
 
 
-def from_document(document: Mapping[str, Mapping[str, int]]) -> Totals:
+def from_document(document: Mapping[str, Mapping[str, Any]]) -> Totals:
     """The reverse of :func:`as_document`."""
     return Counter(
-        {(column, figure): int(n) for column, figures in document.items() for figure, n in figures.items()}
+        {
+            ("" if column == TABLE else column, figure): int(number)
+            for column, figures in document.items()
+            for figure, number in figures.items()
+        }
     )
 
 
@@ -350,7 +359,8 @@ def numbers_of(array: pa.Array) -> Integers:
         low, high = halves[:, 0], halves[:, 1]
         if (high == low >> 63).all():
             return low
-        return high.astype(object) * 2**64 + low.view(np.uint64).astype(object)
+        wide: Integers = high.astype(object) * 2**64 + low.view(np.uint64).astype(object)
+        return wide
     if pa.types.is_date32(array.type):
         array = array.cast(pa.int32())
     filled: Integers = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)

@@ -74,7 +74,7 @@ def _figures(clean: Path, excluded: pa.Array, places: _Places) -> Iterator[tuple
         np.add.at(high, buyer, cents >> 31)
         np.add.at(orders, buyer, 1)
         order_ids.append(numbers_of(counting["order_id"]))
-        buyers.append(buyer.astype(np.int32))
+        buyers.append(buyer)
     has_orders = orders > 0
     everybody = np.ones(customers, np.bool_)
     spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low

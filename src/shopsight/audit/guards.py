@@ -6,12 +6,12 @@ An empty but "successful" answer of a source must not wipe what readers see.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from shopsight.contract import TABLES
-from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotOutdated
+from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotAhead, SnapshotOutdated
 from shopsight.record import Figure, RunRecord
 from shopsight.settings import Settings
 
@@ -35,28 +35,43 @@ def check_rejected_share(
         if count > settings.min_rejected_rows and share > settings.max_rejected_share:
             raise DataQualityError(
                 f"{table}: {count:,} of {rows_in[table]:,} rows ({share:.0%}) were rejected; at most"
-                f" {settings.max_rejected_share:.0%} are allowed. Nothing was published; the last generation"
-                " is still served.",
+                f" {settings.max_rejected_share:.0%} are allowed.",
                 remedy=f"Look at the rows and their rules in {folder / table}; if they are right, raise"
                 " SHOPSIGHT_MAX_REJECTED_SHARE.",
             )
 
 
-def check_age(as_of: datetime, served_as_of: datetime | None) -> None:
-    """Let the run go on only if nothing younger is served, as when an old run is resumed after a newer one.
+#: How far the source's clock may be ahead of MongoDB's.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+def check_age(
+    as_of: datetime, served_as_of: datetime | None, now: datetime, *, allow_older: bool = False
+) -> None:
+    """Refuse a snapshot from the future, and one that is older than the served one.
 
     Args:
-        as_of: the moment of this run's snapshot.
+        as_of: the moment of this run's snapshot, by the source's clock.
         served_as_of: that of the served generation; None when nothing is served yet.
+        now: MongoDB's clock.
+        allow_older: publish the snapshot even if a younger one is served.
 
     Raises:
-        SnapshotOutdated: the served one is younger.
+        SnapshotAhead: the snapshot is ahead of MongoDB's clock by more than :data:`CLOCK_TOLERANCE`.
+        SnapshotOutdated: the served one is younger, as when an old run is resumed after a newer one.
     """
-    if served_as_of is not None and served_as_of > as_of:
+    if as_of > now + CLOCK_TOLERANCE:
+        raise SnapshotAhead(
+            f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC by the source's clock, but MongoDB's"
+            f" clock says {now:%Y-%m-%d %H:%M:%S} UTC. Served, it would keep out all snapshots until then.",
+            remedy="Correct the clock that is wrong, then start a new run with `shopsight run`.",
+        )
+    if served_as_of is not None and served_as_of > as_of and not allow_older:
         raise SnapshotOutdated(
             f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC, but one of"
-            f" {served_as_of:%Y-%m-%d %H:%M:%S} UTC is served already. Nothing was published.",
-            remedy="Start a new run with `shopsight run`; `shopsight rollback` serves older data again.",
+            f" {served_as_of:%Y-%m-%d %H:%M:%S} UTC is served already.",
+            remedy="Start a new run with `shopsight run`. If a wrong clock dated what is served, publish with"
+            " `shopsight run --allow-older`.",
         )
 
 
@@ -90,8 +105,7 @@ def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None,
             fallen.append(f"{name} from {before:,} to {after:,}{share}")
     if fallen:
         raise ShrinkRefused(
-            f"The shop shrank: {'; '.join(fallen)}. More than {settings.shrink_max_share:.0%} is withheld;"
-            " the last generation is still served.",
+            f"The shop shrank: {'; '.join(fallen)}. More than {settings.shrink_max_share:.0%} is withheld.",
             remedy="Look at the source; if the fall is real, publish it with"
             " `shopsight run --resume --allow-shrink`.",
         )

@@ -1,8 +1,8 @@
-"""The proof: four links from the source to MongoDB, each an equality of row counts and exact sums.
+"""The proof: four links from the source to MongoDB, each a list of equalities of exact figures.
 
-1. source = raw: what the database says in the snapshot's transaction, against what the raw files hold;
-2. raw = clean + rejected + merged, by the ledger;
-3. clean = marts: the clean files' own sums, against the metrics' and the insights';
+1. source = raw: the control totals that the database gives in the snapshot, against those of the raw files;
+2. raw = clean + rejected + merged, with what the recorded repairs changed, by control totals and measure;
+3. clean = marts: every customer's figures once more, and what each insight says that it must satisfy;
 4. marts = MongoDB: the marts' sums, against the server's own aggregation over the new generation; and a
    digest of the documents as they were encoded, against that of the documents as the server hands them out.
 
@@ -14,19 +14,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shopsight.audit.control_totals import Totals
+from shopsight.audit.control_totals import Totals, from_document
+from shopsight.audit.customer_checks import expected_totals, mart_totals
 from shopsight.audit.exact import exact_sum
+from shopsight.audit.insight_checks import insight_checks
 from shopsight.audit.ledger import TableTotals
-from shopsight.audit.parquet import count_rows, parquet_files, read_batches, sum_column
+from shopsight.audit.parquet import count_rows, parquet_files, sum_column
+from shopsight.audit.recounts import statuses
+from shopsight.audit.shop_files import ShopFiles
 from shopsight.errors import ProofBroken
 from shopsight.record import Check, Figure, Ledger, Link, Snapshot
 
@@ -39,7 +40,7 @@ MARTS_ARE_TARGET = "4 (marts = MongoDB)"
 CONTENT = "SHA-256"
 
 
-def demand(link: Link) -> Link:
+def require(link: Link) -> Link:
     """The link itself, if each of its equalities holds.
 
     Raises:
@@ -56,7 +57,7 @@ def prove_extraction(snapshot: Snapshot, totals: Mapping[str, TableTotals]) -> L
 
     def checks() -> Iterable[Check]:
         for name, table in totals.items():
-            yield from _compared(name, snapshot.tables[name].totals, table.sent)
+            yield from compared_totals(name, from_document(snapshot.tables[name].totals), table.sent)
 
     return _timed(SOURCE_IS_RAW, checks)
 
@@ -78,12 +79,12 @@ def prove_cleaning(ledger: Ledger, totals: Mapping[str, TableTotals]) -> Link:
             entered_as.update(at.repairs)
             for part in (at.rejected, at.merged):
                 left_as.update(part)
-            yield from _compared(table.table, entered_as, left_as)
+            yield from compared_totals(table.table, entered_as, left_as)
 
     return _timed(RAW_IS_CLEAN, checks)
 
 
-def _compared(table: str, expected: Totals, found: Totals) -> Iterable[Check]:
+def compared_totals(table: str, expected: Totals, found: Totals) -> Iterable[Check]:
     """One equality per figure that either side has; a figure that a side lacks is 0 there."""
     for column, figure in sorted({*expected, *found}):
         if figure != "measure":
@@ -91,85 +92,54 @@ def _compared(table: str, expected: Totals, found: Totals) -> Iterable[Check]:
             yield Check(f"{what}: {figure}", expected[column, figure], found[column, figure])
 
 
-def prove_marts(shop: Mapping[str, Figure], marts: Path) -> Link:
-    """Link 3: the clean tables' figures (:func:`clean_totals`), against what each mart adds up to."""
+def prove_marts(shop: Mapping[str, Figure], files: ShopFiles, customers: Totals) -> Link:
+    """Link 3: what the clean tables say, against the metrics and the insights.
+
+    Every customer's figures are worked out once more. Each insight says itself what its rows must satisfy.
+
+    Args:
+        shop: what :func:`clean_totals` gives.
+        files: the run's files.
+        customers: the control totals of the clean customers.
+    """
 
     def checks() -> Iterable[Check]:
-        customers = marts / "customer_metrics"
-        yield Check("customer_metrics: customers", shop["customers"], count_rows(customers))
+        mart = files.marts / "customer_metrics"
+        yield Check("customer_metrics: customers", shop["customers"], count_rows(mart))
         for column, figure in (
             ("total_amount_spent", "revenue"),
             ("total_orders", "counting_orders"),
             ("total_products_ordered", "units"),
         ):
-            yield Check(f"customer_metrics: sum({column})", shop[figure], sum_column(customers, column))
-        for insight, column, figure in (
-            ("monthly_sales", "revenue", "revenue"),
-            ("monthly_sales", "orders", "counting_orders"),
-            ("country_sales", "revenue", "revenue"),
-            ("country_sales", "orders", "counting_orders"),
-            ("rfm_segments", "revenue", "revenue"),
-            ("rfm_segments", "customers", "buyers"),
-            ("repeat_purchase", "customers", "buyers"),
-            ("category_ratings", "reviews", "reviews"),
-            ("order_statuses", "orders", "orders"),
-            ("order_statuses", "amount", "amount"),
-        ):
-            found = sum_column(marts / "insights" / insight, column)
-            yield Check(f"{insight}: sum({column})", shop[figure], found)
+            yield Check(f"customer_metrics: sum({column})", shop[figure], sum_column(mart, column))
+        excluded = files.settings.excluded_order_statuses
+        expected = expected_totals(files.clean, excluded, customers)
+        yield from compared_totals("customer_metrics", expected, mart_totals(mart))
+        for insight in files.insights:
+            yield from insight_checks(insight, files, shop)
 
     return _timed(CLEAN_IS_MARTS, checks)
 
 
-def clean_totals(clean: Path, excluded_statuses: Iterable[str]) -> dict[str, Figure]:
+def clean_totals(files: ShopFiles) -> dict[str, Figure]:
     """The shop's figures, added up from the clean files alone.
-
-    Whether an order counts is decided anew here, from its status.
 
     Returns:
         customers, orders, amount (of all orders), counting_orders, revenue (of counting orders), units (of
         counting orders), buyers (customers with a counting order), reviews.
     """
-    excluded = pa.array(sorted(excluded_statuses), pa.string())
-    orders = counting = 0
-    amount = revenue = Decimal("0.00")
-    idle: list[pa.Array] = []  # orders that do not count: their items' units do not either
-    buyers: list[pa.Array] = []
-    columns = ["order_id", "customer_id", "total_amount", "status"]
-    for batch in read_batches(clean / "orders", columns):
-        left_out = pc.is_in(batch["status"].cast(pa.string()), value_set=excluded)
-        counts = pc.invert(left_out)
-        orders += batch.num_rows
-        counting += pc.sum(counts).as_py() or 0
-        amount += pc.sum(batch["total_amount"]).as_py() or 0
-        revenue += pc.sum(batch["total_amount"].filter(counts)).as_py() or 0
-        idle.append(batch["order_id"].filter(left_out))
-        buyers.append(pc.unique(batch["customer_id"].filter(counts)))
+    by_status = statuses(files).items()
+    counting = [row for (status,), row in by_status if status not in files.settings.excluded_order_statuses]
     return {
-        "customers": count_rows(clean / "customers"),
-        "orders": orders,
-        "amount": amount,
-        "counting_orders": counting,
-        "revenue": revenue,
-        "units": _units(clean / "order_items", pa.chunked_array(idle, pa.int64())),
-        "buyers": len(pc.unique(pa.chunked_array(buyers, pa.int64()))),
-        "reviews": count_rows(clean / "reviews"),
+        "customers": count_rows(files.clean / "customers"),
+        "orders": sum(row["orders"] for _, row in by_status),
+        "amount": exact_sum(row["amount"] for _, row in by_status),
+        "counting_orders": sum(row["orders"] for row in counting),
+        "revenue": exact_sum(row["amount"] for row in counting),
+        "units": files.items.units,
+        "buyers": files.orders.buyers,
+        "reviews": count_rows(files.clean / "reviews"),
     }
-
-
-def _units(order_items: Path, idle_orders: pa.ChunkedArray) -> int:
-    """The sum of quantity over all lines but those of the idle orders.
-
-    The ids are sorted once and searched: a hash table of them for each batch costs six times as much.
-    """
-    idle = np.sort(idle_orders.to_numpy())
-    units = 0
-    for batch in read_batches(order_items, ["order_id", "quantity"]):
-        order_ids, quantities = batch["order_id"].to_numpy(), batch["quantity"].to_numpy()
-        places = np.searchsorted(idle, order_ids)
-        is_idle = idle[np.minimum(places, len(idle) - 1)] == order_ids if len(idle) else np.False_
-        units += int(np.sum(quantities, where=np.logical_not(is_idle)))
-    return units
 
 
 def prove_target(

@@ -3,118 +3,80 @@
 from __future__ import annotations
 
 import narwhals as nw
+from narwhals import col
 
 from shopsight.clean.countries import UNKNOWN_COUNTRY, display_names
-from shopsight.clean.duplicates import with_duplicates_judged
+from shopsight.clean.duplicates import is_candidate, mark_duplicates, repeated_keys
+from shopsight.clean.names import clean_names, name_rules
 from shopsight.clean.parse import with_raw
-from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.rule import (
-    Action,
-    Cleaned,
-    Rule,
-    common_rules,
-    measured,
-    outcome,
-    with_fate,
-    with_soundness,
-)
-from shopsight.clean.text import is_valid_email, tidied
+from shopsight.clean.policy import NAME_LENGTH_LIMIT, CleaningPolicy
+from shopsight.clean.rule import Cleaned, check_rows, flag, merge, repair, split_rows, table_rules
+from shopsight.clean.text import is_valid_email, shortened, tidied
 from shopsight.contract import CUSTOMERS
 from shopsight.engine.protocol import Frame, is_empty, materialize
 
-RULES: tuple[Rule, ...] = (
-    *common_rules(CUSTOMERS),
-    Rule(
-        "customers.same_email",
-        "customers",
-        Action.MERGE,
+RULES = table_rules(
+    CUSTOMERS,
+    merge(
+        "same_email",
         "The same valid e-mail address as a customer with a smaller id, who takes over orders and reviews.",
-        lambda _: ~nw.col("is_identical") & (nw.col("into_key") != nw.col("customer_id")),
+        when=~col("is_identical") & (col("merged_into") != col("customer_id")),
     ),
-    Rule(
-        "customers.name_missing",
-        "customers",
-        Action.REPAIR,
-        "No name: called `Unknown customer <id>`.",
-        lambda _: nw.col("has_no_name"),
-        column="name",
-    ),
-    Rule(
-        "customers.name_tidied",
-        "customers",
-        Action.REPAIR,
-        "Blanks folded and trimmed, invisible characters removed.",
-        lambda _: ~nw.col("has_no_name") & (nw.col("name") != nw.col("raw_name")),
-        column="name",
-    ),
-    Rule(
-        "customers.email_tidied",
-        "customers",
-        Action.REPAIR,
+    *name_rules("name", "customer"),
+    repair(
+        "email_tidied",
         "Trimmed, lower case, invisible characters removed.",
-        lambda _: nw.col("email") != nw.col("raw_email"),
         column="email",
+        when=col("email") != col("raw_email"),
     ),
-    Rule(
-        "customers.email_cleared",
-        "customers",
-        Action.REPAIR,
+    repair(
+        "email_cleared",
         "An address that is not valid is replaced by none.",
-        lambda _: nw.col("has_invalid_email"),
         column="email",
+        when=col("has_invalid_email"),
     ),
-    Rule(
-        "customers.country_missing",
-        "customers",
-        Action.REPAIR,
-        "No country: `Unknown`.",
-        lambda _: nw.col("has_no_country"),
-        column="country",
-    ),
-    Rule(
-        "customers.country_unified",
-        "customers",
-        Action.REPAIR,
+    repair("country_missing", "No country: `Unknown`.", column="country", when=col("has_no_country")),
+    repair(
+        "country_unified",
         "Tidied, and written as the one name that the country is shown by.",
-        lambda _: ~nw.col("has_no_country") & (nw.col("country") != nw.col("raw_country")),
         column="country",
+        when=~col("has_no_country") & ~col("is_country_long") & (col("country") != col("raw_country")),
     ),
-    Rule(
-        "customers.email_missing",
-        "customers",
-        Action.FLAG,
+    repair(
+        "country_shortened",
+        "A tidied country of more than 10,000 characters: cut to that length, with `…` at its end.",
+        column="country",
+        when=col("is_country_long"),
+    ),
+    flag(
+        "email_missing",
         "No e-mail address; the customer is merged with nobody.",
-        lambda _: nw.col("email").is_null() & ~nw.col("has_invalid_email"),
+        when=col("email").is_null() & ~col("has_invalid_email"),
     ),
-    Rule(
-        "customers.email_invalid",
-        "customers",
-        Action.FLAG,
+    flag(
+        "email_invalid",
         "A masked or malformed e-mail address; the customer is merged with nobody.",
-        lambda _: nw.col("has_invalid_email"),
+        when=col("has_invalid_email"),
     ),
-    Rule(
-        "customers.country_unrecognised",
-        "customers",
-        Action.FLAG,
+    flag(
+        "country_unrecognised",
         "A country that no list knows; kept as it is.",
-        lambda _: ~nw.col("is_known_country"),
+        when=~col("is_known_country"),
     ),
 )
 
 _PREFERENCE = ("email", "name", "country")
 
 
-def clean_customers(rows: Frame, policy: CleaningPolicy, repeated: Frame | None = None) -> Cleaned:
+def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
     """Customers, one row per ``customer_id`` and per valid e-mail address.
 
     ``email`` is lower case and valid, or null. ``country`` is a display name of
-    :mod:`shopsight.clean.countries`, what stood there if that is no country we know, or ``Unknown``.
+    :mod:`shopsight.clean.countries`, the source's own text if that is no country we know, or ``Unknown``.
 
     Args:
         rows: as read.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parse import read
@@ -129,57 +91,75 @@ def clean_customers(rows: Frame, policy: CleaningPolicy, repeated: Frame | None 
     >>> cleaned.merged.collect().rows()
     [('customers', 2, 1, 'customers.same_email', None)]
     """
-    display = _display_names(rows)
+    countries = _distinct_countries(rows)
 
-    def judge(rows: Frame) -> Frame:
-        rows = with_raw(rows, "name", "email", "country")
-        rows = _with_names_and_countries(_with_emails(rows), display)
-        return with_soundness(measured(rows, CUSTOMERS), RULES, policy)
+    def evaluate(rows: Frame) -> Frame:
+        """Adds the columns of :func:`clean_names`, :func:`_clean_emails` and :func:`_clean_countries`."""
+        rows = _clean_emails(with_raw(_clean_countries(rows, countries), "email"))
+        rows = clean_names(rows, "name", "customer")
+        return check_rows(rows, CUSTOMERS, RULES, policy)
 
-    judged = with_duplicates_judged(rows, CUSTOMERS, judge, repeated, _PREFERENCE)
-    owners = _owners_of_shared_emails(rows, judged)
-    into_key = nw.col("customer_id")
+    repeated = repeated_keys(rows, CUSTOMERS.key)
+    checked = mark_duplicates(rows, CUSTOMERS, evaluate, repeated, _PREFERENCE)
+    merged_into = col("customer_id")
+    owners = _owners_of_shared_emails(rows, checked)
     if owners is not None:
-        judged = judged.join(owners, on="email", how="left")
-        into_key = nw.coalesce("owner_id", "customer_id")
-    rows = with_fate(judged.with_columns(into_key.alias("into_key")), RULES, policy)
-    return outcome(rows, CUSTOMERS, RULES, policy)
+        checked = checked.join(owners, on="email", how="left")
+        merged_into = nw.coalesce("owner_id", "customer_id")
+    checked = checked.with_columns(merged_into=merged_into)
+    return split_rows(checked, CUSTOMERS, RULES, policy, merged_into=col("merged_into"))
 
 
-def _with_emails(rows: Frame) -> Frame:
-    rows = rows.with_columns(tidied(nw.col("email")).str.to_lowercase().alias("email"))
-    rows = rows.with_columns(has_invalid_email=(~is_valid_email(nw.col("email"))).fill_null(False))
-    return rows.with_columns(email=nw.when(~nw.col("has_invalid_email")).then(nw.col("email")))
+def _clean_emails(rows: Frame) -> Frame:
+    """Adds ``has_invalid_email``; such an address becomes null."""
+    rows = rows.with_columns(email=tidied(col("email")).str.to_lowercase())
+    rows = rows.with_columns(has_invalid_email=(~is_valid_email(col("email"))).fill_null(False))
+    return rows.with_columns(email=nw.when(~col("has_invalid_email")).then(col("email")))
 
 
-def _with_names_and_countries(rows: Frame, display: dict[str, str]) -> Frame:
-    rows = rows.with_columns(name=tidied(nw.col("name")), country=tidied(nw.col("country")))
-    rows = rows.with_columns(has_no_name=nw.col("name").is_null(), has_no_country=nw.col("country").is_null())
-    stand_in = nw.concat_str(nw.lit("Unknown customer "), nw.col("customer_id").cast(nw.String))
-    shown = nw.col("country").replace_strict(display, default=nw.col("country"), return_dtype=nw.String)
+def _clean_countries(rows: Frame, countries: Frame) -> Frame:
+    """Adds ``has_no_country``, ``is_known_country`` and ``is_country_long``."""
+    rows = with_raw(rows.join(countries, on="country", how="left"), "country")
     return rows.with_columns(
-        name=nw.coalesce("name", stand_in),
-        country=shown.fill_null(UNKNOWN_COUNTRY),
-        is_known_country=nw.col("country").is_in(list(display)).fill_null(True),
+        country=col("clean_country").fill_null(UNKNOWN_COUNTRY),
+        has_no_country=col("clean_country").is_null(),
+        is_known_country=col("is_known_country").fill_null(True),
+        is_country_long=col("is_country_long").fill_null(False),
     )
 
 
-def _display_names(rows: Frame) -> dict[str, str]:
-    """How each country among the rows is shown; there are few, whatever the number of customers."""
-    distinct = rows.select(tidied(nw.col("country")).alias("country")).unique().collect()
-    return display_names(text for text in distinct["country"].to_list() if text is not None)
+def _distinct_countries(rows: Frame) -> Frame:
+    """Each country as it came, with ``clean_country``, ``is_known_country`` and ``is_country_long``.
+
+    Grain: one row per distinct text that is not blank; few, whatever the number of customers. Held in memory.
+    """
+    distinct = rows.select("country").unique().with_columns(tidy_country=tidied(col("country")))
+    distinct = materialize(distinct.filter(~col("tidy_country").is_null()))
+    spellings: dict[str, list[str]] = {}
+    for spelling, name in display_names(distinct.collect()["tidy_country"].to_list()).items():
+        spellings.setdefault(name, []).append(spelling)
+    tidy = col("tidy_country")
+    names = [nw.when(tidy.is_in(written)).then(nw.lit(name)) for name, written in spellings.items()]
+    known = nw.coalesce(nw.lit(None, dtype=nw.String), *names)
+    return materialize(
+        distinct.select(
+            "country",
+            clean_country=nw.coalesce(known, shortened(tidy, NAME_LENGTH_LIMIT)),
+            is_known_country=~known.is_null(),
+            is_country_long=tidy.str.len_chars() > NAME_LENGTH_LIMIT,
+        )
+    )
 
 
-def _owners_of_shared_emails(rows: Frame, judged: Frame) -> Frame | None:
+def _owners_of_shared_emails(rows: Frame, checked: Frame) -> Frame | None:
     """For each valid address of several sound customers the smallest of them; None if there is none.
 
     Grain: one row per ``email``, with ``owner_id``; held in memory.
     """
-    addresses = _with_emails(rows).filter(~nw.col("email").is_null()).select("email")
+    addresses = _clean_emails(rows).filter(~col("email").is_null()).select("email")
     counted = addresses.group_by("email").agg(nw.len().alias("customers"))
-    shared = materialize(counted.filter(nw.col("customers") > 1).select("email"))
+    shared = materialize(counted.filter(col("customers") > 1).select("email"))
     if is_empty(shared):
         return None
-    sound = judged.filter(nw.col("is_sound") & ~nw.col("is_conflict") & ~nw.col("is_identical"))
-    owned = sound.join(shared, on="email", how="semi").group_by("email")
-    return materialize(owned.agg(nw.col("customer_id").min().alias("owner_id")))
+    owned = checked.filter(is_candidate()).join(shared, on="email", how="semi").group_by("email")
+    return materialize(owned.agg(col("customer_id").min().alias("owner_id")))

@@ -1,101 +1,63 @@
-"""Order items: one row per order line, of an order and a product that are there."""
+"""Order items: one row per order line, of an order and a product that are kept."""
 
 from __future__ import annotations
 
 import narwhals as nw
+from narwhals import col
 
-from shopsight.clean.duplicates import with_duplicates_judged
-from shopsight.clean.parents import Parents
+from shopsight.clean.duplicates import mark_duplicates
 from shopsight.clean.parse import readable_amount, readable_number
 from shopsight.clean.policy import (
-    AMOUNT_LIMIT,
     MEASURED_QUANTITY_LIMIT,
-    QUANTITY_LIMIT,
+    PLAUSIBLE_AMOUNT_LIMIT,
+    PLAUSIBLE_QUANTITY_LIMIT,
     CleaningPolicy,
 )
-from shopsight.clean.references import missing_reference, rejected_parent, unknown_reference
-from shopsight.clean.rule import (
-    Action,
-    Cleaned,
-    Rule,
-    common_rules,
-    measured,
-    outcome,
-    with_fate,
-    with_soundness,
-)
+from shopsight.clean.references import Parents, missing_reference, rejected_parent, unknown_reference
+from shopsight.clean.rule import Cleaned, check_rows, flag, reject, repair, split_rows, table_rules
 from shopsight.contract import ORDER_ITEMS
 from shopsight.engine.protocol import Frame
 
-RULES: tuple[Rule, ...] = (
-    *common_rules(ORDER_ITEMS),
-    missing_reference("order_items", "order"),
-    missing_reference("order_items", "product"),
-    Rule(
-        "order_items.quantity_missing",
-        "order_items",
-        Action.REJECT,
-        "No quantity.",
-        lambda _: nw.col("quantity").is_null(),
+RULES = table_rules(
+    ORDER_ITEMS,
+    missing_reference("order"),
+    missing_reference("product"),
+    reject("quantity_missing", "No quantity.", when=col("quantity").is_null()),
+    reject("price_missing", "No price.", when=col("price").is_null()),
+    reject(
+        "quantity_beyond_limit",
+        "More than 10 million units in absolute value.",
+        when=(col("quantity") > PLAUSIBLE_QUANTITY_LIMIT) | (col("quantity") < -PLAUSIBLE_QUANTITY_LIMIT),
     ),
-    Rule(
-        "order_items.price_missing",
-        "order_items",
-        Action.REJECT,
-        "No price.",
-        lambda _: nw.col("price").is_null(),
-    ),
-    Rule(
-        "order_items.quantity_beyond_limit",
-        "order_items",
-        Action.REJECT,
-        "More than ten million units, either way.",
-        lambda _: (nw.col("quantity") > QUANTITY_LIMIT) | (nw.col("quantity") < -QUANTITY_LIMIT),
-    ),
-    Rule(
-        "order_items.amount_beyond_limit",
-        "order_items",
-        Action.REJECT,
-        "A price, or quantity times price, of a million millions or more, either way.",
-        lambda _: nw.any_horizontal(
-            *(nw.col(amount) >= AMOUNT_LIMIT for amount in ("price", "measure")),
-            *(nw.col(amount) <= -AMOUNT_LIMIT for amount in ("price", "measure")),
+    reject(
+        "amount_beyond_limit",
+        "A price, or quantity times price, of 1 trillion or more in absolute value.",
+        when=nw.any_horizontal(
+            *(col(amount).abs() >= PLAUSIBLE_AMOUNT_LIMIT for amount in ("price", "measure")),
             ignore_nulls=True,
         ),
     ),
-    Rule(
-        "order_items.negative_amount",
-        "order_items",
-        Action.REJECT,
+    reject(
+        "negative_amount",
         "A negative quantity or price on an order that counts (unless the settings keep them).",
-        lambda policy: (
-            nw.col("is_counting") & nw.col("is_negative") & nw.lit(policy.negative_amounts == "reject")
+        when=lambda policy: (
+            col("is_counting") & col("is_negative") & nw.lit(policy.negative_amounts == "reject")
         ),
     ),
-    rejected_parent("order_items", "order", "product"),
-    unknown_reference("order_items", "order"),
-    unknown_reference("order_items", "product"),
-    Rule(
-        "order_items.price_rounded",
-        "order_items",
-        Action.REPAIR,
+    rejected_parent("order", "product"),
+    unknown_reference("order"),
+    unknown_reference("product"),
+    repair(
+        "price_rounded",
         "A price with more than two decimals, rounded half up to the cent as it was read.",
-        lambda _: nw.col("is_price_rounded"),
         column="price",
+        when=col("is_price_rounded"),
     ),
-    Rule(
-        "order_items.zero_quantity",
-        "order_items",
-        Action.FLAG,
-        "A line of no units.",
-        lambda _: nw.col("quantity") == 0,
-    ),
-    Rule(
-        "order_items.negative_kept",
-        "order_items",
-        Action.FLAG,
+    flag("zero_quantity", "A line of no units.", when=col("quantity") == 0),
+    flag(
+        "negative_kept",
         "A negative quantity or price that is kept: the order does not count, or the settings say so.",
-        lambda _: nw.col("is_negative"),
+        when=col("is_negative"),
     ),
 )
 
@@ -103,11 +65,7 @@ _PREFERENCE = ("order_id", "product_id", "quantity", "price")
 
 
 def clean_order_items(
-    rows: Frame,
-    orders: Parents,
-    products: Parents,
-    policy: CleaningPolicy,
-    repeated: Frame | None = None,
+    rows: Frame, orders: Parents, products: Parents, policy: CleaningPolicy, repeated: Frame | None = None
 ) -> Cleaned:
     """Order lines, one row per ``item_id``.
 
@@ -119,20 +77,16 @@ def clean_order_items(
         repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
     >>> import datetime, polars as pl
-    >>> from shopsight.clean.parents import Parents
     >>> from shopsight.clean.parse import read
-    >>> from shopsight.contract import ORDERS, PRODUCTS
-    >>> none = pl.LazyFrame(schema={"order_id": pl.Int64, "product_id": pl.Int64})
-    >>> orders = {"order_id": [1], "order_into": [1], "is_counting": [True]}
-    >>> products = {"product_id": [7], "product_into": [7]}
+    >>> orders = {"order_id": [1], "kept_order_id": [1], "is_counting": [True]}
+    >>> products = {"product_id": [7], "kept_product_id": [7]}
     >>> raw = {"item_id": [1, 2, 3], "order_id": [1, 1, 4], "product_id": [7] * 3, "quantity": [2, -2, 2],
     ...        "price": ["1.99"] * 3}
+    >>> raw, orders, products = (nw.from_native(pl.LazyFrame(data)) for data in (raw, orders, products))
     >>> cleaned = clean_order_items(
-    ...     read(nw.from_native(pl.LazyFrame(raw)), ORDER_ITEMS),
-    ...     Parents(ORDERS, nw.from_native(pl.LazyFrame(orders)), nw.from_native(none.select(
-    ...         "order_id", order_was_rejected=True))),
-    ...     Parents(PRODUCTS, nw.from_native(pl.LazyFrame(products)), nw.from_native(none.select(
-    ...         "product_id", product_was_rejected=True))),
+    ...     read(raw, ORDER_ITEMS),
+    ...     Parents("order_id", orders, orders.head(0).select("order_id")),
+    ...     Parents("product_id", products, products.head(0).select("product_id")),
     ...     CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject"),
     ... )
     >>> print(*cleaned.kept.collect().row(0))
@@ -141,16 +95,15 @@ def clean_order_items(
     ['order_items.negative_amount', 'order_items.order_unknown']
     """
 
-    def judge(rows: Frame) -> Frame:
-        rows = products.joined_to(orders.joined_to(rows))
+    def evaluate(rows: Frame) -> Frame:
+        """Adds ``is_negative``, ``is_counting``, ``kept_order_id`` and ``kept_product_id``."""
+        rows = products.join_to(orders.join_to(rows))
+        rows = rows.with_columns(is_negative=(col("quantity") < 0) | (col("price") < 0))
         units = readable_number("quantity", MEASURED_QUANTITY_LIMIT)
-        rows = measured(rows, ORDER_ITEMS, units * readable_amount("price"))
-        rows = rows.with_columns(is_negative=(nw.col("quantity") < 0) | (nw.col("price") < 0))
-        return with_soundness(rows, RULES, policy)
+        return check_rows(rows, ORDER_ITEMS, RULES, policy, measure=units * readable_amount("price"))
 
-    def with_reasons(rejected: Frame) -> Frame:
-        return products.explained_to(orders.explained_to(rejected))
+    def add_reasons(rejected: Frame) -> Frame:
+        return products.explain(orders.explain(rejected))
 
-    rows = with_duplicates_judged(rows, ORDER_ITEMS, judge, repeated, _PREFERENCE)
-    rows = with_fate(rows.with_columns(into_key=nw.col("item_id")), RULES, policy)
-    return outcome(rows, ORDER_ITEMS, RULES, policy, with_reasons=with_reasons)
+    rows = mark_duplicates(rows, ORDER_ITEMS, evaluate, repeated, _PREFERENCE)
+    return split_rows(rows, ORDER_ITEMS, RULES, policy, add_reasons=add_reasons)

@@ -1,12 +1,12 @@
 """Raw columns read into the contract's types.
 
-Extraction hands a column over natively or as the source's text. Text is read strictly: what is not plainly a
+Extraction writes a column natively or as the source's text. Text is read strictly: text that is not plainly a
 value of the column's type is unreadable, and its row is rejected; a blank text is a missing value.
 
 ============  ==========================================================================================
-a key, count  ``42``, ``+42``, ``-7``, ``0042``, ``42.0``; at most 18 digits
-a date        ``2024-01-31``, or a timestamp that begins with it (``2024-01-31T23:59:00+02:00``), of which
-              the day is taken as it is written; it must be a day of the calendar
+a key, count  ``42``, ``+42``, ``-7``, ``0042``, ``42.0``; from -2^63 to 2^63 - 1
+a date        ``2024-01-31``, or a timestamp that begins with it (``2024-01-31T23:59:00+02:00``): the day as
+              it is written, which must be a day of the calendar
 an amount     ``1234.5``, ``-.99``, ``+12.``; at most 15 digits before the point; more than two decimals are
               rounded half up (away from zero) to the cent
 ============  ==========================================================================================
@@ -18,9 +18,10 @@ exponents, ``NaN``, day-first dates.
 from __future__ import annotations
 
 import narwhals as nw
+from narwhals import col
 from narwhals.typing import IntoDType
 
-from shopsight.clean.policy import AMOUNT_DIGITS, WHOLE_DIGITS
+from shopsight.clean.policy import READABLE_AMOUNT_DIGITS, READABLE_AMOUNT_LIMIT
 from shopsight.clean.text import tidied
 from shopsight.contract import Kind, Table
 from shopsight.engine.protocol import MONEY, Frame
@@ -33,16 +34,18 @@ _TYPES: dict[Kind, IntoDType] = {
     Kind.COUNT: nw.Int64,
 }
 
-# What an engine's own cast reads, and reads right; February's last days are left to be looked at.
+# Text that every engine's own cast reads correctly, the way nearly all values are written.
 _PLAIN = {
-    Kind.KEY: rf"^-?[0-9]{{1,{WHOLE_DIGITS}}}$",
-    Kind.COUNT: rf"^-?[0-9]{{1,{WHOLE_DIGITS}}}$",
+    Kind.KEY: r"^-?[0-9]{1,18}$",
+    Kind.COUNT: r"^-?[0-9]{1,18}$",
     Kind.DATE: r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
-    Kind.MONEY: rf"^-?[0-9]{{1,{AMOUNT_DIGITS}}}(\.[0-9]{{1,2}})?$",
+    Kind.MONEY: rf"^-?[0-9]{{1,{READABLE_AMOUNT_DIGITS}}}(\.[0-9]{{1,2}})?$",
 }
 
-_WHOLE = rf"^[+-]?0*[0-9]{{1,{WHOLE_DIGITS}}}(\.0*)?$"
-_AMOUNT = rf"^[+-]?(0*[0-9]{{1,{AMOUNT_DIGITS}}}(\.[0-9]*)?|\.[0-9]+)$"
+_WHOLE = r"^[+-]?0*[0-9]{1,19}(\.0*)?$"
+#: The greatest absolute values of INT64, above and below zero.
+_GREATEST, _LEAST = str(2**63 - 1), str(2**63)
+_AMOUNT = rf"^[+-]?(0*[0-9]{{1,{READABLE_AMOUNT_DIGITS}}}(\.[0-9]*)?|\.[0-9]+)$"
 _BELOW_CENTS = r"\.[0-9]{2}[0-9]*[1-9]"
 _DATE = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -51,12 +54,12 @@ _DATE = (
 
 
 def raw_name(column: str) -> str:
-    """Under which name :func:`read` keeps a column as it came."""
+    """The name of a column's untouched copy."""
     return f"raw_{column}"
 
 
 def rounded_name(column: str) -> str:
-    """Under which name :func:`read` says whether an amount had more than two decimals."""
+    """The name of the column that says whether an amount had more than two decimals."""
     return f"is_{column}_rounded"
 
 
@@ -66,9 +69,8 @@ def read(raw: Frame, table: Table) -> Frame:
     Grain: the raw rows, each once.
 
     Returns:
-        Each column of the contract, typed, null where it is missing or unreadable (texts as they came).
-        Beside them, only where something had to be read from text, what :func:`completed` adds everywhere:
-        untouched copies of the columns that were read, ``is_unreadable``, and which amounts were rounded.
+        Each column of the contract, typed, null where it is missing or unreadable (texts as they came). For
+        the columns that were read from text, also some of the columns that :func:`completed` adds for all.
 
     >>> import polars as pl
     >>> from shopsight.contract import REVIEWS
@@ -90,21 +92,19 @@ def read(raw: Frame, table: Table) -> Frame:
 
 
 def with_raw(rows: Frame, *columns: str) -> Frame:
-    """The rows with ``raw_<column>`` for those of the columns that have none yet: what stands there now.
+    """The rows with ``raw_<column>``, a copy of the column, for the given columns that have none yet.
 
-    Call it before a column is changed, and not before a join: a column that is carried along costs.
+    Call it before a column is changed, but after joins: carrying a column through a join costs time.
     """
     present = set(rows.collect_schema().names())
     lacking = [name for name in columns if raw_name(name) not in present]
-    return rows.with_columns(nw.col(name).alias(raw_name(name)) for name in lacking) if lacking else rows
+    return rows.with_columns(col(name).alias(raw_name(name)) for name in lacking) if lacking else rows
 
 
 def completed(rows: Frame, table: Table) -> Frame:
-    """The rows with everything that rules may look at.
+    """The read rows with ``raw_<column>`` for every column, ``is_unreadable`` and ``is_<amount>_rounded``.
 
-    Returns:
-        The rows; ``raw_<column>`` for every column of the contract; ``is_unreadable``, whether some value of
-        the row could not be read; ``is_<column>_rounded`` for each amount.
+    ``is_unreadable`` says whether a value of the row could not be read.
     """
     rows = with_raw(rows, *table.column_names)
     present = set(rows.collect_schema().names())
@@ -113,23 +113,23 @@ def completed(rows: Frame, table: Table) -> Frame:
     return rows.with_columns(nw.lit(False).alias(mark) for mark in lacking) if lacking else rows
 
 
-def readable_number(column: str, limit: int = 10**WHOLE_DIGITS) -> nw.Expr:
-    """A whole number as far as measures count it: null beyond the limit, however it came."""
-    number = nw.col(column)
+def readable_number(column: str, limit: int) -> nw.Expr:
+    """A whole number as a factor of a measure: null from the limit on, in absolute value."""
+    number = col(column)
     return nw.when((number < limit) & (number > -limit)).then(number)
 
 
 def readable_amount(column: str) -> nw.Expr:
-    """An amount as far as measures count it: null if it has more digits than are read, however it came."""
-    amount, limit = nw.col(column), 10**AMOUNT_DIGITS
+    """An amount as a factor of a measure: null if it has more digits than are read from text."""
+    amount, limit = col(column), READABLE_AMOUNT_LIMIT
     # Text of that many digits may have been rounded up to one more.
-    return nw.when(((amount < limit) & (amount > -limit)) | nw.col(rounded_name(column))).then(amount)
+    return nw.when(((amount < limit) & (amount > -limit)) | col(rounded_name(column))).then(amount)
 
 
 def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
     """The rows with these columns read from their text."""
     rows = with_raw(rows, *kinds).with_columns(
-        nw.lit(False).alias("is_unreadable"), *(nw.col(name).cast(nw.String) for name in kinds)
+        nw.lit(False).alias("is_unreadable"), *(col(name).cast(nw.String) for name in kinds)
     )
     for name, kind in kinds.items():
         if kind is not Kind.TEXT:
@@ -138,8 +138,8 @@ def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
 
 
 def _read_column(rows: Frame, name: str, kind: Kind) -> Frame:
-    """The rows with one column read; plainly written values, as nearly all are, the short way."""
-    text, written = nw.col(name), nw.col("written")
+    """The rows with one column read; plainly written values by the engine's cast, the others step by step."""
+    text, written = col(name), col("written")
     is_plain = text.str.contains(_PLAIN[kind])
     rows = rows.with_columns(
         nw.when(is_plain).then(text).alias("plain"), tidied(nw.when(~is_plain).then(text)).alias("written")
@@ -147,14 +147,23 @@ def _read_column(rows: Frame, name: str, kind: Kind) -> Frame:
     if kind is Kind.MONEY:
         is_rounded = written.str.contains(_BELOW_CENTS).fill_null(False)
         rows = rows.with_columns(is_rounded.alias(rounded_name(name)))
-    rows = rows.with_columns(nw.coalesce(_CASTS[kind](nw.col("plain")), _READERS[kind](written)).alias(name))
-    is_unreadable = nw.col("is_unreadable") | (~written.is_null() & nw.col(name).is_null())
+    rows = rows.with_columns(_cast(nw.coalesce("plain", _WRITTEN_PLAINLY[kind](written)), kind).alias(name))
+    is_unreadable = col("is_unreadable") | (~written.is_null() & col(name).is_null())
     return rows.with_columns(is_unreadable.alias("is_unreadable")).drop("plain", "written")
 
 
+def _cast(text: nw.Expr, kind: Kind) -> nw.Expr:
+    return text.str.to_date(format="%Y-%m-%d") if kind is Kind.DATE else text.cast(_TYPES[kind])
+
+
 def _whole_number(text: nw.Expr) -> nw.Expr:
-    digits = text.str.replace_all(r"\.0*$", "").str.replace_all(r"^\+", "")
-    return nw.when(text.str.contains(_WHOLE)).then(digits).cast(nw.Int64)
+    formed = nw.when(text.str.contains(_WHOLE)).then(text)
+    digits = formed.str.replace_all(r"\.0*$", "").str.replace_all(r"^[+-]?0*", "").str.zfill(19)
+    is_negative = formed.str.starts_with("-")
+    # Of the same length, so that text compares as numbers do.
+    fits = (digits <= _GREATEST) | (is_negative & (digits == _LEAST))
+    sign = nw.when(is_negative).then(nw.lit("-")).otherwise(nw.lit(""))
+    return nw.when(fits).then(nw.concat_str(sign, digits))
 
 
 def _calendar_day(text: nw.Expr) -> nw.Expr:
@@ -165,8 +174,8 @@ def _calendar_day(text: nw.Expr) -> nw.Expr:
     february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))
     others = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
     last = nw.when(month == 2).then(february).otherwise(others)
-    # Checked by hand, as engines differ in what they do with a day that is not.
-    return _as_calendar_day(nw.when((day <= last) & (year > 0)).then(formed.str.slice(0, 10)))
+    # Checked here, as engines differ in what they make of a day that does not exist.
+    return nw.when((day <= last) & (year > 0)).then(formed.str.slice(0, 10))
 
 
 def _amount(text: nw.Expr) -> nw.Expr:
@@ -175,35 +184,12 @@ def _amount(text: nw.Expr) -> nw.Expr:
     decimals = nw.concat_str(formed.str.replace_all(r"^[0-9]*\.?", ""), nw.lit("000"))
     cents = whole * 100 + (decimals.str.slice(0, 3).cast(nw.Int64) + 5) // 10
     sign = nw.when(text.str.starts_with("-")).then(nw.lit("-")).otherwise(nw.lit(""))
-    # By way of text, which every engine turns into a decimal without a float between.
-    written = nw.concat_str(
-        sign,
-        (cents // 100).cast(nw.String),
-        nw.lit("."),
-        (cents % 100).cast(nw.String).str.zfill(2),
-    )
-    return _as_amount(written)
+    units, hundredths = (cents // 100).cast(nw.String), (cents % 100).cast(nw.String).str.zfill(2)
+    return nw.concat_str(sign, units, nw.lit("."), hundredths)
 
 
-def _as_whole_number(text: nw.Expr) -> nw.Expr:
-    return text.cast(nw.Int64)
-
-
-def _as_calendar_day(text: nw.Expr) -> nw.Expr:
-    return text.str.to_date(format="%Y-%m-%d")
-
-
-def _as_amount(text: nw.Expr) -> nw.Expr:
-    return text.cast(MONEY)
-
-
-_CASTS = {
-    Kind.KEY: _as_whole_number,
-    Kind.COUNT: _as_whole_number,
-    Kind.DATE: _as_calendar_day,
-    Kind.MONEY: _as_amount,
-}
-_READERS = {
+#: By kind, text that is a value of it brought to the form of :data:`_PLAIN`; null for other text.
+_WRITTEN_PLAINLY = {
     Kind.KEY: _whole_number,
     Kind.COUNT: _whole_number,
     Kind.DATE: _calendar_day,

@@ -1,4 +1,4 @@
-"""What a shop's owner may decide about cleaning, and the limits that nobody may."""
+"""What a shop's owner decides about cleaning, and the limits that are the same for every shop."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-#: Dates before this one are not a shop's.
+#: Earlier dates are rejected.
 FIRST_DATE = date(1970, 1, 1)
 
-#: Amounts of this size and beyond are no prices. Small enough that no sum of them leaves Decimal(38, 2).
-AMOUNT_LIMIT = Decimal(10) ** 12
+#: Amounts of this size are rejected. Small enough that no sum of amounts leaves Decimal(38, 2).
+PLAUSIBLE_AMOUNT_LIMIT = Decimal(10) ** 12
 
-#: Units beyond which an order line is a slip.
-QUANTITY_LIMIT = 10_000_000
+#: An order line of more units is rejected.
+PLAUSIBLE_QUANTITY_LIMIT = 10_000_000
 
-#: Quantities of this size and beyond add nothing to a measure: their products could leave Decimal(38, 2).
-MEASURED_QUANTITY_LIMIT = 10_000_000_000
+#: Amounts of this size are unreadable in text. DECIMAL(18, 2) holds one digit more, as rounding may add one.
+READABLE_AMOUNT_DIGITS = 15
+READABLE_AMOUNT_LIMIT = 10**READABLE_AMOUNT_DIGITS
 
-#: The greatest whole number that is read from text; one digit less than INT64 holds.
-WHOLE_DIGITS = 18
+#: Ratings and quantities of this size add nothing to their table's measure: no sum or product of smaller ones
+#: leaves Decimal(38, 2).
+MEASURED_RATING_LIMIT = 10**18
+MEASURED_QUANTITY_LIMIT = 10**10
 
-#: Digits before the point that are read; one less than DECIMAL(18, 2) holds, as rounding may add one.
-AMOUNT_DIGITS = 15
+#: The most characters of a name or a country; longer ones are cut. A document in MongoDB must hold them.
+NAME_LENGTH_LIMIT = 10_000
+
+#: The most characters of a status; orders with a longer one are rejected.
+STATUS_LENGTH_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,9 @@ class CleaningPolicy:
 
     Attributes:
         today: the day of the snapshot; later dates are in the future.
-        excluded_order_statuses: orders with these statuses do not count; as cleaning leaves them, so trimmed,
-            lower case and with ``cancelled``.
-        negative_amounts: what becomes of negative amounts and quantities on orders that count.
+        excluded_order_statuses: orders with these statuses do not count. Written as cleaning writes statuses:
+            trimmed, lower case, ``cancelled``.
+        negative_amounts: whether negative amounts and quantities on orders that count are rejected.
     """
 
     today: date

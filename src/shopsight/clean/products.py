@@ -2,69 +2,37 @@
 
 from __future__ import annotations
 
-import narwhals as nw
+from narwhals import col
 
-from shopsight.clean.duplicates import with_duplicates_judged
+from shopsight.clean.duplicates import mark_duplicates, repeated_keys
+from shopsight.clean.names import clean_names, name_rules
 from shopsight.clean.parse import with_raw
 from shopsight.clean.policy import CleaningPolicy
-from shopsight.clean.rule import (
-    Action,
-    Cleaned,
-    Rule,
-    common_rules,
-    measured,
-    outcome,
-    with_fate,
-    with_soundness,
-)
-from shopsight.clean.text import tidied
+from shopsight.clean.rule import Cleaned, check_rows, repair, split_rows, table_rules
 from shopsight.contract import PRODUCTS
 from shopsight.engine.protocol import Frame
 
-RULES: tuple[Rule, ...] = (
-    *common_rules(PRODUCTS),
-    Rule(
-        "products.name_missing",
-        "products",
-        Action.REPAIR,
-        "No name: called `Unknown product <id>`.",
-        lambda _: nw.col("has_no_name"),
-        column="product_name",
-    ),
-    Rule(
-        "products.name_tidied",
-        "products",
-        Action.REPAIR,
-        "Blanks folded and trimmed, invisible characters removed.",
-        lambda _: ~nw.col("has_no_name") & (nw.col("product_name") != nw.col("raw_product_name")),
-        column="product_name",
-    ),
-    Rule(
-        "products.category_missing",
-        "products",
-        Action.REPAIR,
+RULES = table_rules(
+    PRODUCTS,
+    *name_rules("product_name", "product"),
+    repair(
+        "category_missing",
         "No category: put into `Uncategorised`.",
-        lambda _: nw.col("has_no_category"),
         column="category_id",
+        when=col("named_category_id").is_null(),
     ),
-    Rule(
-        "products.category_unknown",
-        "products",
-        Action.REPAIR,
+    repair(
+        "category_unknown",
         "A category that is not there or was rejected: put into `Uncategorised`.",
-        lambda _: ~nw.col("has_no_category") & (nw.col("category_id") != nw.col("named_category")),
         column="category_id",
+        when=col("category_id") != col("named_category_id"),
     ),
 )
 
+_PREFERENCE = ("category_id", "product_name")
 
-def clean_products(
-    rows: Frame,
-    categories: Frame,
-    uncategorised_id: int,
-    policy: CleaningPolicy,
-    repeated: Frame | None = None,
-) -> Cleaned:
+
+def clean_products(rows: Frame, categories: Frame, uncategorised_id: int, policy: CleaningPolicy) -> Cleaned:
     """Products, one row per ``product_id``, each with a name and in a category that is there.
 
     Args:
@@ -72,9 +40,8 @@ def clean_products(
         categories: the kept categories.
         uncategorised_id: the category of products without one.
         policy: the shop's.
-        repeated: the keys that several rows have (:func:`shopsight.clean.duplicates.repeated_keys`).
 
-    >>> import datetime, polars as pl
+    >>> import datetime, narwhals as nw, polars as pl
     >>> from shopsight.clean.parse import read
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset(), "reject")
     >>> raw = {"product_id": [1, 2, 3], "product_name": ["Pen", " ", "Cup"], "category_id": [7, None, 9]}
@@ -84,24 +51,17 @@ def clean_products(
     >>> sorted(cleaned.kept.collect().rows())
     [(1, 'Pen', 7), (2, 'Unknown product 2', 0), (3, 'Cup', 0)]
     """
-    known = categories.select("category_id", nw.col("category_id").alias("known_category"))
+    known = categories.select("category_id", col("category_id").alias("known_category_id"))
 
-    def judge(rows: Frame) -> Frame:
-        name = tidied(nw.col("product_name"))
-        rows = rows.join(known, on="category_id", how="left")
-        rows = with_raw(rows, "product_name", "category_id").with_columns(
-            has_no_name=name.is_null(),
-            has_no_category=nw.col("category_id").is_null(),
-            named_category=nw.col("category_id"),
-            product_name=name,
+    def evaluate(rows: Frame) -> Frame:
+        """Adds the columns of :func:`clean_names`, and ``named_category_id``, the category as read."""
+        rows = with_raw(rows.join(known, on="category_id", how="left"), "category_id")
+        rows = clean_names(rows, "product_name", "product").with_columns(
+            named_category_id=col("category_id"),
+            category_id=col("known_category_id").fill_null(uncategorised_id),
         )
-        stand_in = nw.concat_str(nw.lit("Unknown product "), nw.col("product_id").cast(nw.String))
-        rows = rows.with_columns(
-            product_name=nw.coalesce("product_name", stand_in),
-            category_id=nw.col("known_category").fill_null(uncategorised_id),
-        )
-        return with_soundness(measured(rows, PRODUCTS), RULES, policy)
+        return check_rows(rows, PRODUCTS, RULES, policy)
 
-    rows = with_duplicates_judged(rows, PRODUCTS, judge, repeated, ["category_id", "product_name"])
-    rows = with_fate(rows.with_columns(into_key=nw.col("product_id")), RULES, policy)
-    return outcome(rows, PRODUCTS, RULES, policy)
+    repeated = repeated_keys(rows, PRODUCTS.key)
+    rows = mark_duplicates(rows, PRODUCTS, evaluate, repeated, _PREFERENCE)
+    return split_rows(rows, PRODUCTS, RULES, policy)

@@ -1,4 +1,4 @@
-"""Text as it should be: no invisible characters, single blanks, nothing outside, null for nothing."""
+"""Clean text: no invisible characters, single blanks, none at the ends, null for nothing."""
 
 from __future__ import annotations
 
@@ -39,12 +39,25 @@ def tidied(text: nw.Expr) -> nw.Expr:
     return nw.when(seen != "").then(seen)
 
 
+def shortened(text: nw.Expr, limit: int) -> nw.Expr:
+    """The text; if it has more characters than the limit, its beginning and ``…``, at the limit's length.
+
+    >>> import polars as pl
+    >>> names = pl.DataFrame({"name": ["Ann", "Anna", "Annabel"]})
+    >>> nw.from_native(names).select(shortened(nw.col("name"), 4))["name"].to_list()
+    ['Ann', 'Anna', 'Ann…']
+    """
+    beginning = nw.concat_str(text.str.slice(0, limit - 1), nw.lit("…"))
+    return nw.when(text.str.len_chars() > limit).then(beginning).otherwise(text)
+
+
 def is_valid_email(address: nw.Expr) -> nw.Expr:
     """Whether a tidied, lower-case address could be a person's; null for null.
 
-    It has one ``@``, no blanks or quotes, single dots inside, a domain with a dot whose last part starts
-    with a letter, and at most 254 characters. Letters of all scripts are allowed. Addresses made of ``x``,
-    ``*`` and ``#`` alone are masked and not valid: merging customers by them would lose all but one.
+    It has one ``@``, no blanks or quotes, single dots inside, and at most 254 characters. The domain has two
+    labels or more; each starts and ends with a letter or digit. The last label has two characters or more and
+    starts with a letter. Letters of all scripts are allowed. Addresses made of ``x``, ``*`` and ``#`` alone
+    are masked and not valid: merging customers by them would lose all but one.
 
     >>> import polars as pl
     >>> addresses = pl.DataFrame({"email": ["ann@example.com", "xxx@xxx.xx", "ann@@example.com"]})

@@ -1,13 +1,13 @@
 """The command line: reads options, calls the package, prints. No logic of its own.
 
 stdout carries the answer (with ``--json`` one JSON document and nothing else), stderr everything else. Exit
-codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused (proof, guard, lease), 130 stopped by Ctrl-C,
-143 by SIGTERM.
+codes: 0 done, 1 failed, 2 wrong usage or settings, 3 refused (proof, guard, lease), 4 changes found by
+``plan --exit-code``, 130 stopped by Ctrl-C, 143 by SIGTERM.
 
-Polars, Arrow, the drivers and the stages take longer to import than most commands to answer. So the modules
-that declare commands import at their top what declares them, and in each command what does its work:
-``--help`` and ``--version`` load none of it, and no command what only another one needs. :func:`main` itself
-is there at once, so that a Ctrl-C while all that is imported ends like any other.
+Polars, Arrow, the drivers and the stages take longer to import than most commands take to answer. So the
+modules that declare commands import the declarations at their top, and each command imports what does its
+work: ``--help`` and ``--version`` load none of it. :func:`main` needs no import, so a Ctrl-C during the
+imports ends like any other.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["main"]
 
 
 class _Stop:
-    """Makes the first SIGINT or SIGTERM a KeyboardInterrupt; later ones change nothing, the end is under way.
+    """Makes the first SIGINT or SIGTERM a KeyboardInterrupt and ignores later ones.
 
-    Servers are stopped and the lease is given back on the way out, which a second signal must not cut short.
+    On the way out servers are stopped and the lease is released, which a second signal must not cut short.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def main() -> None:
 
         app()
     except BrokenPipeError:
-        # The reader of our output went away (`shopsight show | head`): that is no error of ours.
+        # The reader of our output ended first (`shopsight show | head`): no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -58,14 +58,14 @@ def main() -> None:
 
         if state.debug:
             raise
-        told = error if isinstance(error, ShopsightError) else defect(error)
-        print_error(told)
-        sys.exit(told.exit_code)
+        shown = error if isinstance(error, ShopsightError) else defect(error)
+        print_error(shown)
+        sys.exit(shown.exit_code)
     except (SystemExit, KeyboardInterrupt):
         if stop.signal is None:
             raise
         from shopsight.cli.output import answer_failure  # noqa: PLC0415 - see above
 
         answer_failure(RunStopped.from_outside())
-        print("Stopped. The last generation is still served.", file=sys.stderr)
+        print("Stopped. No generation was published in part.", file=sys.stderr)
         sys.exit(128 + stop.signal)

@@ -3,31 +3,58 @@
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from shopsight import __version__
 
 if TYPE_CHECKING:
     from shopsight.settings import Settings
 
+#: The panels of ``--help`` and their commands, in the order of use.
+PANELS = {
+    "Try it": ("demo", "seed", "up", "down"),
+    "Set up": ("config", "doctor"),
+    "Run": ("plan", "run", "serve"),
+    "Read": ("show", "report", "explain"),
+    "Look after": ("runs", "verify", "generations", "rollback", "metrics"),
+}
+
+#: How long a person waits for a database, unless ``connect_timeout`` is set: nobody watches a scheduled run.
+BY_HAND = timedelta(seconds=3)
+
 
 @dataclass
 class State:
-    """What the options say that concerns every command, and whether the answer was given."""
+    """The options that concern every command, and whether the answer was printed."""
 
     debug: bool = False
+    quiet: bool = False
     as_json: bool = False
     has_answered: bool = False
+
+
+class _InPanels(TyperGroup):
+    """The commands in the order of :data:`PANELS`."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        panels = {name: panel for panel, names in PANELS.items() for name in names}
+        for name, command in self.commands.items():
+            command.rich_help_panel = panels.get(name, "Further")  # type: ignore[attr-defined]
+        return [*(name for name in panels if name in self.commands), *(self.commands.keys() - panels.keys())]
 
 
 state = State()
 
 app = typer.Typer(
     name="shopsight",
+    cls=_InPanels,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -68,20 +95,25 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def callback(
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress, and log only errors.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log everything.")] = False,
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """A shop's SQL database, read as one snapshot, cleaned, proven to the cent, published whole to MongoDB.
 
     Every setting has an environment variable (`SHOPSIGHT_SOURCE_URL`, …) and a line in `shopsight.toml`;
-    an option goes before both.
+    an option overrides both.
     """
     from shopsight.logs import configure_logging
 
-    state.debug, state.as_json, state.has_answered = debug, False, False
-    configure_logging(level="DEBUG" if debug else None)
+    state.debug, state.quiet, state.as_json, state.has_answered = debug, quiet, False, False
+    configure_logging(level="DEBUG" if debug else "ERROR" if quiet else "INFO" if verbose else None)
 
 
 def settings_from(
@@ -92,13 +124,39 @@ def settings_from(
     workdir: Path | None = None,
     **others: Any,
 ) -> Settings:
-    """The settings, with the shared options going before environment and file.
+    """The settings. The options override environment and file; on a terminal, databases must answer soon.
 
     Raises:
         ConfigurationError: an option or setting is wrong.
     """
     from shopsight.settings import load_settings
 
-    return load_settings(
+    settings = load_settings(
         source_url=source, source_schema=source_schema, target_url=target, workdir=workdir, **others
     )
+    if is_by_hand() and "connect_timeout" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"connect_timeout": BY_HAND})
+    return settings
+
+
+def require_databases(settings: Settings, *, with_source: bool = True, is_patient: bool = False) -> None:
+    """End at once where an address is wrong or, unless patient, a database cannot be reached.
+
+    Raises:
+        ShopsightError: names everything that is wrong.
+    """
+    from rich.markup import escape
+
+    from shopsight.cli.output import err
+    from shopsight.cli.tables import one_line
+    from shopsight.inspect.reach import addresses, reach
+
+    shown = addresses(settings)
+    if not is_patient:
+        with err.status(f"Waiting for {escape(one_line(' and '.join(shown)))} …"):
+            reach(settings, with_source=with_source)
+
+
+def is_by_hand() -> bool:
+    """Whether a person waits for the command."""
+    return sys.stderr.isatty()

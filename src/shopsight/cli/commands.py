@@ -1,6 +1,15 @@
-"""All commands: they are known to the application once their modules are imported."""
+"""All commands: importing the modules that declare them adds them to the application.
+
+Other packages add commands by the entry point group ``shopsight.commands``, as ``shopsight_demo`` does: each
+entry point names a module that declares commands on :data:`shopsight.cli.application.app`.
+"""
+
+from importlib.metadata import entry_points
 
 from shopsight.cli import databases, reading, running, tracing
 from shopsight.cli.application import app
 
 __all__ = ["app", "databases", "reading", "running", "tracing"]
+
+for entry_point in entry_points(group="shopsight.commands"):
+    entry_point.load()

@@ -1,4 +1,4 @@
-"""Commands about the databases themselves: doctor, up, down, rollback."""
+"""Commands about the settings and the databases: config, doctor, rollback."""
 
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
@@ -6,11 +6,30 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
-from shopsight.cli.output import out, print_json
+from shopsight.cli.output import out, print_json, say
 from shopsight.errors import ExitCode
+
+
+@app.command(epilog="Examples:\n\n    shopsight config\n\n    shopsight config --json | jq .source_url")
+def config(workdir: Workdir = None, as_json: AsJson = False) -> None:
+    """Show every setting and where its value comes from. Credentials are hidden."""
+    from shopsight.cli.tables import Field, FittingTable
+    from shopsight.settings import load_settings, setting_origins
+
+    settings = load_settings(workdir=workdir)
+    origins = setting_origins()
+    if workdir is not None:
+        origins["workdir"] = "--workdir"
+    shown = {name: {"value": settings.shown(name), "origin": origin} for name, origin in origins.items()}
+    if as_json:
+        print_json(shown)
+        return
+    table = FittingTable("", [Field("Setting", is_whole=True), Field("Value"), Field("From", is_whole=True)])
+    for name, setting in shown.items():
+        table.add(name, setting["value"], setting["origin"])
+    out.print(table)
 
 
 @app.command(epilog="Examples:\n\n    shopsight doctor\n\n    shopsight doctor --fresh || page-someone")
@@ -20,11 +39,11 @@ def doctor(
     source_schema: SourceSchema = None,
     workdir: Workdir = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Only look whether what is served is young enough.")
+        bool, typer.Option("--fresh", help="Only check whether what is served is fresh enough.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find out whether a run could succeed from here, and what to do if not. Exits with 1 if not."""
+    """Check whether a run could succeed from here, and say what to do if not. Exits with 1 if not."""
     from shopsight.inspect.doctor import examine, examine_freshness
 
     settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
@@ -33,10 +52,10 @@ def doctor(
         print_json([vars(finding) for finding in findings])
     else:
         for finding in findings:
-            mark = "[green]✓[/]" if finding.is_ok else "[red]✗[/]"
-            out.print(f"{mark} {finding.area:<10}{finding.name}: {escape(finding.message)}", soft_wrap=True)
+            mark = ("✓", "green") if finding.is_ok else ("✗", "red")
+            say(mark, f" {finding.area:<10}{finding.name}: {finding.message}")
             if finding.remedy and not finding.is_ok:
-                out.print(f"  [bold]Remedy:[/] {escape(finding.remedy)}", soft_wrap=True)
+                say(("  Remedy: ", "bold"), finding.remedy)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -54,30 +73,8 @@ def rollback(
     """Serve an earlier generation again: one flip, nothing is written anew."""
     from shopsight.pipeline.run import roll_back
 
-    settings = settings_from(target=target, workdir=workdir)
-    record = roll_back(settings, to)
+    record = roll_back(settings_from(target=target, workdir=workdir), to)
     if as_json:
         print_json(record.as_document())
     else:
-        out.print(f"Generation {record.generation} is served again.")
-
-
-@app.command(epilog="Example:\n\n    shopsight up")
-def up(workdir: Workdir = None) -> None:
-    """Start the embedded databases and leave them running; says how to connect."""
-    from shopsight_demo import servers
-
-    settings = settings_from(workdir=workdir)
-    for kind in servers.KINDS:
-        servers.server(kind, settings.workdir, keep_running=True).start()
-    for line in servers.connection_help(settings.workdir):
-        typer.echo(line)
-
-
-@app.command(epilog="Example:\n\n    shopsight down")
-def down(workdir: Workdir = None) -> None:
-    """Stop the embedded databases."""
-    from shopsight_demo import servers
-
-    ended = servers.end_servers(settings_from(workdir=workdir).workdir)
-    out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")
+        say(f"Generation {record.generation} is served again.")

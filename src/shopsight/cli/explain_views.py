@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -11,13 +11,15 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from shopsight.clean.rules import RULES
+from shopsight.clean import RULES
+from shopsight.cli.run_tables import insight_table
+from shopsight.cli.tables import Field, FittingTable, one_line
 from shopsight.contract import CUSTOMERS, TABLES
-from shopsight.inspect.explain import CustomerTrace, InsightTrace, Listing
+from shopsight.inspect.explain import CustomerTrace, InsightTrace
 from shopsight.inspect.explain.insight import Tally
-from shopsight.inspect.explain.listing import AddedUp
+from shopsight.inspect.explain.trace import AddedUp, Listing, Trace
 from shopsight.report import InsightTable
-from shopsight.report.figures import (
+from shopsight.report.formatting import (
     DASH,
     format_count,
     format_exact,
@@ -25,10 +27,8 @@ from shopsight.report.figures import (
     format_money,
     format_value,
 )
-from shopsight.report.fitting_table import Field, FittingTable
-from shopsight.report.terminal import insight_table, one_line
 
-#: Columns that a trace's rows may have, as they are shown, in this order; others are not.
+#: Headings of the columns that are shown of a trace's rows, in this order; other columns are not shown.
 _LABELS = {
     "order_id": "Order",
     "item_id": "Line",
@@ -64,13 +64,25 @@ _SPARED = {"items_amount": 1, "lines": 2, "product_id": 3, "first_date": 1, "ema
 _TEXTS = ("name", "email", "country", "product_name", "status")
 
 
-def customer_view(trace: CustomerTrace, limit: int | None) -> Iterator[RenderableType]:
-    """One customer's figures, the rows behind them, what was left out, and whether it all adds up.
+#: A table's row: its cells.
+Cells = Sequence[str | Text]
+
+
+def trace_view(trace: Trace, limit: int | None) -> Iterator[RenderableType]:
+    """The figures, the rows behind them, what was left out, and whether it all adds up.
 
     Args:
-        trace: the customer.
+        trace: of a customer or of an insight.
         limit: how many rows of each listing are shown; None for all.
     """
+    if isinstance(trace, CustomerTrace):
+        yield from _customer(trace, limit)
+    elif isinstance(trace, InsightTrace):
+        yield from _insight(trace, limit)
+    yield from _sums(trace.sums)
+
+
+def _customer(trace: CustomerTrace, limit: int | None) -> Iterator[RenderableType]:
     published = trace.published or {}
     title = one_line(f"Customer {trace.customer_id}" + (f": {published['name']}" if published else ""))
     yield Text(title, style="bold")
@@ -81,48 +93,58 @@ def customer_view(trace: CustomerTrace, limit: int | None) -> Iterator[Renderabl
         yield "Not published: the customer was rejected, or the source has rows that name it but not itself."
     else:
         yield _fields_table({name: _cell(name, published) for name in published})
-    yield from _listing("In the source", trace.source_rows, CUSTOMERS.column_names, limit)
-    yield from _orders(trace.orders, limit)
+    yield from _rows("In the source", trace.source_rows, CUSTOMERS.column_names, limit)
+    orders = ["order_id", "order_date", "status", "lines", "units", "items_amount", "total_amount", "why_not"]
+    if not trace.orders.frame["customer_in_source"].is_null().all():
+        orders.insert(1, "customer_in_source")
+    yield from _rows("Orders", trace.orders, orders, limit)
     lines = ("order_id", "item_id", "product_id", "product_name", "quantity", "price", "amount")
-    yield from _listing("Order lines", trace.order_items, lines, limit)
+    yield from _rows("Order lines", trace.order_items, lines, limit)
     reviews = ("review_id", "review_date", "product_id", "product_name", "rating")
-    yield from _listing("Reviews", trace.reviews, reviews, limit)
-    yield from _repairs(trace.repairs, limit)
-    yield from _set_aside("Merged", trace.merged, limit)
-    yield from _set_aside("Rejected", trace.rejected, limit)
-    yield from _sums(trace.sums)
+    yield from _rows("Reviews", trace.reviews, reviews, limit)
+    for table, listing in trace.repairs.items():
+        fields = [Field("Key", is_figure=True), Field("Rule"), Field("Column"), Field("From"), Field("To")]
+        yield from _listing(f"Repaired in {table}", fields, listing, limit, _repair)
+    for table, listing in trace.merged.items():
+        yield from _set_aside("Merged", table, listing, limit)
+    for table, listing in trace.rejected.items():
+        yield from _set_aside("Rejected", table, listing, limit)
 
 
-def insight_view(trace: InsightTrace, limit: int | None) -> Iterator[RenderableType]:
-    """An insight's definition, what stands behind it, what was left out, and whether it all adds up."""
-    yield Text.assemble((trace.insight.title, "bold"), f"  {trace.insight.id}")
-    yield Text(trace.insight.description, style="dim")
+def _insight(trace: InsightTrace, limit: int | None) -> Iterator[RenderableType]:
+    insight = trace.insight
+    yield Text.assemble((insight.title, "bold"), f"  {insight.id}")
+    yield Text(insight.description, style="dim")
     yield _about(trace.run)
-    if trace.key is not None:
-        yield Text(one_line(", ".join(f"{name} {value}" for name, value in trace.key.items())), style="bold")
-        row = next(iter(trace.published.rows()), None)
-        if row is None:
-            yield "It is not among the published rows; this is what would stand behind it."
-        else:
-            yield _fields_table(
-                {c.name: one_line(format_value(row[c.name], c.kind)) for c in trace.insight.columns}
-            )
-    else:
+    if trace.key is None:
         yield _published(trace, limit)
+    else:
+        yield Text(one_line(", ".join(f"{name} {value}" for name, value in trace.key.items())), style="bold")
+        for row in trace.published.rows():
+            fields = {c.name: one_line(format_value(row[c.name], c.kind)) for c in insight.columns}
+            yield _fields_table(fields)
+        if not len(trace.published):
+            yield "It is not among the published rows; this is what would stand behind it."
+    if insight.evidence is None:
+        yield "This insight declares no rows behind it."
+        return
     yield _tallies_table("What stands behind it", trace.behind)
     if trace.left_out:
         yield _tallies_table("What was left out, and why", trace.left_out)
     if trace.rows is not None:
-        columns = [name for name in _LABELS if name in trace.rows.frame.columns]
-        if "total_amount" in columns or "total_amount_spent" in columns or "rating" in columns:
-            columns.remove("amount")
-        if trace.rows.frame["is_behind"].all():
-            columns.remove("why")
-        yield from _listing("Rows", trace.rows, columns, limit)
-    if trace.rejected is not None and len(trace.rejected):
-        table = trace.behind[0].table
-        yield from _set_aside("Rejected", {table: trace.rejected}, limit)
-    yield from _sums(trace.sums)
+        yield from _rows("Rows", trace.rows, _shown_columns(trace, trace.rows), limit)
+    if trace.rejected is not None:
+        yield from _set_aside("Rejected", insight.evidence.table, trace.rejected, limit)
+
+
+def _shown_columns(trace: InsightTrace, rows: Listing) -> list[str]:
+    """Without what is the same in every row: the key, and whether the row takes part if all do."""
+    columns = [name for name in _LABELS if name in rows.frame.columns and name not in (trace.key or {})]
+    if {"total_amount", "total_amount_spent", "rating"} & set(columns):
+        columns.remove("amount")
+    if rows.frame["is_behind"].all():
+        columns.remove("why")
+    return columns
 
 
 def _about(run: Mapping[str, Any]) -> Text:
@@ -148,43 +170,35 @@ def _fields_table(row: Mapping[str, str | Text]) -> FittingTable:
     return table
 
 
-def _orders(orders: Listing, limit: int | None) -> Iterator[RenderableType]:
-    columns = [
-        "order_id",
-        "order_date",
-        "status",
-        "lines",
-        "units",
-        "items_amount",
-        "total_amount",
-        "why_not",
-    ]
-    if orders.frame["customer_in_source"].is_null().all() is False:
-        columns.insert(1, "customer_in_source")
-    yield from _listing("Orders", orders, columns, limit)
-
-
 def _listing(
+    title: str,
+    fields: list[Field],
+    listing: Listing,
+    limit: int | None,
+    cells: Callable[[dict[str, Any]], Cells],
+) -> Iterator[RenderableType]:
+    """A table of the first rows of a listing; nothing for an empty one."""
+    if len(listing):
+        rows = listing.rows(limit)
+        table = FittingTable(title, fields, caption=_more(len(rows), len(listing)))
+        for row in rows:
+            table.add(*cells(row))
+        yield table
+
+
+def _rows(
     title: str, listing: Listing, columns: Sequence[str], limit: int | None
 ) -> Iterator[RenderableType]:
-    """The first rows of a listing; nothing for an empty one."""
-    if not len(listing):
-        return
-    rows = listing.rows(limit)
-    table = FittingTable(title, [_field(name) for name in columns], caption=_more(len(rows), len(listing)))
-    for row in rows:
-        cells = [_cell(name, row) for name in columns]
-        table.add(*cells)
-    yield table
-
-
-def _field(name: str) -> Field:
-    return Field(
-        _LABELS[name],
-        is_figure=name not in (*_TEXTS, "why", "why_not"),
-        is_whole=name in ("why", "why_not"),
-        spared=_SPARED.get(name, 0),
-    )
+    fields = [
+        Field(
+            _LABELS[name],
+            is_figure=name not in (*_TEXTS, "why", "why_not"),
+            is_whole=name in ("why", "why_not"),
+            spared=_SPARED.get(name, 0),
+        )
+        for name in columns
+    ]
+    return _listing(title, fields, listing, limit, lambda row: [_cell(name, row) for name in columns])
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> str | Text:
@@ -200,36 +214,24 @@ def _more(shown: int, total: int) -> str:
     return f"{shown:,} of {total:,}; --rows 0 shows all" if shown < total else ""
 
 
-def _repairs(repairs: Mapping[str, Listing], limit: int | None) -> Iterator[RenderableType]:
-    for name, listing in repairs.items():
-        if not len(listing):
-            continue
-        rows = listing.rows(limit)
-        fields = [Field("Key", is_figure=True), Field("Rule"), Field("Column"), Field("From"), Field("To")]
-        table = FittingTable(f"Repaired in {name}", fields, caption=_more(len(rows), len(listing)))
-        for row in rows:
-            values = (_quoted(row[side]) for side in ("old_value", "new_value"))
-            table.add(str(row["key"]), row["rule"].partition(".")[2], row["column"], *values)
-        yield table
+def _repair(row: Mapping[str, Any]) -> Cells:
+    values = [row["old_value"], row["new_value"]]
+    quoted = [DASH if value is None else f"“{one_line(value)}”" for value in values]
+    return [str(row["key"]), row["rule"].partition(".")[2], row["column"], *quoted]
 
 
-def _set_aside(what: str, listings: Mapping[str, Listing], limit: int | None) -> Iterator[RenderableType]:
-    """Rejected and merged rows, each with its rule, what it carries and what it says."""
-    for name, listing in listings.items():
-        if not len(listing):
-            continue
-        rows = listing.rows(limit)
-        table = FittingTable(
-            f"{what} in {name}",
-            [Field("Row"), Field("Carries", is_figure=True)],
-            caption=_more(len(rows), len(listing)),
-        )
-        for row in rows:
-            entry = Text(one_line(_row_text(name, row)))
-            rule = RULES.get(row["rule"])  # None for one that another version of shopsight had
-            entry.append(f"\n{row['rule']}: {rule.sentence if rule else '–'}", style="dim")
-            table.add(entry, _amount(name, row["measure"]))
-        yield table
+def _set_aside(what: str, table: str, listing: Listing, limit: int | None) -> Iterator[RenderableType]:
+    """Rejected or merged rows, each with its rule, what it carries and what it says."""
+
+    def cells(row: Mapping[str, Any]) -> Cells:
+        entry = Text(one_line(_row_text(table, row)))
+        rule = RULES.get(row["rule"])  # None for one that another version of shopsight had
+        entry.append(f"\n{row['rule']}: {rule.sentence if rule else '–'}", style="dim")
+        return [entry, _amount(table, row["measure"])]
+
+    return _listing(
+        f"{what} in {table}", [Field("Row"), Field("Carries", is_figure=True)], listing, limit, cells
+    )
 
 
 def _row_text(table: str, row: Mapping[str, Any]) -> str:
@@ -239,11 +241,9 @@ def _row_text(table: str, row: Mapping[str, Any]) -> str:
     return ", ".join("–" if row[name] is None else str(row[name]) for name in TABLES[table].column_names)
 
 
-def _tallies_table(title: str, tallies: Iterable[Tally]) -> FittingTable:
-    table = FittingTable(
-        title,
-        [Field("Table"), Field("Which rows"), Field("Rows", is_figure=True), Field("Carry", is_figure=True)],
-    )
+def _tallies_table(title: str, tallies: Sequence[Tally]) -> FittingTable:
+    figures = [Field("Rows", is_figure=True), Field("Carry", is_figure=True)]
+    table = FittingTable(title, [Field("Table"), Field("Which rows"), *figures])
     for tally in tallies:
         rule = RULES.get(tally.what)
         what = Text(one_line(tally.what.partition(".")[2] if rule else tally.what))
@@ -256,15 +256,8 @@ def _tallies_table(title: str, tallies: Iterable[Tally]) -> FittingTable:
 def _sums(sums: Sequence[AddedUp]) -> Iterator[RenderableType]:
     if not sums:
         return
-    table = FittingTable(
-        "Do the rows add up to what was published?",
-        [
-            Field("Figure"),
-            Field("Rows add up to", is_figure=True),
-            Field("Published", is_figure=True),
-            Field(""),
-        ],
-    )
+    figures = [Field("Rows add up to", is_figure=True), Field("Published", is_figure=True)]
+    table = FittingTable("Do the rows add up to what was published?", [Field("Figure"), *figures, Field("")])
     for figure in sums:
         mark = Text("✓", style="green") if figure.holds else Text("✗", style="bold red")
         table.add(figure.what, _shown(figure.added_up), _shown(figure.published), mark)
@@ -282,10 +275,6 @@ def _amount(table: str, amount: Decimal | int | None) -> str:
     if amount is None or table in ("categories", "products"):
         return DASH
     return format_count(amount) if table == "reviews" else format_money(amount)
-
-
-def _quoted(value: str | None) -> str:
-    return DASH if value is None else f"“{one_line(value)}”"
 
 
 def _shown(value: Any) -> str:

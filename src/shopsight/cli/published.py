@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from shopsight.cli.output import out
+from shopsight.cli.run_tables import insight_table
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
-from shopsight.publish import Target, find_run, plain
+from shopsight.publish import find_run, plain
 from shopsight.reader import open_generation
 from shopsight.report import InsightTable, render_report, write_report
-from shopsight.report.terminal import insight_table
 from shopsight.settings import Settings
 
 
@@ -24,7 +24,6 @@ class Published:
     generation: int
     run_id: str
     as_of: datetime
-    valid_until: datetime
     insights: dict[str, InsightTable]
     record: dict[str, Any]
 
@@ -40,24 +39,13 @@ def read_published(settings: Settings) -> Published:
         ConfigurationError: nothing is published yet.
     """
     with open_target(settings) as target:
-        return read_served(target)
-
-
-def read_served(target: Target) -> Published:
-    """See :func:`read_published`."""
-    generation = open_generation(target.db)
-    documents = {document["_id"]: plain(document) for document in generation.insights.find()}
-    ranks = {name: rank for rank, name in enumerate(INSIGHTS)}
-    in_order = sorted(documents, key=lambda name: ranks.get(name, len(ranks)))
-    tables = {name: InsightTable.from_document(documents[name]) for name in in_order}
-    return Published(
-        generation=generation.number,
-        run_id=generation.run_id,
-        as_of=generation.as_of,
-        valid_until=generation.valid_until,
-        insights=tables,
-        record=find_run(target, generation.run_id) or {},
-    )
+        generation = open_generation(target.db)
+        documents = {document["_id"]: plain(document) for document in generation.insights.find()}
+        record = find_run(target, generation.run_id) or {}
+    in_order = [*(name for name in INSIGHTS if name in documents), *(documents.keys() - INSIGHTS.keys())]
+    charts = {name: insight.chart for name, insight in INSIGHTS.items()}
+    tables = {name: InsightTable.from_document(documents[name], charts.get(name)) for name in in_order}
+    return Published(generation.number, generation.run_id, generation.as_of, tables, record)
 
 
 def print_insights(published: Published, names: list[str]) -> None:

@@ -11,14 +11,26 @@ from typing import Annotated
 import typer
 
 from shopsight.cli.application import AsJson, Target, Workdir, app, settings_from
-from shopsight.cli.output import err, out, print_json
+from shopsight.cli.output import err, out, paged, print_json, say
 from shopsight.errors import ConfigurationError
+
+
+def complete_insight(incomplete: str) -> list[str]:
+    """The insights' ids that begin so, for the shell's completion."""
+    from shopsight.marts.insights import INSIGHTS
+
+    return [name for name in INSIGHTS if name.startswith(incomplete)]
 
 
 @app.command(epilog="Examples:\n\n    shopsight show\n\n    shopsight show top_customers --json")
 def show(
     insight: Annotated[
-        str | None, typer.Argument(help="An insight's id; all of them by default.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="An insight's id; all of them by default.",
+            show_default=False,
+            autocompletion=complete_insight,
+        ),
     ] = None,
     target: Target = None,
     workdir: Workdir = None,
@@ -26,11 +38,11 @@ def show(
 ) -> None:
     """Show the published insights."""
     from shopsight.cli.published import print_insights, read_published
+    from shopsight.report.formatting import format_moment
 
     published = read_published(settings_from(target=target, workdir=workdir))
     names = [insight] if insight else list(published.insights)
-    unknown = set(names) - set(published.insights)
-    if unknown:
+    if insight and insight not in published.insights:
         raise ConfigurationError(
             f"There is no insight {insight!r}.", remedy=f"Name one of {', '.join(published.insights)}."
         )
@@ -45,8 +57,9 @@ def show(
             }
         )
         return
-    print_insights(published, names)
-    out.print(f"Generation {published.generation}, as of {published.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
+    with paged():
+        print_insights(published, names)
+        say((f"Generation {published.generation}, as of {format_moment(published.as_of)}.", "dim"))
 
 
 @app.command(epilog="Example:\n\n    shopsight runs --last 20")
@@ -56,17 +69,18 @@ def runs(
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest runs: when, how long, how many rows, how they ended."""
+    """List the latest runs: when, how long, how many orders, how they ended."""
     from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_runs
-    from shopsight.report.terminal import runs_table
 
     with open_target(settings_from(target=target, workdir=workdir)) as opened:
         records = list_runs(opened, limit=last)
     if as_json:
         print_json(records)
-    else:
-        out.print(runs_table(records))
+        return
+    from shopsight.cli.run_tables import runs_table
+
+    out.print(runs_table(records))
 
 
 @app.command(epilog="Example:\n\n    shopsight report -o shop.html --open")
@@ -75,19 +89,24 @@ def report(
     target: Target = None,
     workdir: Workdir = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the served generation as one HTML page that needs no network."""
     from shopsight.cli.published import read_published
 
-    read_published(settings_from(target=target, workdir=workdir)).write_report(output)
-    err.print(f"Wrote {output}")
+    published = read_published(settings_from(target=target, workdir=workdir))
+    published.write_report(output)
+    if as_json:
+        print_json({"path": str(output), "generation": published.generation})
+    else:
+        say(f"Wrote {output}", console=err)
     if open_it:
         webbrowser.open(output.resolve().as_uri())
 
 
 @app.command(epilog="Example:\n\n    shopsight generations")
 def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
-    """List the generations that are kept, the served one marked."""
+    """List the generations that are kept, and mark the served one."""
     from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_generations
 
@@ -97,16 +116,13 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
         print_json([generation.as_document() for generation in kept])
         return
     for generation in kept:
-        mark = "served" if generation.is_served else ""
-        out.print(
-            f"{generation.number:>6}  {generation.as_of:%Y-%m-%d %H:%M:%S}  {generation.run_id}"
-            f"  {generation.customers:>11,} customers  [green]{mark}[/]",
-            soft_wrap=True,
-        )
+        figures = f"{generation.run_id}  {generation.customers:>11,} customers"
+        mark = ("  served", "green") if generation.is_served else ""
+        say(f"{generation.number:>6}  {generation.as_of:%Y-%m-%d %H:%M:%S}  {figures}", mark)
 
 
 @app.command(epilog="Example:\n\n    shopsight metrics > /var/lib/node_exporter/shopsight.prom")
-def metrics(target: Target = None, workdir: Workdir = None) -> None:
+def metrics(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
     """Print the last run's figures in Prometheus' text format."""
     from shopsight.orchestration.prometheus import prometheus_text
     from shopsight.pipeline.databases import open_target
@@ -115,4 +131,9 @@ def metrics(target: Target = None, workdir: Workdir = None) -> None:
     with open_target(settings_from(target=target, workdir=workdir)) as opened:
         record = latest_run(opened)
         served = opened.db["published"].find_one({"_id": "current"})
-    typer.echo(prometheus_text(record or {}, served, datetime.now(UTC)), nl=False)
+    text = prometheus_text(record or {}, served, datetime.now(UTC))
+    if as_json:
+        samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        print_json({name: float(value) for name, _, value in samples if name})
+    else:
+        typer.echo(text, nl=False)

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
+from shopsight.cli.application import (
+    AsJson,
+    Source,
+    SourceSchema,
+    Target,
+    Workdir,
+    app,
+    require_databases,
+    settings_from,
+)
 from shopsight.cli.output import out, print_json, stage_progress
 from shopsight.errors import ExitCode
 
 if TYPE_CHECKING:
-    from shopsight.inspect.explain import CustomerTrace, InsightTrace
+    from shopsight.inspect.explain.trace import Trace
 
 
 @app.command(epilog="Examples:\n\n    shopsight plan\n\n    shopsight plan --json | jq .documents")
@@ -21,20 +30,28 @@ def plan(
     target: Target = None,
     source_schema: SourceSchema = None,
     workdir: Workdir = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code", help="Exit with 4 if publishing would change something, with 3 if it is withheld."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Do everything but publish, and say what publishing would change."""
-    from shopsight.cli.comparison_views import plan_view
+    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    require_databases(settings)
+    from shopsight.cli.comparison_views import print_plan
     from shopsight.inspect.plan import make_plan
 
-    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     with stage_progress(quiet=as_json) as progress:
         made = make_plan(settings, on_progress=progress)
     if as_json:
         print_json(made.as_document())
-        return
-    for part in plan_view(made):
-        out.print(part)
+    else:
+        print_plan(made)
+    if exit_code and (made.shrink or made.changes_something):
+        raise typer.Exit(ExitCode.REFUSED if made.shrink else ExitCode.CHANGES)
 
 
 @app.command(epilog="Example:\n\n    shopsight verify || page-someone")
@@ -47,18 +64,18 @@ def verify(
 ) -> None:
     """Ask source and MongoDB again whether what is served is what was proven. Exits with 3 if not.
 
-    A source that has moved on since the snapshot is told of and is no failure.
+    A source that has moved on since the snapshot is reported and is no failure.
     """
-    from shopsight.cli.comparison_views import verification_view
+    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
+    require_databases(settings)
+    from shopsight.cli.comparison_views import print_verification
     from shopsight.inspect.verify import verify as verify_served
 
-    settings = settings_from(source=source, target=target, source_schema=source_schema, workdir=workdir)
     found = verify_served(settings)
     if as_json:
         print_json(found.as_document())
     else:
-        for part in verification_view(found):
-            out.print(part)
+        print_verification(found)
     if not found.is_intact:
         raise typer.Exit(ExitCode.REFUSED)
 
@@ -94,7 +111,7 @@ def customer(
     rows: Rows = None,
     as_json: AsJson = False,
 ) -> None:
-    """One customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
+    """Show one customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
     from shopsight.inspect.explain import TracedRun, explain_customer
 
     trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
@@ -110,7 +127,7 @@ def insight(
     key: Annotated[
         str | None,
         typer.Option(
-            help="One row of it: a product's id, a month, a country …; several values parted by commas.",
+            help="One row of it: a product's id, a month, a country …; several values separated by commas.",
             show_default=False,
         ),
     ] = None,
@@ -119,26 +136,21 @@ def insight(
     rows: Rows = None,
     as_json: AsJson = False,
 ) -> None:
-    """An insight, or one row of it: the rows behind it, and those left out by status and by rule."""
+    """Show the rows behind an insight or one row of it, and those left out by status and by rule."""
     from shopsight.inspect.explain import TracedRun, explain_insight
 
     trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
     _show(trace, rows, as_json=as_json)
 
 
-def _show(trace: CustomerTrace | InsightTrace, rows: int | None, *, as_json: bool) -> None:
-    """Print a trace; a figure that its rows do not add up to ends with 3."""
-    from shopsight.cli.explain_views import customer_view, insight_view
-    from shopsight.inspect.explain import CustomerTrace
+def _show(trace: Trace, rows: int | None, *, as_json: bool) -> None:
+    """Print a trace; exit with 3 if the rows do not add up to a figure."""
+    from shopsight.cli.explain_views import trace_view
 
     if as_json:
         print_json(trace.as_document(rows or None))
     else:
-        limit = (ROWS_ON_SCREEN if rows is None else rows) or None
-        parts = (
-            customer_view(trace, limit) if isinstance(trace, CustomerTrace) else insight_view(trace, limit)
-        )
-        for part in parts:
+        for part in trace_view(trace, (ROWS_ON_SCREEN if rows is None else rows) or None):
             out.print(part)
     if not trace.holds:
         raise typer.Exit(ExitCode.REFUSED)

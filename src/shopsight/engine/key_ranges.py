@@ -1,10 +1,10 @@
-"""Big tables a range of keys at a time, so that no hash table ever holds all of their keys.
+"""Big tables one range of keys at a time, so that no hash table ever holds all of their keys.
 
-Joining order items to orders takes a hash table of the orders, and so does counting by order: they would grow
-with the shop. Work that is done for one range of orders after the other has small tables, whatever the shop's
-size. Reading a range costs little where keys lie roughly in the order of the rows, as they do in shops: the
-statistics of Parquet's row groups tell which of them to leave out. Where they do not, or where a file has no
-statistics, the column of keys is read once more for each range, and the result is the same.
+Joining order items to orders takes a hash table of the orders, and so does counting by order: its size
+would grow with the shop. Work on one range of orders at a time needs small tables, whatever the shop's size.
+Reading a range costs little if keys are roughly in the order of the rows, as they are in shops: Parquet's
+statistics tell which row groups to skip. Otherwise the column of keys is read once more for each range, and
+the result is the same.
 """
 
 from __future__ import annotations
@@ -15,37 +15,36 @@ from itertools import pairwise
 
 import narwhals as nw
 
-from shopsight.engine.protocol import Frame, materialize
+from shopsight.engine.protocol import BOUNDING_THEIR_MEMORY, Frame, materialize
 
-#: How many rows a range holds at most, unless they have one key. Measured on 5 million orders with 15 million
+#: The most rows in a range, unless they have one key. Measured on 5 million orders with 15 million
 #: items; docs/data-structures.md has the figures.
 ROWS_IN_RANGE = 500_000
 
-#: Into how many pieces keys are dealt to be counted: a range is filled up to the nearest of them.
+#: The number of pieces in which keys are counted; a range consists of whole pieces.
 _PIECES = 4096
 
 
 @dataclass(frozen=True)
 class KeyRange:
-    """The keys from ``first`` up to but without ``end``; None: no bound. What has no first holds null."""
+    """The keys from ``first`` up to but without ``end``; None: no bound. Without ``first``, null is in it."""
 
     key: str
     first: int | None = None
     end: int | None = None
 
-    def of(self, rows: Frame) -> Frame:
-        """The rows whose key lies in the range.
+    def filter(self, rows: Frame) -> Frame:
+        """The rows whose key is in the range.
 
         >>> import polars as pl
         >>> rows = nw.from_native(pl.LazyFrame({"order_id": [1, 2, 3, None]}))
-        >>> [KeyRange("order_id", *bounds).of(rows).collect().rows() for bounds in ((None, 2), (2, 3))]
+        >>> [KeyRange("order_id", *bounds).filter(rows).collect().rows() for bounds in ((None, 2), (2, 3))]
         [[(1,), (None,)], [(2,)]]
         """
         key = nw.col(self.key)
         if self.first is not None:
             rows = rows.filter(key >= self.first)
         if self.end is not None:
-            # Only a range that begins nowhere has them: it is the one before all others.
             is_before = key < self.end
             rows = rows.filter(is_before | key.is_null() if self.first is None else is_before)
         return rows
@@ -54,16 +53,17 @@ class KeyRange:
 def key_ranges(rows: Frame, key: str, most: int | None = None) -> list[KeyRange]:
     """Ranges of a whole-number key that together hold every key once, from the lowest to the highest.
 
-    Rows are counted by piece of the key's extent; a piece with too many is dealt anew. There is always at
-    least one range.
+    Rows are counted by piece of the key's extent; a piece with too many is divided again. There is always at
+    least one range, and no more on an engine that bounds its memory itself.
 
     Args:
-        rows: what is counted; only the key is looked at.
+        rows: the rows to count; only the key is looked at.
         key: a column of whole numbers.
-        most: how many of the rows a range holds at most, unless more have one key; by default
-            :data:`ROWS_IN_RANGE`.
+        most: the most rows in a range, unless more have one key; by default :data:`ROWS_IN_RANGE`.
     """
     most = most or ROWS_IN_RANGE
+    if rows.implementation in BOUNDING_THEIR_MEMORY:
+        return [KeyRange(key)]
     cuts, size = [], 0
     for start, count in _pieces(rows.select(key).filter(~nw.col(key).is_null()), key, most):
         if size and size + count > most:
@@ -74,7 +74,7 @@ def key_ranges(rows: Frame, key: str, most: int | None = None) -> list[KeyRange]
 
 
 def _pieces(keys: Frame, key: str, most: int) -> list[tuple[int, int]]:
-    """Where pieces of the keys begin and how many rows they have, in order; empty ones are left out."""
+    """The first key and the number of rows of each piece that is not empty, in order."""
     extent = keys.select(
         nw.col(key).min().alias("least"), nw.col(key).max().alias("greatest"), nw.len().alias("rows")
     ).collect()
@@ -84,19 +84,19 @@ def _pieces(keys: Frame, key: str, most: int) -> list[tuple[int, int]]:
     width = (greatest - least) // _PIECES + 1
     piece = nw.col(key) // width
     counted = keys.group_by(piece.alias("piece")).agg(nw.len().alias("rows")).sort("piece").collect()
-    found = []
+    pieces = []
     for number, count in counted.iter_rows():
         if count > most:
-            found += _pieces(keys.filter(piece == number), key, most)
+            pieces += _pieces(keys.filter(piece == number), key, most)
         else:
-            found.append((number * width, count))
-    return found
+            pieces.append((number * width, count))
+    return pieces
 
 
 def summed(parts: Iterable[Frame], by: list[str], column: str) -> Frame:
-    """The parts' sums of a column by key, worked out part by part and held in memory.
+    """The sums of a column over all parts by key, held in memory.
 
-    Grain: one row per key. At no time is there more in memory than the sums so far and one part.
+    Grain: one row per key. The memory holds at most the sums so far and one part.
 
     Args:
         parts: at least one, each with ``by`` and ``column``.

@@ -1,7 +1,7 @@
-"""The engines behind the Narwhals expressions.
+"""Polars, the engine behind the Narwhals expressions.
 
-clean and marts are written once, on Narwhals lazy frames (:mod:`shopsight.engine.protocol`). Only here is an
-engine named. Polars runs them lazily and streaming, so that no big table is ever whole in memory.
+clean and marts are written once, on Narwhals lazy frames (:mod:`shopsight.engine.protocol`). Only this module
+names an engine. Polars runs them lazily and streaming, so that no big table is ever whole in memory.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# Polars' allocator reads this once, when it is loaded. By itself it marks memory that was freed half a second
-# ago as free, and leaves it with the process until the machine runs short; so it is handed back.
+# Polars' allocator reads this once, when it is loaded: memory goes back to the system half a second after it
+# was freed. By default it stays with the process until the machine runs short.
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0")
 
 import narwhals as nw
@@ -20,11 +20,10 @@ import polars as pl
 from shopsight.engine.protocol import Frame
 from shopsight.errors import disk_error, translated_disk_errors
 
-# Of a Parquet file, so many row groups are read ahead. Its own 128 are whole tables.
+# The number of row groups of a Parquet file that are read ahead. The default of 128 reads whole tables.
 os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "4")
-# Before Polars chooses which side of a join to hold in memory, it looks at so many rows of both. Its own ten
-# million were nearly half of the memory that the insights took at fifteen million order items, for no better
-# choice.
+# The number of rows that Polars looks at to choose which side of a join to hold in memory. The default of ten
+# million took nearly half of the insights' memory at fifteen million order items, for no better choice.
 os.environ.setdefault("POLARS_JOIN_SAMPLE_LIMIT", "1000000")
 pl.Config.reload_env_vars()
 
@@ -55,7 +54,7 @@ class PolarsEngine:
         except OSError as error:
             raise disk_error(next(iter(frames)), error) from error
         except pl.exceptions.ComputeError as error:
-            # Polars hands some operating system errors on as text only.
+            # Polars passes some operating system errors on as text only.
             if "No space left" in str(error):
                 raise disk_error(next(iter(frames)), OSError(28, "No space left on device")) from error
             raise

@@ -1,4 +1,7 @@
-"""What a frame and an engine are to the stages in the middle, which know no engine by name."""
+"""What a frame and an engine are to cleaning and marts, which know no engine by name.
+
+An engine that is added implements :class:`Engine`, and the functions on frames below must know its frames.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,9 @@ Frame = nw.LazyFrame[Any]
 #: Money in every frame: exact, two digits. Sums of it are Decimal(38, 2).
 MONEY = nw.Decimal(18, 2)
 
-
-def cache(frame: Frame) -> Frame:
-    """The same frame, marked as the common start of several others, so that it is worked out once.
-
-    Polars finds common parts by itself, but not inside of other common parts, nor after windows and sorts,
-    whose helper columns it numbers. An engine without such a mark works the frame out as often as it is used.
-    """
-    native = frame.to_native()
-    return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
-
-
-def materialize(frame: Frame) -> Frame:
-    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
-    return frame.collect().lazy(frame.implementation)
-
-
-def is_empty(frame: Frame) -> bool:
-    """Whether the frame has no row."""
-    return len(frame.head(1).collect()) == 0
+#: Engines that bound their memory themselves, as they spread work over machines. Their frames are not cut
+#: into ranges of keys: each range would be a job of its own.
+BOUNDING_THEIR_MEMORY = frozenset({nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT})
 
 
 class Engine(Protocol):
@@ -45,8 +32,28 @@ class Engine(Protocol):
 
         Args:
             frames: by folder.
-            part: which of the folder's parts they are, from 0; the others stay as they are.
+            part: the number of the part to write, from 0; the folder's other parts stay as they are.
 
         Raises:
             WorkspaceError: the disk is full or cannot be written.
         """
+
+
+def cache(frame: Frame) -> Frame:
+    """The same frame, marked as the common start of several others, so that it is worked out once.
+
+    Polars finds common parts by itself, but not inside other common parts, nor after windows and sorts, whose
+    helper columns it numbers. An engine without such a mark works the frame out as often as it is used.
+    """
+    native = frame.to_native()
+    return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
+
+
+def materialize(frame: Frame) -> Frame:
+    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
+    return frame.collect().lazy(frame.implementation)
+
+
+def is_empty(frame: Frame) -> bool:
+    """Whether the frame has no row."""
+    return len(frame.head(1).collect()) == 0

@@ -1,28 +1,34 @@
 """The first stage: the six tables of a shop's database, in one read-only snapshot, to raw Parquet.
 
-Enters: a source URL. Leaves: ``raw/<table>/part-*.parquet`` with the contract's columns as they are in the
-source, and a :class:`shopsight.record.Snapshot` with what the database itself says of each table.
+Enters: a source URL. Leaves: ``raw/<table>/part-*.parquet`` with the contract's columns as the source has
+them, and a :class:`shopsight.record.Snapshot` with what the database itself reports of each table.
 
-One module or package a dialect, found by the URL's scheme in :data:`DIALECTS`.
+A dialect is a package with an object of :class:`shopsight.extract.dialect.Dialect`, listed in
+:data:`DIALECTS` by URL scheme.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from shopsight.audit.control_totals import Totals, as_document
+from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
-from shopsight.extract import postgresql, sqlite
-from shopsight.extract.dialect import Dialect, OnRows, Source, SourceCheck
-from shopsight.record import Snapshot
+from shopsight.extract.dialect import Dialect, OnRows, OpenSnapshot, Source, SourceCheck
+from shopsight.extract.postgresql import PostgreSQL
+from shopsight.extract.reading import Reader
+from shopsight.extract.sqlite import SQLite
+from shopsight.record import Snapshot, SourceTable
 
-__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "source_figures"]
+__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_totals"]
 
-#: By the URL's scheme. A further one is a module with the functions of :class:`Dialect`, and a line here.
+#: By the URL's scheme.
 DIALECTS: dict[str, Dialect] = {
-    "postgresql": postgresql,
-    "postgres": postgresql,
-    "sqlite": sqlite,
+    "postgresql": PostgreSQL(),
+    "postgres": PostgreSQL(),
+    "sqlite": SQLite(),
 }
 
 
@@ -39,22 +45,22 @@ def extract(
     """Read all six tables in one state of the database into ``folder/<table>/part-*.parquet``.
 
     The columns are the contract's, in its order. A column is native (INT64, DATE, DECIMAL(18,2), STRING) if
-    its type is of that sort and every value fits, else it is the source's own text. Timestamps are taken by
-    their day, those with a time zone by their day in UTC. Nulls stay nulls. Memory is bounded by
-    ``batch_rows`` and the number of connections.
+    its type is of that kind and every value fits, else it is the source's own text. Timestamps become days;
+    those with a time zone become days in UTC. Nulls stay nulls. Memory is bounded by ``batch_rows`` and the
+    number of connections.
 
     Args:
         url: the source, credentials included.
-        folder: the stage's empty folder. What a failed extraction leaves there is no table.
+        folder: the stage's empty folder. A failed extraction leaves no usable table in it.
         schema: where the tables are; None for the connection's own search path.
         connections: how many may read at once.
-        batch_rows: about how many rows are held at a time by each.
+        batch_rows: about how many rows each connection holds at a time.
         connect_timeout: how long the database may take to answer the first call.
-        on_rows: told of each batch: the table and how many more rows of it are written (a negative number
-            when a table is read again).
+        on_rows: called for each batch with the table and how many more rows of it are written (a negative
+            number when a table is read again).
 
     Returns:
-        The snapshot, with rows, measure, source types and ``native`` or ``text`` for each table.
+        The snapshot, with control totals, source types and ``native`` or ``text`` for each table.
 
     Raises:
         ConfigurationError: the URL, the user or a privilege is wrong.
@@ -64,33 +70,67 @@ def extract(
         WorkspaceError: the disk is full or cannot be written.
     """
     source, dialect = _resolve(url, schema, connect_timeout)
-    return dialect.extract(source, folder, connections=connections, batch_rows=batch_rows, on_rows=on_rows)
+    with dialect.snapshot(source, connections) as snapshot:
+        reader = Reader(snapshot, folder, batch_rows, on_rows)
+        reader.read_tables()
+    physical = {
+        name: {
+            column: "text" if column in reader.as_text[name] else "native" for column in table.column_names
+        }
+        for name, table in TABLES.items()
+    }
+    return _described(source, dialect, snapshot, reader.totals, physical)
 
 
-def source_figures(url: str, *, schema: str | None, connect_timeout: timedelta) -> Snapshot:
-    """What the database says of the six tables now, as :func:`extract` gives it, without reading them out.
+def source_totals(
+    url: str, *, schema: str | None, connect_timeout: timedelta, physical: Mapping[str, Mapping[str, str]]
+) -> Snapshot:
+    """What the database reports of the six tables now, as :func:`extract` returns it, without reading rows.
 
-    Returns:
-        A snapshot in which ``physical`` is empty.
+    Args:
+        url: the source, credentials included.
+        schema: see :func:`extract`.
+        connect_timeout: see :func:`extract`.
+        physical: by table and column, ``native`` or ``text``: how the columns of an earlier snapshot arrived,
+            with which this one is to be compared.
 
     Raises:
         SourceError: and the others of :func:`extract`.
     """
     source, dialect = _resolve(url, schema, connect_timeout)
-    return dialect.source_figures(source)
+    with dialect.snapshot(source, 1) as snapshot:
+        totals = {
+            name: snapshot.control_totals(
+                snapshot.connections[0],
+                name,
+                frozenset(column for column, form in physical[name].items() if form == "text"),
+            )
+            for name in TABLES
+        }
+    return _described(source, dialect, snapshot, totals, {name: dict(physical[name]) for name in TABLES})
 
 
 def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) -> list[SourceCheck]:
     """What of the source can be reached and read: connection, version, and each of the six tables.
 
-    Grain: one thing that was looked at. What cannot be looked at for want of an earlier one is left out.
-    Reads no rows. Raises nothing for a source that is not as it should be.
+    Grain: one check. A check that needs an earlier, failed one is left out. Reads no rows, and reports a
+    faulty source instead of raising.
 
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
     source, dialect = _resolve(url, schema, connect_timeout)
-    return dialect.check_source(source)
+    return dialect.describe(source)
+
+
+def shown_address(url: str) -> str:
+    """The URL without user, password and options.
+
+    Raises:
+        ConfigurationError: no dialect knows the URL.
+    """
+    source, _ = _resolve(url, None, timedelta(0))
+    return source.shown
 
 
 def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[Source, Dialect]:
@@ -103,3 +143,30 @@ def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[
             remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
         )
     return Source(url, schema, connect_timeout), dialect
+
+
+def _described(
+    source: Source,
+    dialect: Dialect,
+    snapshot: OpenSnapshot,
+    totals: Mapping[str, Totals],
+    physical: Mapping[str, dict[str, str]],
+) -> Snapshot:
+    return Snapshot(
+        snapshot_id=snapshot.id,
+        as_of=snapshot.as_of,
+        source=source.shown,
+        dialect=dialect.name,
+        server_version=snapshot.server_version,
+        schema=source.schema,
+        tables={
+            name: SourceTable(
+                rows=totals[name]["", "rows"],
+                totals=as_document(totals[name]),
+                column_types=snapshot.column_types[name],
+                physical=physical[name],
+            )
+            for name in TABLES
+        },
+        is_utf8=snapshot.is_utf8,
+    )

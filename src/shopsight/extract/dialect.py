@@ -1,25 +1,26 @@
-"""What a dialect does for the stage, and what all dialects share."""
+"""What a dialect is, and what all dialects share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
-from shopsight.contract import TABLES
-from shopsight.errors import ConfigurationError, SchemaMismatch
-from shopsight.record import Snapshot
+import pyarrow as pa
 
-#: Called with a table's name and how many more rows of it are on disk (fewer, when a table is read again).
-#: Never by two threads at once.
+from shopsight.audit.control_totals import Totals
+from shopsight.contract import TABLES
+from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
+
+#: Called with a table and how many more rows of it are on disk; fewer (negative) when it is read again.
+#: Never called by two threads at once.
 OnRows = Callable[[str, int], None]
 
-
-#: What every error of this stage says of the state that things are in.
-STATE = "Nothing was extracted; the last generation is still served."
+#: The end of every error message of this stage.
+STATE = "Nothing was extracted."
 
 
 @dataclass(frozen=True)
@@ -32,47 +33,122 @@ class Source:
 
     @property
     def shown(self) -> str:
-        """The URL without user, password and options: what run documents and messages say."""
+        """The URL without user, password and options, for run documents and messages."""
         scheme, _, rest = self.url.partition("://")
         if scheme == "sqlite":
             return self.url.partition("?")[0]
-        # What comes after the last @, even of a URL in which the password is not encoded as it should be.
+        # The address follows the last @, even where the password holds an unencoded one.
         address, _, options = rest.rpartition("@")[2].partition("?")
         socket = dict(parse_qsl(options)).get("host") if address.startswith("/") else None
         return f"{scheme}://{address}" + (f"?host={socket}" if socket else "")
 
 
 class SourceCheck(NamedTuple):
-    """One thing that was looked at: what, whether it is as it should be, what was found, and the remedy."""
+    """One check of the source: its subject, whether it passed, the finding, and the remedy."""
 
     name: str
     is_ok: bool
     message: str
     remedy: str = ""
+    error: ShopsightError | None = None
+
+    @classmethod
+    def failed(cls, name: str, error: ShopsightError) -> SourceCheck:
+        """The check that ended with an error."""
+        return cls(name, False, error.message, error.remedy, error)
+
+
+def check(name: str, look: Callable[[], str]) -> SourceCheck:
+    """A check that passes, with the finding that ``look`` returns, unless it raises."""
+    try:
+        return SourceCheck(name, True, look())
+    except ShopsightError as error:
+        return SourceCheck.failed(name, error)
+
+
+class Connection(Protocol):
+    """A connection that one thread uses at a time."""
+
+    def cancel(self) -> None:
+        """Stop the running query; may be called by another thread."""
+
+
+class OpenSnapshot(Protocol):
+    """One state of the source, held open by one connection or more that all see it.
+
+    Attributes:
+        id: the database's own name for the state.
+        as_of: the database's clock when the snapshot was taken, UTC.
+        server_version: as the database reports it.
+        is_utf8: whether its texts are in Unicode; else only ASCII counts in control totals.
+        connections: at least one.
+        column_types: by table, in the order in which tables should be read; by the contract's column, the
+            type as the database names it.
+    """
+
+    id: str
+    as_of: datetime
+    server_version: str
+    is_utf8: bool
+
+    @property
+    def connections(self) -> Sequence[Connection]: ...  # noqa: D102 - see the attributes
+
+    @property
+    def column_types(self) -> Mapping[str, dict[str, str]]: ...  # noqa: D102
+
+    def never_native(self, table: str) -> frozenset[str]:
+        """The columns that are read as text from the start, because their type is unlike the contract's."""
+
+    def parts(self, table: str) -> Sequence[Any]:
+        """The table in disjoint parts, each of which becomes one file; at least one."""
+
+    def read(
+        self, connection: Any, table: str, part: Any, as_text: frozenset[str], batch_bytes: int
+    ) -> Generator[Callable[[], pa.Table]]:
+        """Read a part in batches of about ``batch_bytes``, each as a function that decodes its rows.
+
+        Raises:
+            SourceError: the database failed.
+            ValuesDoNotFit: from a decoding function; the table is then read again.
+        """
+
+    def control_totals(self, connection: Any, table: str, as_text: frozenset[str]) -> Totals:
+        """The table's control totals, worked out by the database over the whole table.
+
+        The columns in ``as_text`` count by their text. Where a value of another column does not fit its
+        native type, the column's totals mean nothing: it is then read as text, and the totals asked again.
+
+        Raises:
+            SourceError: the database failed.
+        """
 
 
 class Dialect(Protocol):
-    """One kind of SQL database."""
+    """One kind of SQL database: describe it, take a snapshot, and in that read tables and control totals."""
 
-    def extract(
-        self, source: Source, folder: Path, *, connections: int, batch_rows: int, on_rows: OnRows | None
-    ) -> Snapshot:
-        """See :func:`shopsight.extract.extract`."""
+    name: str
 
-    def source_figures(self, source: Source) -> Snapshot:
-        """See :func:`shopsight.extract.source_figures`."""
+    def describe(self, source: Source) -> list[SourceCheck]:
+        """Connect and look up the six tables; reports faults instead of raising, and reads no row."""
 
-    def check_source(self, source: Source) -> list[SourceCheck]:
-        """See :func:`shopsight.extract.check_source`."""
+    def snapshot(self, source: Source, connections: int) -> AbstractContextManager[OpenSnapshot]:
+        """Open one state of the database for at most ``connections`` connections.
+
+        Raises:
+            SourceError: the database does not answer, or failed.
+            SchemaMismatch: a table or column is missing or ambiguous.
+            ConfigurationError: the URL, the user or a privilege is wrong.
+        """
 
 
 def matching_name(kind: str, expected: str, found: Iterable[str], *, where: str, remedy: str = "") -> str:
-    """The name that the source has for a schema, table or column: the same, but for upper and lower case.
+    """The source's name for a schema, table or column; upper and lower case may differ.
 
-    A name that is the very same goes first.
+    An identical name wins.
 
     Raises:
-        SchemaMismatch: there is none, or there are several of which none is the same.
+        SchemaMismatch: there is none, or there are several and none is identical.
 
     >>> matching_name("table", "orders", ["Orders", "customers"], where="public")
     'Orders'
@@ -92,12 +168,21 @@ def matching_name(kind: str, expected: str, found: Iterable[str], *, where: str,
 
 
 def matching_columns(table: str, found: Collection[str], *, where: str) -> dict[str, str]:
-    """By the contract's name, in its order, the name that the source has for each of a table's columns.
+    """The source's name of each of a table's columns, by the contract's name and in its order.
 
     Raises:
         SchemaMismatch: a column is missing or ambiguous.
     """
     return {name: matching_name("column", name, found, where=where) for name in TABLES[table].column_names}
+
+
+def quote_name(name: str) -> str:
+    """The name as an SQL identifier.
+
+    >>> quote_name('odd"name')
+    '"odd""name"'
+    """
+    return '"' + name.replace('"', '""') + '"'
 
 
 def as_configuration_error(message: str, remedy: str) -> ConfigurationError:

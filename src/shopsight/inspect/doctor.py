@@ -1,4 +1,4 @@
-"""Whether a run could succeed from here: databases, disk, versions; and whether one did lately."""
+"""Whether a run could succeed from here (databases, disk, versions), and whether one did lately."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from shopsight.pipeline.databases import open_target, source_address, target_add
 from shopsight.pipeline.run import versions
 from shopsight.settings import Settings
 
-#: Raw, clean and rejected files of a large shop, thrice (`keep_runs`), still fit.
+#: Holds raw, clean and rejected files of three runs (`keep_runs`) of a large shop.
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``remedy`` is what to do when it is not as it should be."""
+    """One check; ``remedy`` is what to do if it fails."""
 
     area: str
     name: str
@@ -34,11 +34,11 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that a run needs. Reads no rows, and leaves nothing behind.
+    """Check everything that a run needs. Reads no rows, and leaves nothing behind.
 
     Returns:
-        The findings on versions, the working directory, the source and the target, in this order. What an
-        earlier failure makes impossible is left out.
+        Versions, the working directory, the source and the target, in this order. Checks that an earlier
+        failure makes impossible are left out.
     """
     return [
         Finding("shopsight", "versions", True, ", ".join(f"{k} {v}" for k, v in versions().items())),
@@ -50,20 +50,20 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def examine_freshness(settings: Settings) -> Finding:
-    """Whether what is served is as young as it should be, for a checker from outside."""
+    """Whether what is served is fresh enough, for monitoring."""
 
     def look() -> Iterable[Finding]:
         with open_target(settings) as target:
             served = publish.served(target)
         found = freshness(vars(served) if served else None, datetime.now(UTC))
-        remedy = "Look why no run published: `shopsight runs`, and whether `shopsight serve` is alive."
+        remedy = "See why no run published (`shopsight runs`), and whether `shopsight serve` is alive."
         yield Finding("served", "freshness", found.is_fresh, found.sentence, remedy)
 
     return _guarded("served", look)[0]
 
 
 def _guarded(area: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """What was found, or the error that kept it from being found."""
+    """The findings, or the error that prevented them."""
     try:
         return list(look())
     except ShopsightError as error:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shopsight.settings import spoken
+
 
 @dataclass(frozen=True)
 class Freshness:
@@ -41,36 +43,12 @@ def freshness(served: Mapping[str, Any] | None, now: datetime) -> Freshness:
         return Freshness(False, None, None, "Nothing has been published yet.")
     age = now - _utc(served["as_of"])
     overdue = now - _utc(served["valid_until"])
+    generation, old = f"Generation {served['generation']}", f"{spoken(age, units=2)} old"
     if overdue <= timedelta(0):
-        left = spoken(-overdue)
-        return Freshness(
-            True,
-            age,
-            None,
-            f"Generation {served['generation']} is fresh: {spoken(age)} old, good for {left} more.",
-        )
-    return Freshness(
-        False,
-        age,
-        overdue,
-        f"Generation {served['generation']} is stale: {spoken(age)} old, and a newer one was due"
-        f" {spoken(overdue)} ago.",
-    )
-
-
-def spoken(duration: timedelta) -> str:
-    """A duration in its two greatest units.
-
-    >>> spoken(timedelta(hours=27, minutes=5)), spoken(timedelta(hours=3)), spoken(timedelta(seconds=7.9))
-    ('1d3h', '3h', '7s')
-    """
-    rest = max(0, int(duration.total_seconds()))
-    parts = []
-    for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, seconds)
-        parts.append((count, unit))
-    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return "".join(f"{count}{unit}" for count, unit in parts[first : first + 2] if count) or "0s"
+        left = f"good for {spoken(-overdue, units=2)} more"
+        return Freshness(True, age, None, f"{generation} is fresh: {old}, {left}.")
+    late = f"a newer one was due {spoken(overdue, units=2)} ago"
+    return Freshness(False, age, overdue, f"{generation} is stale: {old}, and {late}.")
 
 
 def _utc(moment: datetime | str) -> datetime:

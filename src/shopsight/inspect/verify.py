@@ -1,35 +1,30 @@
 """Whether what is served still is what was proven, asked anew of the source and of MongoDB.
 
-Three sides: what the source says now, what was recorded when the run was proven, and what MongoDB serves now.
-A source that differs from the record has moved on, which is its right; a served generation that differs from
-it was altered after it was published, which is nobody's.
-
-What was recorded is in :mod:`shopsight.inspect.recorded`.
+It compares three sides: what the source says now, what was recorded when the run was proven
+(:mod:`shopsight.inspect.recorded`), and what MongoDB serves now. A source that differs from the record has
+moved on, which is no failure. A served generation that differs from it was altered after it was published.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from shopsight import publish
-from shopsight.audit.proof import CONTENT
-from shopsight.contract import TABLES
+from shopsight.audit.control_totals import from_document
+from shopsight.audit.proof import CONTENT, compared_totals
 from shopsight.errors import ConfigurationError
-from shopsight.extract import source_figures
-from shopsight.inspect.compare import changed_leaves
-from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure
+from shopsight.extract import source_totals
+from shopsight.inspect.compare import EXAMPLES, changed_leaves
+from shopsight.inspect.recorded import Figures, Recorded, compared
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Served, Target
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
-
-#: How many documents that differ are listed of each collection.
-EXAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -53,21 +48,27 @@ class Verification:
 
     Attributes:
         served: the served generation.
-        source: the source's figures that were compared.
-        moved: those of them that are not as in the snapshot (expected: then, found: now).
-        target: the served generation's figures that were compared.
-        altered: those of them that are not as they were proven (expected: proven, found: now).
+        source: the source's figures: in the snapshot (expected) and now (found).
+        target: the served generation's figures: proven (expected) and served (found).
         documents: documents that differ from the run's own files, at most ten of each collection.
         has_files: whether the run's files are there and whole, so that documents could be named.
     """
 
     served: Served
     source: list[Check]
-    moved: list[Check]
     target: list[Check]
-    altered: list[Check]
-    documents: list[AlteredDocument] = field(default_factory=list)
-    has_files: bool = False
+    documents: list[AlteredDocument]
+    has_files: bool
+
+    @property
+    def moved(self) -> list[Check]:
+        """The source's figures that are not as in the snapshot."""
+        return [check for check in self.source if not check.holds]
+
+    @property
+    def altered(self) -> list[Check]:
+        """The served figures that are not as they were proven."""
+        return [check for check in self.target if not check.holds]
 
     @property
     def is_intact(self) -> bool:
@@ -108,91 +109,60 @@ def verify(settings: Settings) -> Verification:
         if served is None:
             raise ConfigurationError(
                 f"Nothing is published in the database {settings.target_database!r} yet.",
-                remedy="Start a run with `shopsight run`, or look whether it publishes to this database.",
+                remedy="Start a run with `shopsight run`, or check that it publishes to this database.",
             )
         workspace = Workspace(settings.workdir, served.run_id)
-        kept, stored = workspace.read_record(), publish.find_run(target, served.run_id)
-        recorded = Recorded(served, kept, stored, publish.generation_note(target, served.generation))
+        recorded = Recorded(
+            served,
+            workspace.read_record(),
+            publish.find_run(target, served.run_id),
+            publish.generation_note(target, served.generation),
+        )
+        shown = publish.shown_collections(target)
         checks = [
             *recorded.checks(),
-            *_view_checks(served, publish.shown_collections(target)),
+            *(Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()),
             *compared(recorded.figures(), _served_figures(target, served)),
         ]
-        altered = [check for check in checks if not check.holds]
-        has_files = _is_whole(workspace)
-        suspicious = {check.what.partition(": ")[0] for check in altered if check.what.endswith(CONTENT)}
+        broken = [check.what for check in checks if not check.holds]
+        suspicious = {what.partition(": ")[0] for what in broken if what.endswith(CONTENT)}
+        stages = (workspace.clean, workspace.metrics, workspace.insights)
+        has_files = all(stage.details() is not None for stage in stages)
         documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
-    source = _source_checks(recorded.snapshot(), settings)
-    moved = [check for check in source if not check.holds]
-    return Verification(served, source, moved, checks, altered, documents, has_files)
+    then = recorded.snapshot
+    return Verification(served, _source_checks(then, settings) if then else [], checks, documents, has_files)
 
 
-def _is_whole(workspace: Workspace) -> bool:
-    stages = (workspace.clean, workspace.metrics, workspace.insights)
-    return all(stage.details() is not None for stage in stages)
-
-
-def _source_checks(then: Document | None, settings: Settings) -> list[Check]:
-    if then is None:
-        return []
+def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
+    """The source's address and control totals, as they were in the snapshot and as they are now."""
+    physical = {name: table.physical for name, table in then.tables.items()}
     with source_address(settings) as url:
-        now = source_figures(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
-    return snapshot_checks(then, now)
-
-
-def snapshot_checks(then: Document, now: Snapshot) -> list[Check]:
-    """The source's address, rows and measures, as they were in an earlier snapshot and as they are now.
-
-    Args:
-        then: ``snapshot`` of a run's document, from MongoDB or from its file.
-        now: the same, asked for just now.
-    """
-    checks = [Check("source: address", then["source"], now.source)]
+        now = source_totals(
+            url, schema=settings.source_schema, connect_timeout=settings.connect_timeout, physical=physical
+        )
+    checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():
-        before = then["tables"][name]
-        checks.append(Check(f"{name}: rows", before["rows"], table.rows))
-        if table.measure is not None:
-            measure = as_figure(before["measure"])
-            checks.append(Check(f"{name}: {TABLES[name].measure}", measure, table.measure))
+        checks += compared_totals(name, from_document(then.tables[name].totals), from_document(table.totals))
     return checks
 
 
 def _served_figures(target: Target, served: Served) -> Figures:
-    figures: Figures = {mart: {**found} for mart, found in publish.read_back(target, served).items()}
-    for view, digest in publish.read_digests(target, served).items():
-        figures.setdefault(view, {})[CONTENT] = digest
-    return figures
-
-
-def compared(proven: Mapping[str, Mapping[str, Any]], served: Mapping[str, Mapping[str, Any]]) -> list[Check]:
-    """Each figure that was proven, against the same figure as it is served now; None where that is gone.
-
-    Args:
-        proven: by mart, what the proof's fourth link expected.
-        served: by mart, the server's own aggregation and the digests, made just now.
-    """
-    return [
-        Check(f"{mart}: {what}", figure, served.get(mart, {}).get(what))
-        for mart, figures in proven.items()
-        for what, figure in figures.items()
-    ]
-
-
-def _view_checks(served: Served, shown: Mapping[str, str | None]) -> list[Check]:
-    """Where readers are led: the views, against ``published``."""
-    return [Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()]
+    """The server's own aggregation and the digests, by what the proof's checks are called."""
+    found = publish.read_back(target, served).items()
+    figures: Figures = {
+        f"{mart}: {what}": figure for mart, by_name in found for what, figure in by_name.items()
+    }
+    digests = publish.read_digests(target, served).items()
+    return {**figures, **{f"{view}: {CONTENT}": digest for view, digest in digests}}
 
 
 def _altered_documents(
     target: Target, served: Served, workspace: Workspace, views: Collection[str]
 ) -> Iterator[AlteredDocument]:
     """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
+    marts, rejected = workspace.folder("marts"), workspace.folder("rejected")
     documents = publish.run_documents(
-        workspace.folder("marts"),
-        workspace.folder("rejected"),
-        INSIGHTS.values(),
-        run_id=served.run_id,
-        as_of=served.as_of,
+        marts, rejected, INSIGHTS.values(), run_id=served.run_id, as_of=served.as_of
     )
     for view in (view for view in documents if view in views):
         differences = publish.differences_from(

@@ -66,10 +66,13 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
 def _units_ordered(counting_orders: Frame, order_items: Frame) -> Frame:
     """Units by customer, for customers with items; each order's items are summed before the join.
 
-    Worked out at once, by ranges of orders, and held in memory.
+    Computed immediately, by ranges of orders, and held in memory.
     """
     orders = counting_orders.select("order_id", "customer_id")
-    by_range = (_units_of(keys.of(orders), keys.of(order_items)) for keys in key_ranges(orders, "order_id"))
+    by_range = (
+        _units_of(key_range.filter(orders), key_range.filter(order_items))
+        for key_range in key_ranges(orders, "order_id")
+    )
     return summed(by_range, ["customer_id"], "total_products_ordered")
 
 

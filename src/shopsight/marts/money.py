@@ -1,6 +1,6 @@
 """Exact arithmetic with money, the same on every engine.
 
-Engines disagree on what dividing a decimal gives: another scale, another rounding, or a float. Here money is
+Engines disagree on the result of dividing a decimal: its scale, its rounding, or a float. Here money is
 divided in whole numbers, and rounded once.
 """
 
@@ -10,14 +10,14 @@ from decimal import Decimal
 
 import narwhals as nw
 
-#: A sum of money, and everything that is made from one.
+#: The type of a sum of money, and of every result made from one.
 MONEY_SUM = nw.Decimal(38, 2)
 
 
 def divide_money(amount: nw.Expr, count: nw.Expr) -> nw.Expr:
     """An amount divided by a count, half up to the cent: half a cent goes away from zero, -0.05 / 2 = -0.03.
 
-    Exact for amounts below 2^63 units of the currency either way and counts below 2^56; Decimal(38, 2).
+    Exact for amounts below 2^63 units of currency in absolute value and counts below 2^56; Decimal(38, 2).
     Null where the amount is null, and where the count is null or not above zero.
 
     >>> import polars as pl
@@ -29,7 +29,7 @@ def divide_money(amount: nw.Expr, count: nw.Expr) -> nw.Expr:
     size = amount.abs()
     divisor = nw.when(count > 0).then(count.cast(nw.Int64))
     # Whole units and cents are divided one after the other, as in long division: the amount in cents would
-    # not fit 64 bits. Some engines round and some truncate in the cast; what is left over evens it out.
+    # not fit 64 bits. The remainder makes up for casts, which round on some engines and truncate on others.
     units = size.cast(nw.Int64)
     left_cents = (units % divisor) * 100 + ((size - units) * 100).cast(nw.Int64)
     cents = left_cents // divisor
@@ -48,8 +48,8 @@ def share_of(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
     >>> frame.select(share_of(nw.col("orders"), nw.col("orders").sum())).collect().rows()
     [(0.1346153846153846,), (0.8653846153846154,)]
     """
-    # Polars divides by one value for all rows by multiplying with its reciprocal, which now and then is off
-    # in the last digit (0.13461538461538464 above). It does not when each row has a whole of its own.
+    # Polars divides all rows by one value by multiplying with its reciprocal, which is sometimes off in the
+    # last digit (0.13461538461538464 above). It does not when each row has a whole of its own.
     own_whole = whole.cast(nw.Float64) + (part - part).cast(nw.Float64)
     return part.cast(nw.Float64) / nw.when(whole > 0).then(own_whole)
 

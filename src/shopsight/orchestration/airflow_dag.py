@@ -4,8 +4,8 @@
 
 - **Settings** come from the workers' environment: `SHOPSIGHT_SOURCE_URL`, `SHOPSIGHT_TARGET_URL`,
   `SHOPSIGHT_WORKDIR` (a folder that all tasks of a run see), and the rest of docs/settings.md.
-- **Tasks pass the run's id**; the data lie in the run's directory, one folder a stage. A task that is cleared
-  or tried again goes on from the whole stages, so the snapshot stays the same.
+- **The run's id** follows from the DAG run's; the data lie in the run's directory, one folder a stage. A task
+  that is cleared or tried again keeps the whole stages, so the snapshot stays the same.
 - **Retries** only help against databases that are away; anything else fails at once and says what to do.
 - **Publication** is all or nothing: whatever fails, readers keep the last good generation. One run publishes
   at a time, whoever started it.
@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import chain, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 # Nothing heavier: the scheduler loads this file again and again.
@@ -34,20 +34,18 @@ def do_stage(stage: str) -> str:
     """Do one stage of this DAG run in a process of its own; returns the run's id.
 
     Raises:
-        AirflowFailException: it failed by something that trying again does not help.
-        ShopsightError: it failed by something that trying again may help.
+        AirflowFailException: it failed, and trying again does not help.
+        ShopsightError: it failed, and trying again may help.
     """
     from shopsight.errors import ShopsightError, is_retryable  # noqa: PLC0415
-    from shopsight.orchestration.stage_process import StageProcess  # noqa: PLC0415
+    from shopsight.orchestration.stage_process import run_stage_process  # noqa: PLC0415
     from shopsight.settings import load_settings  # noqa: PLC0415
 
     context = get_current_context()
     run_id = run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)
     allow_shrink = bool(context["params"].get("allow_shrink"))
     try:
-        settings = load_settings()
-        with StageProcess(settings, run_id, allow_shrink=allow_shrink) as process:
-            process.run_stage(stage, timeout=settings.stage_timeout)
+        run_stage_process(load_settings(), run_id, stage, allow_shrink=allow_shrink)
     except ShopsightError as error:
         if is_retryable(error):
             raise
@@ -55,63 +53,39 @@ def do_stage(stage: str) -> str:
     return run_id
 
 
-def tell_failure(context: Any) -> None:
-    """Note and tell a run that failed for good; called by Airflow once the retries are used up."""
+def report_failure(context: Any) -> None:
+    """Record a run that failed for good, and send its alert; Airflow calls it when retries are used up."""
     from shopsight.errors import RunCrashed, RunInterrupted, ShopsightError  # noqa: PLC0415
-    from shopsight.orchestration.aftermath import note_interruption  # noqa: PLC0415
     from shopsight.orchestration.alerts import send_alerts  # noqa: PLC0415
+    from shopsight.orchestration.crash_records import mark_crashed  # noqa: PLC0415
     from shopsight.pipeline.workspace import Workspace  # noqa: PLC0415
+    from shopsight.record import RunRecord  # noqa: PLC0415
     from shopsight.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     run_id = run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)
     stage = context["task_instance"].task_id
     exception = context.get("exception")
-    cause = exception.__cause__ if isinstance(exception, AirflowFailException) else exception
-    if isinstance(cause, ShopsightError):
-        error = cause
-    else:
+    error = exception.__cause__ if isinstance(exception, AirflowFailException) else exception
+    if not isinstance(error, ShopsightError):
         error = RunCrashed.because(str(exception or "its task was killed"), stage=stage, run_id=run_id)
-    record = Workspace(settings.workdir, run_id).read_record()
     if isinstance(error, RunInterrupted):
-        record = note_interruption(settings, run_id, error)
-    send_alerts(settings, record or {"run_id": run_id, "status": "failed", "error": error.as_document()})
+        mark_crashed(settings, run_id, error)
+    record = Workspace(settings.workdir, run_id).load_record()
+    if record is None:
+        record = RunRecord(run_id, "run", "failed", datetime.now(UTC), error=error.as_document())
+    send_alerts(settings, record)
 
 
-@task
-def extract() -> str:
-    """Read the six tables in one snapshot into `raw`."""
-    return do_stage("extract")
-
-
-@task
-def clean(_run_id: str) -> str:
-    """Apply the rules to `raw`: what is kept to `clean`, what is not to `rejected`."""
-    return do_stage("clean")
-
-
-@task
-def metrics(_run_id: str) -> str:
-    """Work out one row per customer."""
-    return do_stage("metrics")
-
-
-@task
-def insights(_run_id: str) -> str:
-    """Work out the ten insights."""
-    return do_stage("insights")
-
-
-@task
-def prove(_run_id: str) -> str:
-    """Write the ledger, and hold source, raw, clean and marts against each other to the cent."""
-    return do_stage("prove")
-
-
-@task
-def publish(_run_id: str) -> str:
-    """Write a new generation to MongoDB, prove it, and flip the views to it."""
-    return do_stage("publish")
+#: By stage, its task's documentation.
+DOCUMENTATION = {
+    "extract": "Read the six tables in one snapshot into `raw`.",
+    "clean": "Apply the rules to `raw`: what is kept to `clean`, what is not to `rejected`.",
+    "metrics": "Work out one row per customer.",
+    "insights": "Work out the insights.",
+    "prove": "Write the ledger, and compare source, raw, clean and marts to the cent.",
+    "publish": "Write a new generation to MongoDB, prove it, and flip the views to it.",
+}
 
 
 @dag(
@@ -126,7 +100,7 @@ def publish(_run_id: str) -> str:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=5),
         "execution_timeout": OUTER_TIMEOUT,
-        "on_failure_callback": tell_failure,
+        "on_failure_callback": report_failure,
     },
     params={"allow_shrink": False},
     tags=["shopsight"],
@@ -134,7 +108,8 @@ def publish(_run_id: str) -> str:
 )
 def shopsight() -> None:
     """The six stages, one after the other."""
-    publish(prove(insights(metrics(clean(extract())))))
+    tasks = [task(task_id=stage, doc_md=text)(do_stage)(stage) for stage, text in DOCUMENTATION.items()]
+    chain(*tasks)
 
 
 shopsight_dag = shopsight()

@@ -1,10 +1,11 @@
-"""Alerts: what an operator must know, by webhook (Slack-compatible JSON) and by command.
+"""Alerts to an operator, by webhook (Slack-compatible JSON) and by command.
 
-What is alerted: a run that failed, crashed, broke its proof or was refused; a run that rejected a greater
-share of a table than ``alert_rejected_share``; and nothing having been published for too long. A run that was
-stopped on purpose, or stepped back because another one was at work, is no alert.
+There is an alert for a run that failed, crashed, broke its proof or was refused; for a run that rejected a
+greater share of a table than ``alert_rejected_share``; and if nothing was published for too long. A run that
+was stopped on purpose, or refused because another one publishes, sends none.
 
-Telling must never harm what is told about: every failure here is logged, and that is all.
+A failure to send is logged and changes nothing else. Neither a webhook's URL nor a command's arguments and
+output are logged, because they may hold a token.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import structlog
 
 from shopsight.errors import redact
 from shopsight.inspect.freshness import freshness
-from shopsight.record import RunRecord
+from shopsight.record import RunRecord, TableLedger
 from shopsight.settings import Settings
 
 #: How long a receiver may take. A second try is made after a pause, for a webhook that is restarting.
@@ -54,7 +55,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing to tell.
+    """One alert.
 
     Attributes:
         text: a sentence or two, enough to act on; without credentials.
@@ -85,7 +86,7 @@ class Alert:
         }
 
 
-#: Errors whose alert has a kind of its own; an error of None is not told at all.
+#: Errors whose alert has a kind of its own; None for those that send no alert.
 _KINDS: dict[str, Kind | None] = {
     "ProofBroken": Kind.PROOF_BROKEN,
     "RunCrashed": Kind.CRASHED,
@@ -94,27 +95,28 @@ _KINDS: dict[str, Kind | None] = {
 }
 
 
-def alerts_for(record: RunRecord | Mapping[str, Any], rejected_share: float) -> list[Alert]:
-    """What is to be told of a run that has ended.
+def alerts_for(record: RunRecord, rejected_share: float) -> list[Alert]:
+    """The alerts for a run that has ended.
 
     Args:
-        record: the run, or its document as it stands in ``run.json`` or ``pipeline_runs``.
-        rejected_share: a table of which a greater share of rows was rejected is told.
+        record: the run.
+        rejected_share: a table exceeds its limit if a greater share of its rows was rejected.
     """
-    document = record.as_document() if isinstance(record, RunRecord) else record
     alerts = []
-    error = document.get("error")
-    if document.get("status") in ("failed", "refused") and error:
-        default = Kind.REFUSED if document["status"] == "refused" else Kind.FAILED
-        kind = _KINDS.get(error["type"], default)
+    if record.error is not None and record.status in ("failed", "refused"):
+        default = Kind.REFUSED if record.status == "refused" else Kind.FAILED
+        kind = _KINDS.get(record.error["type"], default)
         if kind is not None:
-            alerts.append(_of_error(kind, document, error))
-    alerts += _of_rejected_rows(document, rejected_share)
+            alerts.append(_of_error(kind, record.run_id, record.error))
+    for table in record.ledger.tables:
+        share = table.rejected / table.rows_in if table.rows_in else 0.0
+        if share > rejected_share:
+            alerts.append(_of_rejected_rows(record.run_id, table, share, rejected_share))
     return alerts
 
 
 def stale_alert(served: Mapping[str, Any] | None, now: datetime) -> Alert:
-    """The alert for nothing having been published for too long."""
+    """The alert if nothing was published for too long."""
     state = freshness(served, now)
     return Alert(
         Kind.STALE,
@@ -127,8 +129,8 @@ def stale_alert(served: Mapping[str, Any] | None, now: datetime) -> Alert:
     )
 
 
-def send_alerts(settings: Settings, record: RunRecord | Mapping[str, Any]) -> list[Alert]:
-    """Tell what is to be told of a run that has ended; returns what was told. Never raises."""
+def send_alerts(settings: Settings, record: RunRecord) -> list[Alert]:
+    """Send the alerts for a run that has ended, and return them. Never raises."""
     alerts = alerts_for(record, settings.alert_rejected_share)
     for alert in alerts:
         send(settings, alert)
@@ -136,24 +138,20 @@ def send_alerts(settings: Settings, record: RunRecord | Mapping[str, Any]) -> li
 
 
 def send(settings: Settings, alert: Alert) -> None:
-    """Tell one alert to the log, the webhook and the command. Never raises."""
+    """Send one alert to the log, the webhook and the command. Never raises."""
     log.warning("alert", kind=str(alert.kind), text=alert.text, **alert.fields)
     body = json.dumps(alert.as_payload(), default=str, ensure_ascii=False).encode()
-    # An empty one is none: environments cannot leave a name out as easily.
-    if settings.alert_webhook is not None and (url := settings.alert_webhook.get_secret_value()):
-        _note("webhook", urlsplit(url).hostname, _post(url, body))
-    if settings.alert_command:
-        _note("command", settings.alert_command, _run_command(settings.alert_command, body))
+    url = settings.alert_webhook.get_secret_value() if settings.alert_webhook is not None else ""
+    # Empty is none, because an environment file cannot leave a name out as easily.
+    if url and (reason := _post(url, body)):
+        log.error("alert not sent", by="webhook", to=urlsplit(url).hostname, reason=reason)
+    if settings.alert_command and (reason := _run_command(settings.alert_command, body)):
+        program = settings.alert_command.split(maxsplit=1)[0]
+        log.error("alert not sent", by="command", to=program, reason=reason)
 
 
-def _note(way: str, to: str | None, reason: str | None) -> None:
-    """Log that an alert did not get through. A webhook's path is a secret: its host names it."""
-    if reason is not None:
-        log.error("alert not sent", by=way, to=to, reason=reason)
-
-
-def _of_error(kind: Kind, document: Mapping[str, Any], error: Mapping[str, Any]) -> Alert:
-    run_id, stage = error.get("run_id") or document.get("run_id"), error.get("stage")
+def _of_error(kind: Kind, run_id: str, error: Mapping[str, Any]) -> Alert:
+    stage = error.get("stage")
     ended = {Kind.CRASHED: "crashed", Kind.REFUSED: "was refused", Kind.PROOF_BROKEN: "broke its proof"}
     where = f" in {stage}" if stage else ""
     remedy = f" {error['remedy']}" if error.get("remedy") else ""
@@ -170,41 +168,42 @@ def _of_error(kind: Kind, document: Mapping[str, Any], error: Mapping[str, Any])
     )
 
 
-def _of_rejected_rows(document: Mapping[str, Any], limit: float) -> list[Alert]:
-    tables = (document.get("ledger") or {}).get("tables") or []
-    shares = [(table, table["rejected"] / table["rows_in"]) for table in tables if table["rows_in"]]
-    return [
-        Alert(
-            Kind.REJECTED_ROWS,
-            f"shopsight: run {document.get('run_id')} rejected {table['rejected']:,} of {table['rows_in']:,}"
-            f" rows of {table['table']} ({share:.1%}; the limit is {limit:.1%}). What was published lacks"
-            " them; the collection rejected_rows has each with its rule.",
-            {
-                "run_id": document.get("run_id"),
-                "table": table["table"],
-                "rejected": table["rejected"],
-                "rows": table["rows_in"],
-                "share": round(share, 4),
-            },
-        )
-        for table, share in shares
-        if share > limit
-    ]
+def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: float) -> Alert:
+    return Alert(
+        Kind.REJECTED_ROWS,
+        f"shopsight: run {run_id} rejected {table.rejected:,} of {table.rows_in:,} rows of {table.table}"
+        f" ({share:.1%}; the limit is {limit:.1%}). What was published lacks them; the collection"
+        " rejected_rows has each with its rule.",
+        {
+            "run_id": run_id,
+            "table": table.table,
+            "rejected": table.rejected,
+            "rows": table.rows_in,
+            "share": round(share, 4),
+        },
+    )
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: following one would turn the POST into a GET, and lose the alert."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing."""
 
 
 def _post(url: str, body: bytes) -> str | None:
-    """Post to the webhook, twice at most; returns why it did not work."""
+    """Post to the webhook, at most twice; returns why it failed."""
     if urlsplit(url).scheme not in ("http", "https"):
         return "its URL does not begin with http:// or https://"
+    opener = urllib.request.build_opener(_NoRedirects)
     reason = None
     for attempt in range(2):
         if attempt:
             time.sleep(WEBHOOK_PAUSE_SECONDS)
         try:
-            request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-                url, body, {"Content-Type": "application/json", "User-Agent": "shopsight"}
-            )
-            with urllib.request.urlopen(request, timeout=WEBHOOK_SECONDS):  # noqa: S310
+            headers = {"Content-Type": "application/json", "User-Agent": "shopsight"}
+            request = urllib.request.Request(url, body, headers)  # noqa: S310 - the scheme was looked at
+            with opener.open(request, timeout=WEBHOOK_SECONDS):
                 return None
         except urllib.error.HTTPError as error:
             error.close()
@@ -212,28 +211,27 @@ def _post(url: str, body: bytes) -> str | None:
             if error.code < 500:
                 break
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}".replace(url, "…")
+            # The error's own text may quote the URL.
+            reason = type(getattr(error, "reason", error)).__name__
     return reason
 
 
 def _run_command(command: str, body: bytes) -> str | None:
-    """Run the command with the alert on its input; returns why it did not work."""
+    """Run the command with the alert on its input; returns why it failed."""
     try:
         process = subprocess.Popen(
             shlex.split(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
     except (OSError, ValueError, IndexError) as error:
-        return str(error)
+        return getattr(error, "strerror", None) or "it cannot be read as a command line"
     try:
-        _, said = process.communicate(body, timeout=COMMAND_SECONDS)
+        process.communicate(body, timeout=COMMAND_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return f"it took longer than {COMMAND_SECONDS:g} s"
-    if process.returncode:
-        return f"exit code {process.returncode}: {said.decode(errors='replace').strip()[-500:]}"
-    return None
+    return f"exit code {process.returncode}" if process.returncode else None

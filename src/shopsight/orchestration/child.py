@@ -1,10 +1,8 @@
-"""Processes that do not outlive whoever started them, however that one ended.
+"""Child processes that do not outlive their parent, even if the parent is killed.
 
-A parent that is killed can tell nobody; but the operating system closes its end of a pipe. So a child reads
-its input, which never says anything, to its end, and then asks itself to stop.
-
-Run as a program, it does so around another module:
-``python -m shopsight.orchestration.child SECONDS MODULE …``
+The operating system closes a dead parent's end of a pipe. So a child reads its input, on which nothing is
+ever written, to its end, and then asks itself to stop. Run as a program, this module does so around another
+one: ``python -m shopsight.orchestration.child SECONDS MODULE …``
 """
 
 from __future__ import annotations
@@ -16,9 +14,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
 
 import psutil
 
@@ -28,79 +26,61 @@ def start_child(
     *,
     environment: Mapping[str, str],
     patience: float,
-    output: IO[str] | None = None,
-    lifelines: Sequence[int] = (),
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start ``python -m …`` as a child of this process alone, in a session of its own.
-
-    A session of its own, so that Ctrl-C in a terminal reaches only the parent, which then ends its children
-    in the right order.
+    """Start ``python -m …`` in a session of its own, so that Ctrl-C in a terminal reaches the parent alone.
 
     Args:
         arguments: the module and its arguments.
-        environment: goes on top of this process's own.
-        patience: the seconds that it gets to stop by itself after the parent died.
-        output: where stdout and stderr go; by default where the parent's go.
-        lifelines: other children's inputs, which this one holds open too: they do not end before it does.
+        environment: set on top of this process's own.
+        patience: the seconds that the child gets to stop by itself after this process died.
+        stdout: where its output goes; by default where this process's goes.
+        stderr: where its log goes; likewise.
     """
-    command = [sys.executable, "-m", "shopsight.orchestration.child", str(patience), *arguments]
     return subprocess.Popen(
-        command,
+        [sys.executable, "-m", "shopsight.orchestration.child", str(patience), *arguments],
         stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
+        stdout=stdout,
+        stderr=stderr,
         env={**os.environ, **environment},
         start_new_session=True,
-        pass_fds=lifelines,
     )
 
 
 def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """SIGTERM, then SIGKILL after so many seconds; whatever it had started and left behind is killed too."""
-    family = descendants(process.pid)
-    process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        family += descendants(process.pid)
-        process.kill()
-        process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-    for left in family:
+    """SIGTERM, then SIGKILL after ``seconds``; processes that it started and left behind are killed too."""
+    with signals_ignored():
+        family = _descendants(process.pid)
+        process.terminate()
         try:
-            left.kill()
-        except psutil.NoSuchProcess:
-            continue
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            family += _descendants(process.pid)
+            process.kill()
+            process.wait()
+        for left in family:
+            try:
+                left.kill()
+            except psutil.NoSuchProcess:
+                continue
 
 
-def ask_to_stop() -> None:
-    """SIGTERM to the main thread: it alone runs handlers, and only a signal to itself ends its waits."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-
-
-def follow_parent() -> None:
-    """Ask this process to stop (SIGTERM) when its parent is gone; for one whose input is not ours to read."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        ask_to_stop()
-
-    threading.Thread(target=watch, name="follow-parent", daemon=True).start()
-
-
-def read_text(path: Path, lines: int) -> str:
-    """The last lines of a child's output; empty when there is none."""
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Ignore stop signals meanwhile, because the process is doing what they ask for already."""
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            handlers[number] = signal.signal(number, signal.SIG_IGN)
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""
+        yield
+    finally:
+        for ignored, handler in handlers.items():
+            signal.signal(ignored, handler)
 
 
-def descendants(pid: int) -> list[psutil.Process]:
-    """The processes that a process has started, and those that they have; none when it is gone."""
+def _descendants(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -109,13 +89,14 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 def _stop_at_end_of_input(patience: float) -> None:
     os.read(0, 1)
-    ask_to_stop()
+    # The main thread alone runs signal handlers, and only a signal to itself ends its waits.
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     time.sleep(patience)
     os._exit(1)
 
 
 def main() -> None:
-    """Run the module in this process, following the parent."""
+    """Run the module in this process, and stop with the parent."""
     patience, module = float(sys.argv[1]), sys.argv[2]
     threading.Thread(target=_stop_at_end_of_input, args=(patience,), daemon=True).start()
     sys.argv = sys.argv[2:]

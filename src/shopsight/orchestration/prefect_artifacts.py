@@ -1,15 +1,13 @@
-"""What an operator sees of a run in Prefect's UI: the insights as tables, the ledger, the rules, the proof.
+"""A run's artifacts in Prefect's UI: the insights as tables, the ledger, the rules, the proof.
 
-Read from the run's own directory, so a failed run shows what it came to. Failing to show never fails a run.
+They are read from the run's own directory, so a failed run shows how far it came.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -18,16 +16,15 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.pipeline.workspace import Workspace
-from shopsight.report import run_view
-from shopsight.report.figures import format_count, format_moment, format_value
+from shopsight.record import RunRecord
+from shopsight.report import run_rows
+from shopsight.report.formatting import format_count, format_moment, format_value
 from shopsight.settings import Settings
 
 #: Rows beyond these are left to the report and to MongoDB.
 MAX_ROWS = 200
 
 log = structlog.stdlib.get_logger("shopsight.flow")
-
-_NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -39,20 +36,20 @@ class Artifact:
     rows: list[dict[str, str]] = field(default_factory=list)
 
 
-def publish_artifacts(settings: Settings, run_id: str, record: dict[str, Any]) -> None:
-    """Make the artifacts of this flow run from the run's directory; call it within the flow."""
+def publish_artifacts(settings: Settings, record: RunRecord) -> None:
+    """Make the artifacts of this flow run; to be called within the flow. A failure is only logged."""
+    document = record.as_document()
     try:
-        if record:
-            create_markdown_artifact(overview(record), key="run", description="How the run went.")
-        for artifact in [*run_artifacts(record), *insight_artifacts(Workspace(settings.workdir, run_id))]:
+        create_markdown_artifact(overview(document), key="run", description="How the run went.")
+        insights = insight_artifacts(Workspace(settings.workdir, record.run_id))
+        for artifact in (*run_artifacts(document), *insights):
             create_table_artifact(artifact.rows, key=artifact.key, description=artifact.description)
     except Exception:
-        log.exception("artifacts", run_id=run_id)
+        log.exception("artifacts", run_id=record.run_id)
 
 
 def overview(record: dict[str, Any]) -> str:
     """The run in Markdown: how it ended, and its stages."""
-    record = _with_figures(record)
     lines = [f"# Run {record['run_id']}: {record['status']}", ""]
     if record.get("error"):
         error = record["error"]
@@ -67,7 +64,7 @@ def overview(record: dict[str, Any]) -> str:
         lines += [
             "| figure | value |",
             "| --- | ---: |",
-            *(f"| {tile.label} | {tile.value} |" for tile in run_view.tiles(record)),
+            *(f"| {tile.label} | {tile.value} |" for tile in run_rows.tiles(record)),
             "",
         ]
     lines += [
@@ -76,18 +73,17 @@ def overview(record: dict[str, Any]) -> str:
     ]
     lines += [
         f"| {s.name} | {s.outcome} | {s.rows_in} | {s.rows_out} | {s.rejected} | {s.seconds} |"
-        for s in run_view.stage_rows(record)
+        for s in run_rows.stage_rows(record)
     ]
     return "\n".join(lines)
 
 
-def _good_until(moment: str | None) -> str:
-    return f", good until {format_moment(datetime.fromisoformat(moment))}" if moment else ""
+def _good_until(moment: datetime | None) -> str:
+    return f", good until {format_moment(moment)}" if moment else ""
 
 
 def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
     """The ledger, the rules that applied and the proof, as far as the run came."""
-    record = _with_figures(record)
     if (record.get("ledger") or {}).get("tables"):
         yield Artifact(
             "ledger",
@@ -102,7 +98,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "merged": row.merged,
                     "rejected": row.rejected,
                 }
-                for row in run_view.ledger_rows(record)
+                for row in run_rows.ledger_rows(record)
             ],
         )
         yield Artifact(
@@ -119,7 +115,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "merged": row.merged,
                     "rejected": row.rejected,
                 }
-                for row in run_view.measure_rows(record)
+                for row in run_rows.measure_rows(record)
             ],
         )
         yield Artifact(
@@ -133,7 +129,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "amount": rule.measure,
                     "what it says": rule.sentence,
                 }
-                for rules in run_view.rules_by_table(record).values()
+                for rules in run_rows.rules_by_table(record).values()
                 for rule in rules
             ],
         )
@@ -149,7 +145,7 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[Artifact]:
                     "found": check.found,
                     "link": link.name,
                 }
-                for link in run_view.links(record)
+                for link in run_rows.links(record)
                 for check in link.checks
             ],
         )
@@ -182,17 +178,3 @@ def _description(insight: Insight, rows: int) -> str:
 
 def _key(insight_id: str) -> str:
     return insight_id.replace("_", "-")
-
-
-def _with_figures(record: dict[str, Any]) -> dict[str, Any]:
-    """The document of ``run.json`` with its exact figures, which are text there, as Decimals again."""
-    figures = {name: _as_figures(record[name]) for name in ("ledger", "proof", "totals") if record.get(name)}
-    return {**record, **figures}
-
-
-def _as_figures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _as_figures(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_as_figures(inner) for inner in value]
-    return Decimal(value) if isinstance(value, str) and _NUMBER.match(value) else value

@@ -1,53 +1,46 @@
-"""Prefect's server as a child: on this machine alone, its files in the working directory, telling nobody.
+"""Prefect's server as a child: on this machine alone, behind a password, its files in the working directory.
 
 Imports nothing of Prefect, which takes seconds.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
 import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
-import structlog
-
-from shopsight.errors import ShopsightError
-from shopsight.orchestration.child import end_child, read_text, start_child
+from shopsight.errors import ShopsightError, translated_disk_errors
+from shopsight.orchestration.child import end_child, start_child
 
 #: Prefect's own port; when somebody else has it, any free one.
 USUAL_PORT = 4200
-START_SECONDS = 120.0
+#: Some seconds as a rule; minutes on a machine that is overloaded.
+START_SECONDS = 300.0
 STOP_SECONDS = 10.0
 
-log = structlog.stdlib.get_logger("shopsight.serve")
 
-
-def prefect_environment(home: Path, api_url: str, *, is_terminal: bool) -> dict[str, str]:
-    """The environment in which Prefect's server, runner and flows work.
+def client_environment(home: Path, api_url: str, *, is_terminal: bool) -> dict[str, str]:
+    """The environment in which a client of Prefect's API and its flows work.
 
     Args:
-        home: for its database, its leases and its profile; so the user's own profile changes nothing.
+        home: for its files and its profile, so that the user's own profile changes nothing.
         api_url: the server's, ending in ``/api``.
-        is_terminal: readable log lines; otherwise JSON.
+        is_terminal: log readable lines; otherwise JSON.
     """
     environment = {
         "PREFECT_HOME": str(home.absolute()),
         "PREFECT_API_URL": api_url,
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         # Nothing is sent to anybody.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # In memory, the default, a restart of the server kills healthy runs or blocks the slot for good.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         # Our own log lines in its UI.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "shopsight",
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-        # Events of runs long gone, and the runs, would fill the disk.
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86400),
     }
     if not is_terminal:
         environment["PREFECT_LOGGING_SETTINGS_PATH"] = str(Path(__file__).with_name("prefect_logging.yml"))
@@ -55,7 +48,7 @@ def prefect_environment(home: Path, api_url: str, *, is_terminal: bool) -> dict[
 
 
 class PrefectServer:
-    """The server, its address, and its restart when it dies.
+    """The server, its address and its password.
 
     Args:
         home: where it keeps its files.
@@ -83,29 +76,65 @@ class PrefectServer:
         return self._process is not None and self._process.poll() is None
 
     @property
-    def lifelines(self) -> list[int]:
-        """Its input, to be held open by whoever needs it to the last."""
-        process = self._process
-        return [process.stdin.fileno()] if process is not None and process.stdin is not None else []
-
-    @property
     def log_path(self) -> Path:
         """What it says."""
         return self._home / "server.log"
 
+    @property
+    def password_path(self) -> Path:
+        """The file with ``user:password`` for the API and the UI."""
+        return self._home / "password"
+
+    def client_environment(self, *, is_terminal: bool) -> dict[str, str]:
+        """The environment of this server's clients, with its password."""
+        return {
+            **client_environment(self._home, self.api_url, is_terminal=is_terminal),
+            "PREFECT_API_AUTH_STRING": self._password(),
+        }
+
     def start(self) -> None:
-        """Start its process; it takes some seconds to answer, see :meth:`wait`."""
-        self._home.mkdir(parents=True, exist_ok=True)
+        """Start its process; it takes some seconds to answer, see :meth:`wait`.
+
+        Raises:
+            WorkspaceError: its files cannot be written.
+        """
+        password = self._password()
         environment = {
-            **prefect_environment(self._home, self.api_url, is_terminal=True),
+            **client_environment(self._home, self.api_url, is_terminal=True),
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
+            # Whoever reaches the API can start runs: other users of this machine, and web pages in a browser.
+            "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_API_AUTH_STRING": password,
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{self.url},http://localhost:{self.port}",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # Runs that ended long ago, and their events, would fill the disk.
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86400),
         }
         with self.log_path.open("w") as output:
             self._process = start_child(
-                ["prefect", "server", "start"], environment=environment, patience=STOP_SECONDS, output=output
+                ["prefect", "server", "start"],
+                environment=environment,
+                patience=STOP_SECONDS,
+                stdout=output,
+                stderr=output,
             )
+
+    def _password(self) -> str:
+        with translated_disk_errors(self._home):
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._home.chmod(0o700)
+            try:
+                return self.password_path.read_text()
+            except FileNotFoundError:
+                password = f"shopsight:{secrets.token_urlsafe(24)}"
+                descriptor = os.open(self.password_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w") as stream:
+                    stream.write(password)
+                return password
 
     def wait(self, seconds: float = START_SECONDS) -> None:
         """Wait until it answers.
@@ -118,11 +147,17 @@ class PrefectServer:
             if not self.is_alive or time.monotonic() > deadline:
                 how = "does not answer" if self.is_alive else "ended at once"
                 raise ShopsightError(
-                    f"Prefect's server {how}. It said: {read_text(self.log_path, 15) or 'nothing'}",
+                    f"Prefect's server {how}. It said: {self._last_words() or 'nothing'}",
                     remedy=f"See {self.log_path}. Damaged files under {self._home} may be removed: they hold"
                     " the history of schedules, nothing of the shop.",
                 )
             time.sleep(0.2)
+
+    def _last_words(self) -> str:
+        try:
+            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
+        except OSError:
+            return ""
 
     def stop(self) -> None:
         """End it."""

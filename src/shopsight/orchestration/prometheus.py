@@ -1,20 +1,23 @@
 """The last run and what is served, in Prometheus' text format, and whether what is served is still fresh.
 
 For node_exporter's textfile collector, or anything else that reads the format. Every name begins with
-``shopsight_``; seconds, rows and shares are in those units, moments are Unix time. What is not known has no
+``shopsight_``; seconds, rows and shares are in those units, moments are Unix time. An unknown value has no
 line, so that an alert on ``absent()`` sees it. Source: the exposition format 0.0.4 of Prometheus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from shopsight.inspect.freshness import freshness
+from shopsight.record import RunRecord
 
-#: A sample: its labels and its value.
-Sample = tuple[dict[str, Any], float | int | None]
+#: Each with its labels and its value.
+Samples = list[tuple[dict[str, Any], float | int | None]]
+#: A family's name, meaning and samples.
+Family = tuple[str, str, Samples]
 
 
 def prometheus_text(record: Mapping[str, Any], served: Mapping[str, Any] | None, now: datetime) -> str:
@@ -23,115 +26,98 @@ def prometheus_text(record: Mapping[str, Any], served: Mapping[str, Any] | None,
     Args:
         record: a document of ``pipeline_runs``; empty when there was no run.
         served: the ``published`` document; None when nothing was published.
-        now: with a time zone; the age of the data is reckoned from it.
+        now: with a time zone; the age of the data is measured from it.
     """
-    families = [*_run_families(record), *_served_families(served, now)]
-    return "".join(line for family in families for line in _lines(*family))
+    run = _run_families(RunRecord.from_document(record)) if record else []
+    return "".join(line for family in (*run, *_served_families(served, now)) for line in _lines(*family))
 
 
-Family = tuple[str, str, list[Sample]]
-
-
-def _run_families(record: Mapping[str, Any]) -> list[Family]:
-    if not record:
-        return []
-    status = record.get("status")
-    ledger = record.get("ledger") or {}
-    tables, rules = ledger.get("tables") or [], ledger.get("rules") or []
-    stages = record.get("stages") or []
+def _run_families(record: RunRecord) -> list[Family]:
+    tables, rules = record.ledger.tables, record.ledger.rules
+    info = {
+        "run_id": record.run_id,
+        "status": record.status,
+        "version": record.versions.get("shopsight", ""),
+    }
+    has_succeeded = None if record.status == "running" else int(record.status == "succeeded")
+    stages = [
+        (
+            f"stage_{name}",
+            meaning,
+            [({"stage": stage.name}, getattr(stage, field)) for stage in record.stages],
+        )
+        for name, field, meaning in (
+            ("duration_seconds", "seconds", "How long each stage took."),
+            ("rows_in", "rows_in", "Rows that entered each stage."),
+            ("rows_out", "rows_out", "Rows that left each stage."),
+        )
+    ]
+    rows = [
+        (
+            f"table_rows_{name}",
+            f"Rows of each source table: {meaning}.",
+            [({"table": table.table}, getattr(table, field)) for table in tables],
+        )
+        for name, field, meaning in (
+            ("read", "rows_in", "read from the database"),
+            ("kept", "rows_out", "kept by cleaning"),
+            ("rejected", "rejected", "rejected by cleaning"),
+            ("merged", "merged", "merged into another row"),
+        )
+    ]
+    applied: Samples = [({"table": r.table, "rule": r.rule, "action": r.action}, r.rows) for r in rules]
+    holds: Samples = [
+        ({"link": link.name}, int(all(check.holds for check in link.checks))) for link in record.proof
+    ]
     return [
-        (
-            "run_info",
-            "The last run: its id, status and shopsight's version; always 1.",
-            [
-                (
-                    {
-                        "run_id": record.get("run_id"),
-                        "status": status,
-                        "version": (record.get("versions") or {}).get("shopsight", ""),
-                    },
-                    1,
-                )
-            ],
-        ),
-        (
+        ("run_info", "The last run: its id, status and shopsight's version; always 1.", [(info, 1)]),
+        _single(
             "run_succeeded",
             "1 when the last run published, 0 when it failed or was refused; absent while it runs.",
-            [({}, None if status == "running" else int(status == "succeeded"))],
+            has_succeeded,
         ),
-        (
-            "run_started_timestamp_seconds",
-            "When the last run started.",
-            [({}, _unix(record.get("started_at")))],
-        ),
-        ("run_ended_timestamp_seconds", "When the last run ended.", [({}, _unix(record.get("ended_at")))]),
-        ("run_duration_seconds", "How long the last run took.", [({}, record.get("seconds"))]),
-        ("stage_duration_seconds", "How long each stage took.", _by_stage(stages, "seconds")),
-        ("stage_rows_in", "Rows that entered each stage.", _by_stage(stages, "rows_in")),
-        ("stage_rows_out", "Rows that left each stage.", _by_stage(stages, "rows_out")),
-        *(
-            (f"table_rows_{name}", f"Rows of each source table: {meaning}.", _by_table(tables, field))
-            for name, field, meaning in (
-                ("read", "rows_in", "read from the database"),
-                ("kept", "rows_out", "kept by cleaning"),
-                ("rejected", "rejected", "rejected by cleaning"),
-                ("merged", "merged", "merged into another row"),
-            )
-        ),
-        (
-            "rule_rows",
-            "How many rows each cleaning rule applied to.",
-            [({"table": r["table"], "rule": r["rule"], "action": r["action"]}, r["rows"]) for r in rules],
-        ),
-        (
-            "proof_holds",
-            "1 when every equality of a link of the proof holds.",
-            [
-                ({"link": link["name"]}, int(all(check["holds"] for check in link["checks"])))
-                for link in record.get("proof") or []
-            ],
-        ),
+        _single("run_started_timestamp_seconds", "When the last run started.", record.started_at),
+        _single("run_ended_timestamp_seconds", "When the last run ended.", record.ended_at),
+        _single("run_duration_seconds", "How long the last run took.", record.seconds),
+        *stages,
+        *rows,
+        ("rule_rows", "How many rows each cleaning rule applied to.", applied),
+        ("proof_holds", "1 when every equality of a link of the proof holds.", holds),
     ]
 
 
 def _served_families(served: Mapping[str, Any] | None, now: datetime) -> list[Family]:
     state = freshness(served, now)
     served = served or {}
+    age = None if state.age is None else round(state.age.total_seconds(), 3)
     return [
-        ("published_generation", "The generation that readers get.", [({}, served.get("generation"))]),
-        ("data_timestamp_seconds", "The moment of the served snapshot.", [({}, _unix(served.get("as_of")))]),
-        (
-            "data_age_seconds",
-            "How old the served data are.",
-            [({}, None if state.age is None else round(state.age.total_seconds(), 3))],
-        ),
-        (
+        _single("published_generation", "The generation that readers get.", served.get("generation")),
+        _single("data_timestamp_seconds", "The moment of the served snapshot.", served.get("as_of")),
+        _single("data_age_seconds", "How old the served data are.", age),
+        _single(
             "data_valid_until_timestamp_seconds",
             "When a newer generation is due at the latest.",
-            [({}, _unix(served.get("valid_until")))],
+            served.get("valid_until"),
         ),
-        (
+        _single(
             "last_success_timestamp_seconds",
             "When the served generation was published.",
-            [({}, _unix(served.get("published_at")))],
+            served.get("published_at"),
         ),
-        (
-            "data_fresh",
-            "1 when what is served is as new as promised, 0 when not.",
-            [({}, int(state.is_fresh))],
+        _single(
+            "data_fresh", "1 when what is served is as new as promised, 0 when not.", int(state.is_fresh)
         ),
     ]
 
 
-def _by_stage(stages: Iterable[Mapping[str, Any]], field: str) -> list[Sample]:
-    return [({"stage": stage["name"]}, stage.get(field)) for stage in stages]
+def _single(name: str, meaning: str, value: datetime | float | None) -> Family:
+    if isinstance(value, datetime):
+        # MongoDB's driver may leave the time zone out and means UTC.
+        value = (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
+    return name, meaning, [({}, value)]
 
 
-def _by_table(tables: Iterable[Mapping[str, Any]], field: str) -> list[Sample]:
-    return [({"table": table["table"]}, table[field]) for table in tables]
-
-
-def _lines(name: str, meaning: str, samples: list[Sample]) -> Iterable[str]:
+def _lines(name: str, meaning: str, samples: Samples) -> Iterator[str]:
     known = [(labels, value) for labels, value in samples if value is not None]
     if not known:
         return
@@ -144,13 +130,3 @@ def _lines(name: str, meaning: str, samples: list[Sample]) -> Iterable[str]:
 
 def _escaped(value: Any) -> str:
     return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _unix(moment: datetime | str | None) -> float | None:
-    return None if moment is None else _utc(moment).timestamp()
-
-
-def _utc(moment: datetime | str) -> datetime:
-    """A moment with its time zone. MongoDB's driver may leave it out and means UTC; ``run.json`` has text."""
-    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shopsight.errors import ConfigurationError
+from shopsight.settings import spoken
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -36,7 +37,7 @@ def cron_for(every: timedelta) -> str:
         if seconds % _HOUR == 0 and seconds < _DAY and _DAY % seconds == 0:
             return f"0 */{seconds // _HOUR} * * *"
     raise ConfigurationError(
-        f"{_spoken(every)} cannot be a schedule that stays the same from day to day:"
+        f"{spoken(every)} cannot be a schedule that stays the same from day to day:"
         " a whole hour, or a whole day, must be a multiple of it.",
         remedy="Choose 1m, 5m, 10m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h or 1d, or write a cron line"
         " (--cron).",
@@ -50,10 +51,3 @@ def longest_gap(moments: list[datetime]) -> timedelta:
     datetime.timedelta(seconds=45000)
     """
     return max(later - earlier for earlier, later in pairwise(moments))
-
-
-def _spoken(every: timedelta) -> str:
-    """An interval as it is written on the command line: ``1h30m``."""
-    seconds = int(every.total_seconds())
-    parts = ((seconds // _HOUR, "h"), (seconds % _HOUR // _MINUTE, "m"), (seconds % _MINUTE, "s"))
-    return "".join(f"{count}{unit}" for count, unit in parts if count) or f"{every.total_seconds():g}s"

@@ -2,25 +2,23 @@
 
 ::
 
-    serve (this process: light, knows no Prefect)
-    ├─ Prefect's server        unless PREFECT_API_URL names one
-    ├─ worker                  waits for the schedule
-    │  └─ flow run             one at a time
-    │     └─ stage process     does the work, holds the lease
-    └─ embedded databases      when the settings say so
+    serve                        keeps the server alive, and starts the runs that are due
+    ├─ Prefect's server          unless PREFECT_API_URL names one
+    ├─ flow run                  one at a time
+    │  └─ shopsight stage        does the work
+    └─ embedded databases        if the settings say so
 
-A child that dies is started again. Ctrl-C and SIGTERM end all of it, from the inside out: a publication comes
-to its end first, anything else is dropped and done anew after the next start. When this process is killed,
-its children see it, and end.
+Ctrl-C and SIGTERM end all of it, from the inside out: a publication ends by itself first, anything else is
+dropped and done anew after the next start. If this process is killed, its children end by themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,39 +31,30 @@ from typing import Any
 
 import structlog
 
+from shopsight import publish
 from shopsight.errors import ConfigurationError, ShopsightError
+from shopsight.inspect.doctor import examine
 from shopsight.inspect.freshness import freshness
-from shopsight.logs import bind_structlog
-from shopsight.orchestration.aftermath import served_now
+from shopsight.logs import ROOT, bind_structlog
 from shopsight.orchestration.alerts import send, stale_alert
-from shopsight.orchestration.child import descendants, end_child, start_child
-from shopsight.orchestration.environment import settings_environment
-from shopsight.orchestration.prefect_server import PrefectServer, is_healthy, prefect_environment
+from shopsight.orchestration.prefect_server import PrefectServer, client_environment, is_healthy
 from shopsight.orchestration.schedule import cron_for, longest_gap
-from shopsight.orchestration.stage_process import PUBLISH_STOP_SECONDS, STOP_SECONDS
-from shopsight.pipeline.databases import source_address, target_address
+from shopsight.pipeline.databases import open_target, source_address, target_address
 from shopsight.settings import Settings
 
 if find_spec("prefect") is None:
-    # Said here: the children that need it would only end.
     raise ModuleNotFoundError("No module named 'prefect'", name="prefect")
 
-#: What a worker gets to stop: a publication's time, and then some.
-WORKER_STOP_SECONDS = PUBLISH_STOP_SECONDS + 4 * STOP_SECONDS
-#: A child that dies sooner than this after its start is started again after a pause, which doubles.
-STEADY_SECONDS = 60.0
-LONGEST_PAUSE_SECONDS = 60.0
 FRESHNESS_SECONDS = 60.0
-HEALTH_SECONDS = 3.0
-#: So many looks in a row without an answer mean that the server was away, and not only busy.
-AWAY_MISSES = 3
-WATCH_SECONDS = 0.5
+LOOK_SECONDS = 2.0
+#: A server that ended is started again after this pause.
+RESTART_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger("shopsight.serve")
 
 
 class _Stop(BaseException):
-    """Ctrl-C or SIGTERM; not an Exception, so that nothing on the way holds it up."""
+    """Ctrl-C or SIGTERM; not an Exception, so that no handler on the way catches it."""
 
 
 def _say(line: str) -> None:
@@ -74,33 +63,91 @@ def _say(line: str) -> None:
 
 
 def serve(settings: Settings, *, port: int | None = None, announce: Callable[[str], None] = _say) -> None:
-    """Run the pipeline by itself, on a schedule, until Ctrl-C or SIGTERM.
+    """Run the pipeline on a schedule, until Ctrl-C or SIGTERM.
 
     Args:
-        settings: ``cron``, or ``every`` made a cron line, says when; UTC.
+        settings: ``cron``, or ``every`` made a cron line, is the schedule; UTC.
         port: the port of Prefect's UI; by default 4200, or any free one.
-        announce: told, once all of it runs, where the UI is and what the schedule is.
+        announce: called with each line about where the UI is and what the schedule is.
 
     Raises:
         ConfigurationError: the schedule cannot be, or another ``serve`` works in this directory.
         ShopsightError: Prefect's server does not start.
     """
     bind_structlog()
-    settings = scheduled(settings)
-    external = os.environ.get("PREFECT_API_URL")
     with _only_one(settings.workdir), _signals(), ExitStack() as stack:
         try:
-            # Children restart the demo's servers if they die; they stay while this process lives.
+            # The demo's servers stay while this process lives.
             stack.enter_context(source_address(settings))
             stack.enter_context(target_address(settings))
-            service = _Service(settings, None if external else port, external)
-            stack.callback(service.stop)
-            service.start()
-            for line in service.description:
-                announce(line)
-            service.watch()
+            _serve(settings, port, announce, stack)
         except _Stop:
             log.info("stopping")
+
+
+def _serve(settings: Settings, port: int | None, announce: Callable[[str], None], stack: ExitStack) -> None:
+    external = os.environ.get("PREFECT_API_URL")
+    home, is_terminal = settings.workdir / "prefect", sys.stderr.isatty()
+    server = None if external else PrefectServer(home, port=port)
+    # Prefect reads the environment when it is imported, and the runs' processes inherit it.
+    if server is not None:
+        os.environ.update(server.client_environment(is_terminal=is_terminal))
+    else:
+        os.environ.update(client_environment(home, external or "", is_terminal=is_terminal))
+    api_url = os.environ["PREFECT_API_URL"]
+    settings = scheduled(settings)
+    if server is not None:
+        stack.callback(server.stop)
+        server.start()
+        server.wait()
+    elif not is_healthy(api_url, seconds=10):
+        raise ShopsightError(
+            f"No Prefect server answers at {api_url}.",
+            remedy="Correct PREFECT_API_URL, or unset it: then serve starts a server of its own.",
+        )
+    from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+    from shopsight.orchestration.prefect_runner import FlowRunner  # noqa: PLC0415
+
+    # Prefect has given the root logger a handler, which would write each of our lines again.
+    logging.getLogger(ROOT).propagate = False
+    runner = FlowRunner(stack.enter_context(get_client(sync_client=True)), settings)
+    runner.start()
+    stack.callback(runner.stop)
+    announce(f"Prefect's UI: {api_url.removesuffix('/api')}")
+    if server is not None:
+        announce(f"Its user and password: {server.password_path}")
+    announce(f"Schedule: {settings.cron} (UTC). Stop with Ctrl-C or SIGTERM.")
+    _say_what_is_missing(settings)
+    watch = FreshnessWatch(settings, lambda: _served_now(settings), datetime.now(UTC))
+    while True:
+        if server is not None and not server.is_alive:
+            log.error("the Prefect server ended and is started again", log=str(server.log_path))
+            time.sleep(RESTART_SECONDS)
+            server.start()
+        if is_healthy(api_url):
+            try:
+                runner.look()
+            except Exception:
+                # The API may go away between two calls. Everything is looked at again.
+                log.exception("runs could not be looked after")
+        watch.look(datetime.now(UTC))
+        time.sleep(LOOK_SECONDS)
+
+
+def _say_what_is_missing(settings: Settings) -> None:
+    """Log in one line why a run would fail now. It is only logged, because a database may come later."""
+    missing = [
+        f"{found.area}: {found.message} {found.remedy}" for found in examine(settings) if not found.is_ok
+    ]
+    if missing:
+        log.error("a run would fail now", findings=missing)
+
+
+def _served_now(settings: Settings) -> dict[str, Any] | None:
+    with open_target(settings) as target:
+        served = publish.served(target)
+    return vars(served) if served is not None else None
 
 
 def scheduled(settings: Settings) -> Settings:
@@ -113,132 +160,17 @@ def scheduled(settings: Settings) -> Settings:
     """
     if settings.cron is None:
         return settings.model_copy(update={"cron": cron_for(settings.every)})
-    # Only here: loading Prefect takes seconds, and this process is to stay light.
-    from shopsight.orchestration.prefect_schedule import next_moments  # noqa: PLC0415
+    from shopsight.orchestration.prefect_schedule import next_moments  # noqa: PLC0415 - loads Prefect
 
     moments = asyncio.run(next_moments(settings.cron, datetime.now(UTC), 100))
     return settings.model_copy(update={"every": longest_gap(moments)})
 
 
-class _Service:
-    """The children, kept alive."""
-
-    def __init__(self, settings: Settings, port: int | None, external: str | None) -> None:
-        self._settings = settings
-        self._home = settings.workdir / "prefect"
-        self._server = None if external else PrefectServer(self._home, port=port)
-        self._api_url = external or (self._server.api_url if self._server else "")
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._pauses = {"server": _Pause(), "worker": _Pause()}
-        self._next_health = 0.0
-        self._misses = 0
-        self._freshness = FreshnessWatch(settings, lambda: served_now(settings), datetime.now(UTC))
-
-    @property
-    def description(self) -> list[str]:
-        """Where to look and what to expect."""
-        ui = self._server.url if self._server else self._api_url.removesuffix("/api")
-        return [
-            f"Prefect's UI: {ui}",
-            f"Schedule: {self._settings.cron} (UTC). Stop with Ctrl-C or SIGTERM.",
-        ]
-
-    def start(self) -> None:
-        """Start the server, wait for it, and start the worker."""
-        if self._server is not None:
-            self._server.start()
-            self._server.wait()
-        elif not is_healthy(self._api_url, seconds=10):
-            raise ShopsightError(
-                f"No Prefect server answers at {self._api_url}.",
-                remedy="Correct PREFECT_API_URL, or unset it: then serve starts a server of its own.",
-            )
-        self._start_worker()
-
-    def watch(self) -> None:
-        """Keep the children alive, until this is interrupted."""
-        while True:
-            time.sleep(WATCH_SECONDS)
-            if self._server is not None and not self._server.is_alive and self._pauses["server"].is_over():
-                log.error("the Prefect server ended and is started again", log=str(self._server.log_path))
-                self._server.start()
-                self._misses = AWAY_MISSES
-            if self._worker is not None and self._worker.poll() is not None and self._may_start_worker():
-                log.error("the worker ended and is started again", exit_code=self._worker.returncode)
-                self._start_worker()
-            self._look_at_server()
-            self._freshness.look(datetime.now(UTC))
-
-    def stop(self) -> None:
-        """End the worker, then the server."""
-        if self._worker is not None:
-            end_child(self._worker, WORKER_STOP_SECONDS)
-        if self._server is not None:
-            self._server.stop()
-
-    def _look_at_server(self) -> None:
-        """Renew the worker after the server was away: its ear for cancellations does not survive that.
-
-        Only once no run is under way; runs survive it.
-        """
-        now = time.monotonic()
-        if now < self._next_health:
-            return
-        self._next_health = now + HEALTH_SECONDS
-        if not is_healthy(self._api_url, seconds=HEALTH_SECONDS):
-            self._misses += 1
-        elif self._misses < AWAY_MISSES:
-            self._misses = 0
-        elif self._worker is not None and not descendants(self._worker.pid):
-            log.info("the Prefect server was away: the worker is renewed")
-            end_child(self._worker, WORKER_STOP_SECONDS)
-            self._start_worker()
-            self._misses = 0
-
-    def _may_start_worker(self) -> bool:
-        return self._pauses["worker"].is_over() and is_healthy(self._api_url)
-
-    def _start_worker(self) -> None:
-        is_terminal = sys.stderr.isatty()
-        environment = {
-            **prefect_environment(self._home, self._api_url, is_terminal=is_terminal),
-            **settings_environment(self._settings),
-        }
-        self._worker = start_child(
-            ["shopsight.orchestration.prefect_worker"],
-            environment=environment,
-            patience=WORKER_STOP_SECONDS,
-            # When this process is killed, the worker still has to tell the server how its run ended.
-            lifelines=self._server.lifelines if self._server is not None else (),
-        )
-
-
-class _Pause:
-    """The wait before a child is started again: none after a long life, doubled after each short one."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._since = time.monotonic()
-        self._until: float | None = None
-
-    def is_over(self) -> bool:
-        """Whether the child, which is dead, may be started now; to be asked again until it may."""
-        now = time.monotonic()
-        if self._until is None:
-            is_steady = now - self._since > STEADY_SECONDS
-            self._seconds = 0.0 if is_steady else min(max(1.0, 2 * self._seconds), LONGEST_PAUSE_SECONDS)
-            self._until = now + self._seconds
-        if now < self._until:
-            return False
-        self._since, self._until = now, None
-        return True
-
-
 class FreshnessWatch:
-    """Tells, once, that nothing was published for too long; and again after it was fresh in between.
+    """Sends one alert when nothing was published for too long, and again after it was fresh in between.
 
     Args:
-        settings: whom to tell, and how long a first publication may take.
+        settings: where alerts go, and how long a first publication may take.
         look_up: the ``published`` document, None when there is none; may raise a ShopsightError.
         started_at: from when a first publication is waited for.
     """

@@ -18,10 +18,10 @@ import structlog
 
 from shopsight import __version__, publish
 from shopsight.audit import guards, proof
-from shopsight.audit.ledger import build_ledger
+from shopsight.audit.ledger import build_ledger, read_totals
 from shopsight.audit.parquet import count_rows
-from shopsight.clean import CleaningPolicy, clean_shop
-from shopsight.clean.rules import RULES
+from shopsight.audit.shop_files import ShopFiles
+from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.errors import ConfigurationError, PublishError, redact
@@ -40,15 +40,24 @@ log = structlog.stdlib.get_logger("shopsight")
 
 @dataclass
 class Run:
-    """What the stages work on. ``target`` and ``lease`` are None for a run that will not publish."""
+    """What the stages work on.
+
+    Attributes:
+        target: where to publish; None for a run that only plans.
+        served: the generation that was served when the run began, if any is known.
+        allow_shrink: publish even if the figures are much smaller than those served.
+        allow_older: publish even if a younger snapshot is served.
+        on_progress: called as ``(stage, table, rows)``.
+    """
 
     settings: Settings
     workspace: Workspace
     record: RunRecord
     target: publish.Target | None = None
-    lease: publish.Lease | None = None
     allow_shrink: bool = False
+    allow_older: bool = False
     on_progress: Progress | None = None
+    served: int | None = None
 
     @property
     def run_id(self) -> str:
@@ -62,15 +71,24 @@ class Run:
             raise RuntimeError("no stage may ask for the snapshot before extraction")
         return self.record.snapshot
 
+    @property
+    def state(self) -> str:
+        """What is published and served, as a sentence for messages."""
+        if self.record.generation is not None:
+            return f"Generation {self.record.generation} is published and served."
+        if self.served is not None:
+            return f"Nothing was published; generation {self.served} is still served."
+        return "Nothing was published."
+
     def progress(self, stage: str, table: str, rows: int) -> None:
-        """Tell whoever listens how many rows of a table a stage has done so far."""
+        """Report how many rows of a table a stage has done so far."""
         if self.on_progress is not None:
             self.on_progress(stage, table, rows)
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What a stage says of itself. ``seconds`` is set for a kept stage: what it took when it was done."""
+class StageResult:
+    """A stage's row counts. ``seconds`` is set for a kept stage: the time it took when it was done."""
 
     rows_in: int | None = None
     rows_out: int | None = None
@@ -79,16 +97,19 @@ class Figures:
     seconds: float | None = None
 
 
-def extract(run: Run) -> Figures:
+def extract(run: Run) -> StageResult:
     """Read the six tables in one snapshot into ``raw``.
 
     Raises:
-        ConfigurationError: the run that is gone on with has a snapshot of another database.
+        ConfigurationError: the resumed run has a snapshot of another database.
+        LeaseHeld: another run publishes now, so this one would work for nothing.
     """
     settings = run.settings
     source = {"url": redact(settings.source_url.get_secret_value()), "schema": settings.source_schema}
 
     def work() -> dict[str, Any]:
+        if run.target is not None:
+            publish.refuse_if_held(run.target, run.run_id)
         with source_address(settings) as url:
             snapshot = extract_source(
                 url,
@@ -110,14 +131,14 @@ def extract(run: Run) -> Figures:
         )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
-    return Figures(rows, _rows(run, "raw"), None, is_kept, seconds)
+    return StageResult(rows, _rows(run, "raw"), None, is_kept, seconds)
 
 
-def clean(run: Run) -> Figures:
+def clean(run: Run) -> StageResult:
     """Apply the rules to ``raw``: what is kept to ``clean``, what is not to ``rejected``.
 
     Raises:
-        DataQualityError: of some table a greater share is rejected than the settings allow.
+        DataQualityError: a table exceeds its rejection limit.
     """
     settings, folder = run.settings, run.workspace.folder
     policy = CleaningPolicy(
@@ -146,10 +167,10 @@ def clean(run: Run) -> Figures:
     rejected = {table: count_rows(folder("rejected") / table) for table in TABLES}
     entered = {table: count_rows(folder("raw") / table) for table in TABLES}
     guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
-    return Figures(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
+    return StageResult(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
 
 
-def metrics(run: Run) -> Figures:
+def metrics(run: Run) -> StageResult:
     """Work out one row per customer from ``clean``."""
     engine, clean_folder = PolarsEngine(), run.workspace.folder("clean")
     target = run.workspace.folder("marts/customer_metrics")
@@ -162,10 +183,10 @@ def metrics(run: Run) -> Figures:
         return {}
 
     _, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
-    return Figures(_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
+    return StageResult(_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
 
 
-def insights(run: Run) -> Figures:
+def insights(run: Run) -> StageResult:
     """Work out the insights from ``clean`` and the customer metrics."""
     engine, settings = PolarsEngine(), run.settings
     options = InsightOptions(
@@ -183,79 +204,97 @@ def insights(run: Run) -> Figures:
     inputs = {"top_n": options.top_n, "basket_pairs_n": options.basket_pairs_n, "as_of": str(options.as_of)}
     _, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
     rows_out = sum(count_rows(folder / name) for name in INSIGHTS)
-    return Figures(_rows(run, "clean"), rows_out, None, is_kept, seconds)
+    return StageResult(_rows(run, "clean"), rows_out, None, is_kept, seconds)
 
 
-def prove(run: Run) -> Figures:
-    """Write the ledger and prove links 1 to 3, always anew: a proof is of what lies on the disk now.
+def prove(run: Run) -> StageResult:
+    """Write the ledger and prove links 1 to 3, always anew, because files may have changed since.
 
     Raises:
         ProofBroken: two figures that must be equal are not.
     """
     folder, record = run.workspace.folder, run.record
     sentences = {rule.id: (str(rule.action), rule.sentence) for rule in RULES.values()}
-    record.ledger = build_ledger(run.workspace.root, sentences)
-    record.proof = [proof.prove_extraction(run.snapshot, record.ledger)]
-    proof.demand(record.proof[-1])
-    record.proof.append(proof.prove_cleaning(record.ledger))
-    proof.demand(record.proof[-1])
-    excluded = run.settings.excluded_order_statuses
-    record.totals = proof.clean_totals(folder("clean"), excluded)
-    record.proof.append(proof.prove_marts(record.totals, folder("marts")))
-    proof.demand(record.proof[-1])
-    return Figures(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
+    totals = read_totals(run.workspace.root, is_ascii=not run.snapshot.is_utf8)
+    record.ledger = build_ledger(run.workspace.root, sentences, totals)
+    record.proof = [proof.require(proof.prove_extraction(run.snapshot, totals))]
+    record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
+    files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
+    record.totals = proof.clean_totals(files)
+    record.proof.append(proof.require(proof.prove_marts(record.totals, files, totals["customers"].clean)))
+    return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 
 
-def publish_generation(run: Run) -> Figures:
-    """Write a new generation beside the served one, prove link 4, and flip.
+def publish_generation(run: Run) -> StageResult:
+    """Under the lease: write a new generation beside the served one, prove link 4, flip, and sweep.
 
     Raises:
-        SnapshotOutdated: what is served is younger.
+        LeaseHeld: another run publishes now.
+        LeaseLost: another run took over.
+        SnapshotAhead, SnapshotOutdated: the snapshot's moment is not between the served one's and now.
         ShrinkRefused: the new figures are suspiciously small.
         ProofBroken: MongoDB says something else than the marts.
-        LeaseLost: another run took over.
     """
-    if run.target is None or run.lease is None:
+    if run.target is None:
         raise RuntimeError("a run that was opened without a target cannot publish")
-    marts = run.workspace.folder("marts")
-    served = publish.served(run.target)
-    guards.check_age(run.snapshot.as_of, served.as_of if served is not None else None)
-    if not run.allow_shrink:
-        figures = publish.served_figures(run.target)
-        guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
-    written = publish.write_generation(
-        run.target,
-        run.lease,
-        marts=marts,
-        rejected=run.workspace.folder("rejected"),
-        record=run.record,
-        insights=INSIGHTS.values(),
-        on_rows=_tally(run, "publish"),
+    with publish.hold_lease(run.target, run.run_id, run.settings.lease_duration) as lease:
+        publish.heal_views(run.target)
+        _guard(run, run.target)
+        written = publish.write_generation(
+            run.target,
+            lease,
+            marts=run.workspace.folder("marts"),
+            rejected=run.workspace.folder("rejected"),
+            record=run.record,
+            insights=INSIGHTS.values(),
+            on_rows=_tally(run, "publish"),
+        )
+        _prove_written(run, run.target, lease, written)
+        publish.flip(run.target, lease, written, run.record, valid_for=run.settings.valid_for)
+        try:
+            publish.sweep(run.target, lease, keep=run.settings.keep_generations)
+        except PublishError as error:
+            # The generation is served, and the next run sweeps.
+            log.warning("sweep", run_id=run.run_id, error=str(error))
+    return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
+
+
+def _guard(run: Run, target: publish.Target) -> None:
+    served = publish.served(target)
+    guards.check_age(
+        run.snapshot.as_of,
+        served.as_of if served is not None else None,
+        target.clock(),
+        allow_older=run.allow_older,
     )
+    if not run.allow_shrink:
+        figures = publish.served_figures(target)
+        guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
+
+
+def _prove_written(
+    run: Run, target: publish.Target, lease: publish.Lease, written: publish.WrittenGeneration
+) -> None:
+    marts = run.workspace.folder("marts")
     expected = {"customer_metrics": proof.mart_figures(marts / "customer_metrics")}
     expected |= {name: proof.mart_figures(marts / "insights" / name) for name in INSIGHTS}
+    # The digest covers a truncated insight; its sums are not those of the mart.
+    expected |= {name: {"rows": rows} for name, rows in written.truncated.items()}
     expected["rejected_rows"] = proof.rejected_figures(run.record.ledger)
     link = proof.prove_target(
         expected,
-        partial(publish.read_back, run.target, written),
+        partial(publish.read_back, target, written),
         written.digests,
-        partial(publish.read_digests, run.target, written),
+        partial(publish.read_digests, target, written),
     )
-    # Whoever overtook this run has swept what it wrote: then the lease is lost, and no proof is broken.
-    run.lease.check()
+    # A run that took over has swept what this one wrote: that is a lost lease, not a broken proof.
+    lease.check()
     run.record.proof.append(link)
-    proof.demand(run.record.proof[-1])
-    publish.flip(run.target, run.lease, written, run.record, valid_for=run.settings.valid_for)
-    try:
-        publish.sweep(run.target, run.lease, keep=run.settings.keep_generations)
-    except PublishError as error:
-        # It is served: what could not be tidied up any more, the next run does.
-        log.warning("sweep", run_id=run.run_id, error=str(error))
-    return Figures(rows_in=_rows(run, "marts"), rows_out=written.documents)
+    proof.require(link)
 
 
 #: In the order in which they run.
-STAGES: dict[str, Callable[[Run], Figures]] = {
+STAGES: dict[str, Callable[[Run], StageResult]] = {
     "extract": extract,
     "clean": clean,
     "metrics": metrics,

@@ -15,6 +15,8 @@
 A stage whose manifest is whole (the files that it names and no others, each of its size and hash) is not done
 again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
 either no manifest or a true one.
+
+The files hold personal data: directories are 0700 and files 0600, whatever the umask.
 """
 
 from __future__ import annotations
@@ -25,16 +27,18 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shopsight.errors import WorkspaceError, translated_disk_errors
+from shopsight.errors import ConfigurationError, WorkspaceError, translated_disk_errors
+from shopsight.record import RunRecord
 
-RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{6}$")
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
 
 
 def new_run_id(moment: datetime | None = None) -> str:
@@ -79,6 +83,7 @@ class Stage:
     def close(self, details: dict[str, Any]) -> None:
         """Write the manifest: every file's size and hash, and the stage's details (JSON values)."""
         with translated_disk_errors(self.root):
+            _keep_private(self.root / folder for folder in self.folders)
             files = {
                 str(path.relative_to(self.root)): {"bytes": path.stat().st_size, "sha256": file_hash(path)}
                 for path in self._files()
@@ -114,9 +119,18 @@ class Stage:
 
 
 class Workspace:
-    """The directory of one run."""
+    """The directory of one run.
+
+    Raises:
+        ConfigurationError: the id has not the form of a run's id, so it could name any directory.
+    """
 
     def __init__(self, workdir: Path, run_id: str) -> None:
+        if not RUN_ID.fullmatch(run_id):
+            raise ConfigurationError(
+                f"{run_id!r} is not a run's id.",
+                remedy=f"Run ids look like {new_run_id()}; `shopsight runs` lists them.",
+            )
         self.run_id = run_id
         self.root = workdir / "runs" / run_id
 
@@ -129,7 +143,8 @@ class Workspace:
         """
         workspace = cls(workdir, run_id)
         with translated_disk_errors(workdir):
-            workspace.root.mkdir(parents=True, exist_ok=True)
+            workspace.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            workspace.root.chmod(0o700)
         return workspace
 
     @classmethod
@@ -155,19 +170,20 @@ class Workspace:
         folder = workdir / "runs"
         if not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if RUN_ID.match(path.name))
+        return sorted(path.name for path in folder.iterdir() if RUN_ID.fullmatch(path.name))
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep the directory from being swept, and from a second process, while the context lasts.
 
-        The lock is the operating system's: it goes when the process does, however it ends.
+        The operating system releases the lock when the process ends in any way. So a run whose lock is free
+        has no process, and only the holder of the lock writes ``run.json``.
 
         Raises:
             WorkspaceError: another process works on this run.
         """
         with translated_disk_errors(self.root):
-            lock = (self.root / "lock").open("w")
+            lock = os.fdopen(os.open(self.root / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w")
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,6 +193,15 @@ class Workspace:
                     remedy="Wait until it has ended, or start a run of its own with `shopsight run`.",
                 ) from None
             yield
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a process works on the run now."""
+        try:
+            with self.in_use():
+                return False
+        except WorkspaceError:
+            return self.root.is_dir()
 
     def folder(self, name: str) -> Path:
         """A folder of the run, e.g. ``raw`` or ``rejected/repairs``."""
@@ -208,13 +233,20 @@ class Workspace:
         record = self.read_record()
         return bool(record.get("kind") == "run" and record.get("status") == "succeeded")
 
-    def write_record(self, document: dict[str, Any]) -> None:
-        """Keep the run's document beside its data."""
+    def write_record(self, record: RunRecord) -> None:
+        """Keep the run's record beside its data. The caller is :meth:`in_use`."""
         with translated_disk_errors(self.root):
-            write_json(self.root / "run.json", document)
+            write_json(self.root / "run.json", record.as_document())
+
+    def load_record(self) -> RunRecord | None:
+        """The run's record as it was last kept; None when there is none, or a damaged one."""
+        try:
+            return RunRecord.from_document(self.read_record())
+        except ValueError:
+            return None
 
     def read_record(self) -> dict[str, Any]:
-        """The run's document as it was last kept; empty when there is none."""
+        """The document in ``run.json``, exact figures as text; empty when there is none."""
         try:
             record: dict[str, Any] = json.loads((self.root / "run.json").read_text())
         except (OSError, ValueError):
@@ -224,18 +256,29 @@ class Workspace:
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, whole, even after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    with draft.open("w") as stream:
-        json.dump(document, stream, indent=1, default=str)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    # A name of its own for each writer, readable by its owner alone.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(document, stream, indent=1, default=str)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _keep_private(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def sweep_runs(workdir: Path, keep: int) -> list[str]:

@@ -2,20 +2,20 @@
 
 In: the run's marts and rejected rows as Parquet, and its record. Out: ``customer_metrics``, ``insights`` and
 ``rejected_rows``, views of the served generation's collections; ``published``, which names them;
-``pipeline_runs``. Nobody sees a generation before it is whole, and at most one run publishes (``lease``).
+``pipeline_runs``. Readers see a generation only when it is whole, and at most one run publishes (``lease``).
+
+The names below are those that other packages use.
 """
 
-from shopsight.publish.comparing import differences_from
-from shopsight.publish.content import Difference, content_digest, differences, read_documents
-from shopsight.publish.digest import read_digests
+from shopsight.publish.bson import plain
+from shopsight.publish.digest import Difference, differences_from, read_back, read_digests
 from shopsight.publish.documents import run_documents
-from shopsight.publish.figures import read_back
-from shopsight.publish.generations import Generation, flip, list_generations, rollback, sweep
+from shopsight.publish.generations import flip, list_generations, rollback, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
-from shopsight.publish.lease import Lease, held_until, hold_lease
-from shopsight.publish.probe import TargetCheck, check_target
-from shopsight.publish.target import Target, connect, redacted_url, translated
-from shopsight.publish.values import plain, to_bson
+from shopsight.publish.lease import Lease, held_until, hold_lease, refuse_if_held
+from shopsight.publish.load import WrittenGeneration, write_generation
+from shopsight.publish.probe import check_target
+from shopsight.publish.target import Target, connect
 from shopsight.publish.views import (
     Served,
     generation_note,
@@ -24,20 +24,15 @@ from shopsight.publish.views import (
     served_figures,
     shown_collections,
 )
-from shopsight.publish.writing import WrittenGeneration, write_generation
 
 __all__ = [
     "Difference",
-    "Generation",
     "Lease",
     "Served",
     "Target",
-    "TargetCheck",
     "WrittenGeneration",
     "check_target",
     "connect",
-    "content_digest",
-    "differences",
     "differences_from",
     "find_run",
     "flip",
@@ -51,8 +46,7 @@ __all__ = [
     "plain",
     "read_back",
     "read_digests",
-    "read_documents",
-    "redacted_url",
+    "refuse_if_held",
     "rollback",
     "run_documents",
     "save_run",
@@ -60,7 +54,5 @@ __all__ = [
     "served_figures",
     "shown_collections",
     "sweep",
-    "to_bson",
-    "translated",
     "write_generation",
 ]

@@ -1,28 +1,45 @@
-"""The content of a collection as one short text: the fourth link's check of every single document.
+"""What a generation's collections hold: sums, digests, and differences document by document.
 
-A collection's digest is the SHA-256 of its documents' SHA-256s, sorted. So it does not depend on the order in
-which documents are stored, equal content has equal digests, and sums that come out right cannot hide a
-document that was changed, lost, added or put in another's place.
+A collection's digest is the SHA-256 of its documents' SHA-256s, sorted. It does not depend on their order,
+and shows a document that was changed, lost or added even if all sums agree.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, cast
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
+import bson
 import numpy as np
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
-from shopsight.publish.target import Target
+from shopsight.publish import naming
+from shopsight.publish.bson import plain
+from shopsight.publish.target import Document, Target
+from shopsight.record import Figure
 
 #: Batches of the server's own 16 MB take twice as long.
 BATCH_DOCUMENTS = 5_000
 
 _SIZE = hashlib.sha256().digest_size
+_CUSTOMER_FIGURES = ("total_amount_spent", "total_orders", "average_order_value", "total_products_ordered")
+
+Figures = dict[str, Figure]
+
+
+class Stored(Protocol):
+    """A generation, written or served."""
+
+    @property
+    def collections(self) -> Mapping[str, str]:
+        """By view, the collection that holds it."""
 
 
 class ContentDigest:
-    """The digest of documents that come one after the other; holds 32 bytes of each.
+    """The digest of documents that are added one after the other; holds 32 bytes of each.
 
     >>> one, other = ContentDigest(), ContentDigest()
     >>> one.add([b"ann", b"bob"])
@@ -36,21 +53,13 @@ class ContentDigest:
         self._digests = bytearray()
 
     def add(self, documents: Iterable[bytes]) -> None:
-        """Take in some more documents, as they are encoded in BSON."""
+        """Add documents as they are encoded in BSON."""
         self._digests += b"".join([hashlib.sha256(document).digest() for document in documents])
 
     def hexdigest(self) -> str:
         """The digest of all documents so far."""
         digests = np.frombuffer(self._digests, f"S{_SIZE}")
         return hashlib.sha256(np.sort(digests).tobytes()).hexdigest()
-
-
-class Stored(Protocol):
-    """A generation, written or served."""
-
-    @property
-    def collections(self) -> Mapping[str, str]:
-        """By view, the collection that holds it."""
 
 
 def read_digests(target: Target, generation: Stored) -> dict[str, str]:
@@ -76,3 +85,128 @@ def split_batch(batch: bytes) -> Iterator[bytes]:
         end = at + int.from_bytes(batch[at : at + 4], "little")
         yield batch[at:end]
         at = end
+
+
+def read_back(target: Target, generation: Stored) -> dict[str, Figures]:
+    """A generation's figures by the server's own aggregation over its collections.
+
+    Returns:
+        By mart (``customer_metrics``, each insight by its id, ``rejected_rows``): ``rows`` and
+        ``sum(<column>)``, money as Decimal, exact. For insights each column but ids and texts is summed;
+        ``rejected_rows`` has ``rows(<rule>)`` and ``sum(measure, <rule>)`` for each rule as well.
+
+    Raises:
+        TargetUnavailable: MongoDB does not answer.
+    """
+    names = generation.collections
+    customers, insights = (target.db[names[view]] for view in (naming.CUSTOMER_METRICS, naming.INSIGHTS))
+    with target.translated():
+        paths = {name: f"${name}" for name in _CUSTOMER_FIGURES}
+        figures = {naming.CUSTOMER_METRICS: _sums(customers.aggregate([_group(None, paths)]), paths)}
+        for insight in insights.find({}, {"columns": 1}):
+            # A document that a stranger altered must not stop verify, which reports it.
+            columns = [c["name"] for c in insight.get("columns", ()) if _is_figure(c)]
+            paths = {name: f"$rows.{name}" for name in columns}
+            unwound: list[Document] = [{"$match": {"_id": insight["_id"]}}, {"$unwind": "$rows"}]
+            figures[insight["_id"]] = _sums(insights.aggregate([*unwound, _group(None, paths)]), paths)
+        by_rule = [_group("$rule", {"measure": "$measure"}), {"$sort": {"_id": 1}}]
+        rejected: Figures = {"rows": 0}
+        for rule in target.db[names[naming.REJECTED_ROWS]].aggregate(by_rule):
+            rejected["rows"] += rule["rows"]
+            rejected[f"rows({rule['_id']})"] = rule["rows"]
+            rejected[f"sum(measure, {rule['_id']})"] = plain(rule["sum_0"])
+    return {**figures, naming.REJECTED_ROWS: rejected}
+
+
+def _is_figure(column: Mapping[str, str]) -> bool:
+    return column["kind"] not in ("text", "date") and not column["name"].endswith("_id")
+
+
+def _group(key: str | None, paths: Mapping[str, str]) -> Document:
+    sums = {f"sum_{i}": {"$sum": path} for i, path in enumerate(paths.values())}
+    return {"$group": {"_id": key, "rows": {"$sum": 1}, **sums}}
+
+
+def _sums(found: Iterable[Document], paths: Iterable[str]) -> Figures:
+    """The figures of a single group; without rows there is none, and all sums are 0."""
+    group = next(iter(found), {})
+    figures: Figures = {"rows": group.get("rows", 0)}
+    for i, name in enumerate(paths):
+        figures[f"sum({name})"] = plain(group.get(f"sum_{i}", 0))
+    return figures
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A document that one side does not have (None), or has with another content; plain values."""
+
+    id: Any
+    left: dict[str, Any] | None
+    right: dict[str, Any] | None
+
+
+def differences_from(
+    target: Target, collection: str | None, documents: Iterable[list[bytes]], *, in_order: bool
+) -> Iterator[Difference]:
+    """The differences between a collection (left) and encoded documents (right), in no particular order.
+
+    Equal documents are compared byte by byte and never decoded.
+
+    Args:
+        target: where the collection is.
+        collection: a collection or a view; None for one that is not there yet.
+        documents: as :func:`shopsight.publish.documents.run_documents` gives them.
+        in_order: whether they come in ascending order of ``_id``, whole numbers. Then both sides are merged
+            in bounded memory; otherwise all of these documents are held.
+
+    Raises:
+        TargetUnavailable: MongoDB does not answer.
+    """
+    stored = raw_documents(target, collection) if collection is not None else iter(())
+    encoded = (RawBSONDocument(document) for batch in documents for document in batch)
+    return _merged(stored, encoded) if in_order else _looked_up(stored, encoded)
+
+
+def raw_documents(target: Target, collection: str) -> Iterator[RawBSONDocument]:
+    """A collection's documents as they are encoded, in the order of ``_id``."""
+    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+    with target.translated():
+        found = target.db.get_collection(collection, codec_options=options)
+        yield from found.find(sort=[("_id", 1)], batch_size=BATCH_DOCUMENTS)
+
+
+def _merged(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument]) -> Iterator[Difference]:
+    left, right = next(stored, None), next(encoded, None)
+    while left is not None or right is not None:
+        if left is not None and right is not None and left.raw == right.raw:
+            left, right = next(stored, None), next(encoded, None)
+        elif right is None or (left is not None and _is_before(left["_id"], right["_id"])):
+            yield _difference(left, None)
+            left = next(stored, None)
+        elif left is None or right["_id"] < left["_id"]:
+            yield _difference(None, right)
+            right = next(encoded, None)
+        else:
+            yield _difference(left, right)
+            left, right = next(stored, None), next(encoded, None)
+
+
+def _is_before(stored: object, expected: int) -> bool:
+    """Whether no document to come has the stored ``_id``; none ever has one of another type."""
+    return type(stored) is not type(expected) or stored < expected
+
+
+def _looked_up(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument]) -> Iterator[Difference]:
+    expected = {document["_id"]: document for document in encoded}
+    for document in stored:
+        id_ = document["_id"]
+        known = expected.pop(id_, None) if isinstance(id_, Hashable) else None
+        if known is None or known.raw != document.raw:
+            yield _difference(document, known)
+    for known in expected.values():
+        yield _difference(None, known)
+
+
+def _difference(left: RawBSONDocument | None, right: RawBSONDocument | None) -> Difference:
+    one, other = ({} if side is None else plain(bson.decode(side.raw)) for side in (left, right))
+    return Difference((one or other)["_id"], one or None, other or None)

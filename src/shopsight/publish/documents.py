@@ -1,22 +1,24 @@
 """A run's Parquet files as BSON documents, in bounded batches.
 
-Grain and ``_id``:
-
 ==================  ============================  ==================================================
 collection          one document is               ``_id``
 ==================  ============================  ==================================================
 customer_metrics    a customer                    customer_id
 insights            an insight                    the insight's id
-rejected_rows       a row that was set aside      ``<rule>:<key>:<n>``
+rejected_rows       a row that cleaning rejected  ``<rule>:<key>:<n>``
 ==================  ============================  ==================================================
 
-The same rows make the same documents in whatever order they come, so that a run that is done again ends in
-the same content: ``n`` counts the rows of one rule and key, from 1, in the order of their values.
+The same rows make the same documents in any order, so a repeated run ends in the same content: ``n`` counts
+the rows of one rule and key, from 1, in the order of their values.
+
+A MongoDB document holds 16 MB. A text longer than :data:`LONGEST_TEXT` is therefore cut and ends in a mark
+with its length. The rows of an insight end at :data:`LARGEST_ROWS` bytes, and its document says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,17 +28,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import structlog
 from bson.raw_bson import RawBSONDocument
 
 from shopsight.contract import TABLES
-from shopsight.errors import PublishError
 from shopsight.publish import naming
-from shopsight.publish.encoding import Pieces, constant, documents, element, subdocument
+from shopsight.publish.bson import Pieces, constant, documents, element, subdocument
+
+log = structlog.stdlib.get_logger("shopsight.publish")
 
 BATCH_ROWS = 20_000
-LARGEST_DOCUMENT = 16 * 1024 * 1024
+#: In characters; of four bytes each they take 64 KiB.
+LONGEST_TEXT = 16_384
+#: In bytes of BSON, of all rows of one insight.
+LARGEST_ROWS = 12 * 2**20
 
-_NOTHING, _COLON = pa.scalar("", pa.large_string()), pa.scalar(":", pa.large_string())
+_TEXT = pa.large_string()
+_NOTHING, _COLON, _MARK, _MARK_END = (
+    pa.scalar(text, _TEXT) for text in ("", ":", "… [cut from ", " characters]")
+)
+
+#: Called with an insight's id and the number of its rows that are published, if some are not.
+OnTruncated = Callable[[str, int], None]
 
 
 class InsightColumn(Protocol):
@@ -68,7 +81,7 @@ class InsightText(Protocol):
 
     @property
     def description(self) -> str:
-        """What one row is and how it is worked out."""
+        """What one row is and how it is computed."""
 
     @property
     def columns(self) -> Iterable[InsightColumn]:
@@ -76,71 +89,71 @@ class InsightText(Protocol):
 
 
 def run_documents(
-    marts: Path, rejected: Path, insights: Iterable[InsightText], *, run_id: str, as_of: datetime
+    marts: Path,
+    rejected: Path,
+    insights: Iterable[InsightText],
+    *,
+    run_id: str,
+    as_of: datetime,
+    on_truncated: OnTruncated | None = None,
 ) -> dict[str, Iterator[list[bytes]]]:
-    """By view, in the order in which they are written, the documents of a run's files.
+    """The encoded documents of a run's files by view, in the order in which they are written.
 
-    Customers come in the order of ``_id`` if the mart is in that of its key, the others in no such order.
+    Customers come in the order of the mart, the others in no particular order.
 
     Args:
         marts: holds ``customer_metrics`` and ``insights/<id>``.
         rejected: holds one folder per table.
         insights: what the insights say of themselves, in the order of the report.
-        run_id: the run they are of.
-        as_of: the moment they are of.
-
-    Raises:
-        PublishError: an insight has more rows than one document can hold.
+        run_id: the run that the documents name.
+        as_of: the moment of its snapshot.
+        on_truncated: called for each insight whose rows are not all published.
     """
     return {
         naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics"),
-        naming.INSIGHTS: insight_documents(marts / "insights", insights, run_id=run_id, as_of=as_of),
+        naming.INSIGHTS: insight_documents(
+            marts / "insights", insights, run_id=run_id, as_of=as_of, on_truncated=on_truncated
+        ),
         naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id),
     }
 
 
 def customer_documents(folder: Path) -> Iterator[list[bytes]]:
-    """One document per customer: ``_id``, then the mart's columns as they stand."""
+    """One document per customer: ``_id``, then the mart's columns."""
     for batch in _batches(folder):
         pieces = [*element("_id", batch["customer_id"]), *_elements(batch, batch.schema.names)]
-        yield documents(pieces, batch.num_rows).to_pylist()
+        yield documents(pieces, batch.num_rows)
 
 
 def insight_documents(
-    folder: Path, insights: Iterable[InsightText], *, run_id: str, as_of: datetime
+    folder: Path,
+    insights: Iterable[InsightText],
+    *,
+    run_id: str,
+    as_of: datetime,
+    on_truncated: OnTruncated | None = None,
 ) -> Iterator[list[bytes]]:
-    """One document per insight, ``rows`` in the mart's order.
-
-    Args:
-        folder: holds one folder per insight.
-        insights: in the order of the report.
-        run_id: the run they are of.
-        as_of: the moment they are of.
-
-    Raises:
-        PublishError: an insight has more rows than one document can hold.
-    """
+    """One document per insight, ``rows`` in the mart's order; see :func:`run_documents`."""
     for insight in insights:
-        rows = [RawBSONDocument(row) for batch in _batches(folder / insight.id) for row in _rows(batch)]
-        document = bson.encode(
-            {
-                "_id": insight.id,
-                "title": insight.title,
-                "description": insight.description,
-                "columns": [{"name": c.name, "kind": str(c.kind), "label": c.label} for c in insight.columns],
-                "rows": rows,
-                "run_id": run_id,
-                "as_of": as_of,
-            }
-        )
-        if len(document) > LARGEST_DOCUMENT:
-            raise PublishError(
-                f"The insight {insight.id} has {len(rows):,} rows, {len(document) / 2**20:.0f} MB; a MongoDB"
-                " document holds 16 MB. Nothing was published; the last generation is still served.",
-                remedy="Look at the values by which it groups (`shopsight explain`): so many of them are"
-                " rarely meant. Lower top_n or basket_pairs_n if it is one of those.",
-            )
-        yield [document]
+        rows, total = _bounded_rows(folder / insight.id)
+        description, extra = insight.description, {}
+        if len(rows) < total:
+            description += f" Only the first {len(rows):,} of {total:,} rows are published."
+            extra = {"rows_total": total, "is_truncated": True}
+            log.warning("insight truncated", insight=insight.id, rows=len(rows), rows_total=total)
+            if on_truncated is not None:
+                on_truncated(insight.id, len(rows))
+        document = {
+            "_id": insight.id,
+            "title": insight.title,
+            "description": description,
+            "columns": [{"name": c.name, "kind": str(c.kind), "label": c.label} for c in insight.columns],
+            "rows": rows,
+            **extra,
+            "run_id": run_id,
+            "as_of": as_of,
+        }
+        yield [bson.encode(document)]
 
 
 def rejected_documents(folder: Path, *, run_id: str) -> Iterator[list[bytes]]:
@@ -169,11 +182,23 @@ def rejected_documents(folder: Path, *, run_id: str) -> Iterator[list[bytes]]:
                 yield _rejected(name, table.key, batch, counted[first : first + BATCH_ROWS], run_id)
 
 
+def _bounded_rows(folder: Path) -> tuple[list[RawBSONDocument], int]:
+    """An insight's encoded rows, as many as fit into its document, and how many there are in all."""
+    rows: list[RawBSONDocument] = []
+    total = size = 0
+    for batch in _batches(folder):
+        total += batch.num_rows
+        for row in documents(_elements(batch, batch.schema.names), batch.num_rows):
+            size += len(row) + len(str(len(rows))) + 2  # BSON names an array's elements by their number
+            if size > LARGEST_ROWS:
+                break
+            rows.append(RawBSONDocument(row))
+    return rows, total
+
+
 def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id: str) -> list[bytes]:
     rows = batch.num_rows
-    ids = pc.binary_join_element_wise(
-        _id_stems(batch, key), pa.array(counted).cast(pa.large_string()), _NOTHING
-    )
+    ids = pc.binary_join_element_wise(_id_stems(batch, key), pa.array(counted).cast(_TEXT), _NOTHING)
     names = [name for name in batch.schema.names if name not in ("rule", "measure")]
     pieces = [
         *element("_id", ids),
@@ -184,21 +209,20 @@ def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id:
         *subdocument("row", _elements(batch, names), rows),
         *constant("run_id", run_id),
     ]
-    encoded: list[bytes] = documents(pieces, rows).to_pylist()
-    return encoded
+    return documents(pieces, rows)
 
 
 def _id_stems(batch: pa.RecordBatch, key: str) -> pa.Array:
-    """``<rule>:<key>:`` by row; a null key is left out."""
-    keys = batch[key].cast(pa.large_string()).fill_null("")
-    return pc.binary_join_element_wise(batch["rule"].cast(pa.large_string()), keys, _NOTHING, _COLON)
+    """``<rule>:<key>:`` of each row; nothing stands for a null key."""
+    keys = batch[key].cast(_TEXT).fill_null("")
+    return pc.binary_join_element_wise(batch["rule"].cast(_TEXT), keys, _NOTHING, _COLON)
 
 
 def _repeated_ids(folder: Path, key: str) -> pa.Array:
     """The stems that several rows share. Only rule and key are read, and only stems are held."""
     stems = [_id_stems(batch, key) for batch in _batches(folder, [key, "rule"])]
     if not stems:
-        return pa.array([], pa.large_string())
+        return pa.array([], _TEXT)
     counts = pc.value_counts(pa.chunked_array(stems))
     return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
 
@@ -214,18 +238,34 @@ def _counted(rows: pa.Table, key: str) -> tuple[pa.Table, Any]:
     return ordered.drop_columns("_stem"), counted
 
 
-def _rows(batch: pa.RecordBatch) -> Iterable[bytes]:
-    encoded: list[bytes] = documents(_elements(batch, batch.schema.names), batch.num_rows).to_pylist()
-    return encoded
-
-
 def _elements(batch: pa.RecordBatch, names: Iterable[str]) -> Pieces:
     return [piece for name in names for piece in element(name, batch[name])]
 
 
 def _batches(folder: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a folder's files, too long texts cut."""
+    cut: Counter[str] = Counter()
     for path in sorted(folder.glob("*.parquet")):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
                 if batch.num_rows:
-                    yield batch
+                    yield _with_cut_texts(batch, cut)
+    for name, texts in cut.items():
+        log.warning("texts cut", folder=folder.name, column=name, texts=texts, longest=LONGEST_TEXT)
+
+
+def _with_cut_texts(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:
+    """The batch with too long texts cut, which are counted by column."""
+    for at, field in enumerate(batch.schema):
+        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        if not is_text or (pc.max(pc.binary_length(batch[at])).as_py() or 0) <= LONGEST_TEXT:
+            continue
+        texts = batch[at].cast(_TEXT)
+        lengths = pc.utf8_length(texts)
+        is_long = pc.fill_null(pc.greater(lengths, LONGEST_TEXT), False)
+        if texts_cut := pc.sum(is_long).as_py():
+            start = pc.utf8_slice_codeunits(texts, 0, LONGEST_TEXT)
+            short = pc.binary_join_element_wise(start, _MARK, lengths.cast(_TEXT), _MARK_END, _NOTHING)
+            batch = batch.set_column(at, field, pc.if_else(is_long, short, texts).cast(field.type))
+            cut[field.name] += texts_cut
+    return batch

@@ -12,9 +12,9 @@ from shopsight.errors import ConfigurationError, LeaseLost, PublishError, Shopsi
 from shopsight.publish import naming
 from shopsight.publish.history import save_run
 from shopsight.publish.lease import Lease
+from shopsight.publish.load import WrittenGeneration
 from shopsight.publish.target import Document, Target
 from shopsight.publish.views import heal_views, point_view, served, set_published
-from shopsight.publish.writing import WrittenGeneration
 from shopsight.record import RunRecord
 
 OnStep = Callable[[str], None]
@@ -32,7 +32,7 @@ class Generation:
         published_at: when it was last flipped to, by the server's clock.
         counts: by view, its documents.
         bytes: by view, their size in BSON.
-        is_served: whether it is what readers see.
+        is_served: whether readers see it now.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Generation:
 
     @property
     def customers(self) -> int:
-        """How many customers it has."""
+        """The number of its customers."""
         return self.counts[naming.CUSTOMER_METRICS]
 
     def as_document(self) -> dict[str, Any]:
@@ -65,25 +65,26 @@ def flip(
 ) -> None:
     """Serve a written generation: wait for its indexes, point the three views, say so in ``published``.
 
-    Each view changes from one moment to the next, and all three within milliseconds; a reader that needs
-    them of one generation asks ``published`` (:mod:`shopsight.reader`). The record learns its generation and
+    Each view changes from one moment to the next, and all three within milliseconds. A reader that needs them
+    of one generation asks ``published`` (:mod:`shopsight.reader`). The record is given its generation and
     until when it is valid.
 
     Args:
         target: where.
         lease: held by this run.
-        written: what to serve.
+        written: the generation to serve.
         record: the run's record.
         valid_for: how long after its snapshot the generation counts as fresh.
-        on_step: told of each step when it is done: ``checked``, the views' names, ``published``,
+        on_step: called with the name of each step that is done: ``checked``, the views, ``published``,
             ``generations``.
 
     Raises:
         LeaseLost: another run took over; the views point to what is served.
-        TargetUnavailable: MongoDB went away; the views are healed by the next run.
+        TargetUnavailable: MongoDB went away; the next run heals the views.
+        PublishError: an index cannot be built.
     """
-    for indexes in written.indexes:
-        indexes.wait()
+    for built in written.indexes:
+        built.result()
     valid_until = written.as_of + valid_for
     entry = {
         "generation": written.generation,
@@ -92,12 +93,12 @@ def flip(
         "valid_until": valid_until,
         "collections": written.collections,
     }
-    _serve(target, lease, entry, on_step or _ignore)
+    _serve(target, lease, entry, on_step)
     record.generation, record.valid_until = written.generation, valid_until
 
 
 def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
-    """Serve an earlier generation again; recorded in ``pipeline_runs`` as a run of its own kind.
+    """Serve an earlier generation again; ``pipeline_runs`` records it as a run of kind ``rollback``.
 
     Args:
         target: where.
@@ -109,7 +110,7 @@ def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
 
     Raises:
         ConfigurationError: there is no such generation.
-        PublishError: it is not whole any more.
+        PublishError: it lacks documents.
         LeaseLost: another run took over.
     """
     heal_views(target)
@@ -118,7 +119,7 @@ def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
     record = RunRecord(lease.run_id, "rollback", "running", datetime.now(UTC))
     save_run(target, record)
     try:
-        _serve(target, lease, entry, _ignore)
+        _serve(target, lease, entry)
         record.status = "succeeded"
         record.generation, record.valid_until = generation.number, generation.valid_until
     except ShopsightError as error:
@@ -127,7 +128,7 @@ def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
     finally:
         record.ended_at = datetime.now(UTC)
         record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
-        with suppress(PublishError):  # what is served must not hang on its history
+        with suppress(PublishError):  # the generation is served even if its history cannot be written
             save_run(target, record)
     return record
 
@@ -137,29 +138,26 @@ def list_generations(target: Target) -> list[Generation]:
     current = served(target)
     with target.translated():
         stored = naming.stored_generations(target.db)
-        documents = list(target.db[naming.GENERATIONS].find({"_id": {"$in": [*stored]}}, sort=[("_id", -1)]))
+        kept = {"_id": {"$in": [*stored]}, "state": "published"}
+        documents = list(target.db[naming.GENERATIONS].find(kept, sort=[("_id", -1)]))
+    same = ("run_id", "as_of", "valid_until", "published_at", "counts", "bytes")
+    served_number = current.generation if current is not None else None
     return [
         Generation(
             document["_id"],
-            document["run_id"],
-            document["as_of"],
-            document["valid_until"],
-            document["published_at"],
-            document["counts"],
-            document["bytes"],
-            is_served=current is not None and document["_id"] == current.generation,
+            **{name: document[name] for name in same},
+            is_served=document["_id"] == served_number,
         )
         for document in documents
-        if _is_published(document) and set(stored[document["_id"]]) == set(document["collections"].values())
+        if set(stored[document["_id"]]) == set(document["collections"].values())
     ]
 
 
 def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
-    """Drop what nobody needs: generations beyond ``keep``, and what dead runs left.
+    """Drop generations beyond ``keep``, and those that dead runs left behind.
 
-    Kept are the served generation and those that were served last, ``keep`` in all. The holder of the lease
-    is the only one who may be writing a generation: whatever else was never published is a leftover, except
-    its own.
+    Kept are the served generation and those that were served last, ``keep`` in all. Only the holder of the
+    lease may be writing a generation, so any other that was never published is a leftover.
 
     Returns:
         The numbers of the generations dropped.
@@ -189,26 +187,31 @@ def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
     return dropped
 
 
-def _serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnStep) -> None:
-    """Views first, ``published`` last; whatever goes wrong, the views are pointed to what is published."""
+def _serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnStep | None = None) -> None:
+    """Views first, ``published`` last; if anything fails, the views are pointed to what is published."""
+
+    def done(step: str) -> None:
+        if on_step is not None:
+            on_step(step)
+
     lease.check()
-    on_step("checked")
+    done("checked")
     try:
         for view in naming.VIEWS:
             lease.guard()
             point_view(target, view, entry["collections"][view])
-            on_step(view)
+            done(view)
         lease.guard()
         _publish(target, lease, entry)
-        on_step(naming.PUBLISHED)
+        done(naming.PUBLISHED)
     except BaseException:
         with suppress(ShopsightError):
             heal_views(target)
         raise
-    # From here on it is served, whatever happens; what is left undone the next run does.
+    # It is served from here on, and the next run does what is left undone.
     with suppress(ShopsightError):
         heal_views(target)
-    on_step(naming.GENERATIONS)
+    done(naming.GENERATIONS)
 
 
 def _publish(target: Target, lease: Lease, entry: Mapping[str, Any]) -> None:
@@ -217,33 +220,28 @@ def _publish(target: Target, lease: Lease, entry: Mapping[str, Any]) -> None:
     current = served(target)
     by = f"run {current.run_id} published generation {current.generation}" if current else "another run"
     raise LeaseLost(
-        f"Run {lease.run_id} (token {lease.token}) was overtaken: {by} meanwhile. It published nothing.",
+        f"Run {lease.run_id} (token {lease.token}) was overtaken: {by} meanwhile.",
         remedy="Nothing needs to be done; start a new run if the shop has changed since.",
     )
 
 
 def _chosen(kept: list[Generation], to: int | None) -> Generation:
     """The generation to go back to."""
-    names = ", ".join(f"{g.number}{' (served)' if g.is_served else ''}" for g in kept) or "none"
-    remedy = "Name one of the kept generations (`shopsight generations`) with --to."
-    if to is not None:
-        for generation in kept:
-            if generation.number == to:
-                return generation
-        raise ConfigurationError(
-            f"Generation {to} is not kept; kept are: {names}. Nothing was changed.", remedy=remedy
-        )
-    served_number = next((g.number for g in kept if g.is_served), None)
+    served_number = next((generation.number for generation in kept if generation.is_served), None)
     for generation in kept:
-        if served_number is not None and generation.number < served_number:
+        is_before = served_number is not None and generation.number < served_number
+        if generation.number == to or (to is None and is_before):
             return generation
+    names = ", ".join(f"{g.number}{' (served)' if g.is_served else ''}" for g in kept) or "none"
+    missing = f"Generation {to} is not" if to is not None else "No generation before the served one is"
     raise ConfigurationError(
-        f"No generation before the served one is kept; kept are: {names}. Nothing was changed.", remedy=remedy
+        f"{missing} kept; kept are: {names}. Nothing was changed.",
+        remedy="Name one of the kept generations (`shopsight generations`) with --to.",
     )
 
 
 def _kept_entry(target: Target, generation: int) -> Document:
-    """What ``published`` will say of a kept generation, which is looked at first.
+    """What ``published`` will say of a kept generation.
 
     Raises:
         PublishError: a collection does not hold the documents it was published with.
@@ -260,11 +258,3 @@ def _kept_entry(target: Target, generation: int) -> Document:
                 )
     fields = ("run_id", "as_of", "valid_until", "collections")
     return {"generation": generation, **{name: document[name] for name in fields}}
-
-
-def _is_published(document: Mapping[str, Any]) -> bool:
-    return bool(document["state"] == "published")
-
-
-def _ignore(_: str) -> None:
-    """For whoever needs not be told."""

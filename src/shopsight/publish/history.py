@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from shopsight.publish import naming
+from shopsight.publish.bson import plain, to_bson
 from shopsight.publish.target import Target
-from shopsight.publish.values import plain, to_bson
 from shopsight.record import RunRecord
 
 
 def save_run(target: Target, record: RunRecord) -> None:
-    """Save a run's record as it is now, in the place of what was saved of it before.
-
-    Money and other exact figures become Decimal128.
+    """Save a run's record, in the place of an earlier one; exact figures become Decimal128.
 
     Raises:
         TargetUnavailable: MongoDB does not answer.

@@ -1,24 +1,28 @@
-"""The lease: at most one run publishes, whoever started it and wherever.
+"""The lease: at most one run publishes, on whatever machine it was started.
 
 One document, ``lease`` / ``_id: "publish"``::
 
     token        the fencing token: grows with every acquisition, never falls
     run_id       the run that holds it
-    holder       host, pid and what tells whether that process is dead
-    expires_at   by the server's clock, always; the clients' clocks do not matter
+    holder       host and pid, and what tells whether that process is dead
+    expires_at   by the server's clock; the clients' clocks do not matter
 
-A heartbeat renews it at a third of its duration, from a thread that dies with the process. A process that was
-stopped for longer than the duration finds its lease lost: by a clock of its own that keeps counting while it
-is stopped, so without asking anyone, and by the server. Why and how far this fences: docs/adr/0005.
+A heartbeat renews it at a third of its duration, from a thread that ends with the process. A process that was
+stopped for longer than the duration finds its lease lost, by its own clock, which keeps counting while it is
+stopped, and by the server. How far this fences: docs/adr/0005.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -26,7 +30,6 @@ from pymongo.errors import DuplicateKeyError
 
 from shopsight.errors import LeaseHeld, LeaseLost, ShopsightError
 from shopsight.publish import naming
-from shopsight.publish.holder import is_surely_dead, this_process
 from shopsight.publish.target import Document, Target
 
 _ID = {"_id": "publish"}
@@ -44,26 +47,22 @@ class Lease:
 
     Attributes:
         run_id: the run that holds it.
+        token: the fencing token, greater than every earlier holder's.
     """
 
     def __init__(self, target: Target, run_id: str, duration: timedelta, token: int, deadline: float) -> None:
         self.run_id = run_id
+        self.token = token
         self._target = target
         self._duration = duration
-        self._token = token
         self._deadline = deadline
         self._is_lost = False
         self._taken: int | None = None
         self._renewing = threading.Lock()
         self._ended = threading.Event()
 
-    @property
-    def token(self) -> int:
-        """The fencing token: greater than every earlier holder's."""
-        return self._token
-
     def guard(self) -> None:
-        """Go on only if the lease cannot have expired, by this machine's own clock; asks nobody.
+        """Make sure, by this machine's clock alone, that the lease cannot have expired.
 
         Raises:
             LeaseLost: it may have expired.
@@ -74,7 +73,7 @@ class Lease:
             raise self._lost()
 
     def check(self) -> None:
-        """Go on only if the server says that this is the holder still; renews the lease.
+        """Renew the lease, which the server allows to its holder alone.
 
         Raises:
             LeaseLost: it expired, or another run took over.
@@ -83,35 +82,35 @@ class Lease:
         self._renew()
 
     def take_generation(self) -> int:
-        """A generation number that was never given before: the token, and a greater token for a second one.
+        """A generation number that was never given before: the token, which grows for a second one.
 
         Raises:
             LeaseLost: as :meth:`check`.
         """
-        self._renew(self._token + 1 if self._taken == self._token else self._token)
-        self._taken = self._token
-        return self._token
+        self._renew(self.token + 1 if self._taken == self.token else self.token)
+        self._taken = self.token
+        return self.token
 
     def _renew(self, token: int | None = None) -> None:
-        # One at a time: a heartbeat that was sent before the token grew would find it gone.
+        # One at a time: a heartbeat that was sent before the token grew would look for the old one.
         with self._renewing:
             self.guard()
             asked = _clock()
-            token = self._token if token is None else token
+            token = self.token if token is None else token
             with self._target.translated():
                 answer = self._target.db[naming.LEASE].update_one(
-                    {**_ID, "token": self._token, "$expr": _ALIVE},
+                    {**_ID, "token": self.token, "$expr": _ALIVE},
                     [{"$set": {"token": token, "expires_at": _after(self._duration)}}],
                 )
             if answer.matched_count == 0:
                 self._is_lost = True
                 raise self._lost()
-            self._token = token
+            self.token = token
             self._deadline = asked + self._duration.total_seconds()
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(
-            f"Run {self.run_id} lost its lease (token {self._token}): it was not renewed for"
+            f"Run {self.run_id} lost its lease (token {self.token}): it was not renewed for"
             f" {self._duration.total_seconds():g} s, or another run took over. It publishes nothing; what is"
             " served stays.",
             remedy="Start a new run. If the process was not stopped and the machine did not sleep, look at"
@@ -119,7 +118,7 @@ class Lease:
         )
 
     def _beat(self) -> None:
-        """Renew until the end; a server that does not answer is asked again, until the lease is lost."""
+        """Renew until the end; a server that does not answer is asked again until the lease is lost."""
         pause = self._duration.total_seconds() / 3
         while not self._ended.wait(pause):
             try:
@@ -131,34 +130,33 @@ class Lease:
                 pause = self._duration.total_seconds() / 20
 
     def _release(self) -> None:
-        """Let the next run begin at once; a server that is away finds the lease expired by itself."""
+        """Free the lease for the next run; if the server is away, it expires by itself."""
         self._ended.set()
         self._is_lost = True
-        try:
-            with self._target.translated():
-                self._target.db[naming.LEASE].update_one(
-                    {**_ID, "token": self._token}, [{"$set": {"expires_at": "$$NOW"}}]
-                )
-        except ShopsightError:
-            return
+        with suppress(ShopsightError), self._target.translated():
+            self._target.db[naming.LEASE].update_one(
+                {**_ID, "token": self.token}, [{"$set": {"expires_at": "$$NOW"}}]
+            )
 
 
 @contextmanager
 def hold_lease(target: Target, run_id: str, duration: timedelta) -> Iterator[Lease]:
     """Hold the lease while the context lasts.
 
-    It is free when nobody holds it, when it expired, when the same run holds it (a run that is resumed), or
-    when its holder was a process of this machine that is dead.
+    It is free if nobody holds it, if it expired, if the same run holds it (a run that is resumed), or if its
+    holder was a process of this machine that is dead.
 
     Args:
         target: where.
-        run_id: for whom.
-        duration: a lease that is not renewed for so long is anybody's.
+        run_id: the run that will hold it.
+        duration: the time after which a lease that is not renewed expires.
 
     Raises:
-        LeaseHeld: another run holds it: who, and until when.
+        LeaseHeld: another run holds it: which, and until when.
+        ConfigurationError: somebody else's collections have shopsight's names; nothing was written.
         TargetUnavailable: MongoDB does not answer.
     """
+    naming.check_names(target)
     asked = _clock()
     with target.translated():
         token = _acquire(target, run_id, duration)
@@ -170,6 +168,19 @@ def hold_lease(target: Target, run_id: str, duration: timedelta) -> Iterator[Lea
     finally:
         lease._release()
         heartbeat.join(timeout=5)
+
+
+def refuse_if_held(target: Target, run_id: str) -> None:
+    """Raise what :func:`hold_lease` would raise now, without taking the lease.
+
+    Raises:
+        LeaseHeld: another run holds it.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with target.translated():
+        held = target.db[naming.LEASE].find_one({**_ID, "run_id": {"$ne": run_id}, "$expr": _ALIVE})
+    if held is not None and not is_surely_dead(held["holder"]):
+        raise _held(held)
 
 
 def held_until(target: Target) -> tuple[str, datetime] | None:
@@ -184,7 +195,7 @@ def _acquire(target: Target, run_id: str, duration: timedelta) -> int:
     if taken is None:
         held = target.db[naming.LEASE].find_one(_ID)
         if held is None:
-            _found(target)
+            _create(target)
             return _acquire(target, run_id, duration)
         if is_surely_dead(held["holder"]):
             taken = _take(target, run_id, duration, {"token": held["token"]})
@@ -194,37 +205,28 @@ def _acquire(target: Target, run_id: str, duration: timedelta) -> int:
 
 
 def _take(target: Target, run_id: str, duration: timedelta, free: Mapping[str, Any]) -> Document | None:
+    held = {
+        "token": {"$add": ["$token", 1]},
+        "run_id": {"$literal": run_id},
+        "holder": {"$literal": this_process()},
+        "acquired_at": "$$NOW",
+        "expires_at": _after(duration),
+    }
     return target.db[naming.LEASE].find_one_and_update(
-        {**_ID, **free},
-        [
-            {
-                "$set": {
-                    "token": {"$add": ["$token", 1]},
-                    "run_id": {"$literal": run_id},
-                    "holder": {"$literal": this_process()},
-                    "acquired_at": "$$NOW",
-                    "expires_at": _after(duration),
-                }
-            }
-        ],
-        return_document=ReturnDocument.AFTER,
+        {**_ID, **free}, [{"$set": held}], return_document=ReturnDocument.AFTER
     )
 
 
-def _found(target: Target) -> None:
-    """Make the lease's document, free, with a token that no generation ever had."""
-    try:
+def _create(target: Target) -> None:
+    """Create the lease's document, free, with the greatest token that a generation of this database had."""
+    published = target.db[naming.PUBLISHED].find_one({"_id": "current"}) or {}
+    newest = target.db[naming.GENERATIONS].find_one({"_id": {"$type": "number"}}, sort=[("_id", -1)]) or {}
+    token = max(0, published.get("token", 0), newest.get("_id", 0), *naming.stored_generations(target.db))
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    with suppress(DuplicateKeyError):  # another run created it, which is as good
         target.db[naming.LEASE].insert_one(
-            {
-                **_ID,
-                "token": naming.greatest_generation(target.db),
-                "run_id": None,
-                "holder": {},
-                "expires_at": datetime(1970, 1, 1, tzinfo=UTC),
-            }
+            {**_ID, "token": int(token), "run_id": None, "holder": {}, "expires_at": never}
         )
-    except DuplicateKeyError:
-        return  # another run was first, which is as good
 
 
 def _after(duration: timedelta) -> dict[str, Any]:
@@ -235,6 +237,56 @@ def _held(held: Mapping[str, Any]) -> LeaseHeld:
     holder, until = held["holder"], held["expires_at"]
     return LeaseHeld(
         f"Run {held['run_id']} (host {holder.get('host')}, process {holder.get('pid')}) is at work and holds"
-        f" the lease until {until:%Y-%m-%d %H:%M:%S} UTC by MongoDB's clock. This run published nothing.",
+        f" the lease until {until:%Y-%m-%d %H:%M:%S} UTC by MongoDB's clock.",
         remedy="Wait until it is done. If it is dead, its lease ends by itself at that moment.",
     )
+
+
+def this_process() -> dict[str, Any]:
+    """This process: host and pid for people, realm and started for :func:`is_surely_dead`."""
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": pid, "realm": _realm(), "started": _state(pid)[1]}
+
+
+def is_surely_dead(holder: Mapping[str, Any]) -> bool:
+    """Whether a process of this machine, since its last start, is known to have ended.
+
+    A stopped process is alive. A pid that belongs to another process now is recognised by the moment at which
+    that process started.
+    """
+    if not holder.get("realm") or holder["realm"] != _realm():
+        return False
+    pid = int(holder["pid"])
+    state, started = _state(pid)
+    if state is not None:
+        return state in "ZX" or started != holder.get("started")
+    try:
+        os.kill(pid, 0)  # sends nothing; tells a process that is gone from one that is hidden from us
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@cache
+def _realm() -> str | None:
+    """What makes a pid unique: this start of this kernel, and the namespace that counts the pids."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
+def _state(pid: int) -> tuple[str, int] | tuple[None, None]:
+    """The process's state, and the kernel's tick at which it started; None where that cannot be read.
+
+    The wall clock is no use here: it shifts when it is set.
+    """
+    try:
+        # The second field is the program's name in parentheses and may hold blanks and parentheses.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None, None
+    return fields[0], int(fields[19])

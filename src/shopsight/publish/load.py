@@ -1,42 +1,163 @@
-"""Many encoded documents into one collection, fast.
+"""A new generation, written beside the served one; readers do not see it before the flip.
 
-Batches are inserted unordered by a few threads while the next ones are encoded. The inserts themselves wait
-for the primary's memory only; :func:`settle` then waits once, for all of them, until they are on the disks of
-most members, and counts them: a server that was restarted in between may have lost what it had confirmed.
-An insert that is cut off is not tried again by itself, for then these are counted anew as well.
+A few threads insert batches while the next ones are encoded. An insert is confirmed from the primary's
+memory. :func:`settle` then waits once until everything is on the disks of most members, and counts it: a
+server that was restarted in between may have lost what it had confirmed. Indexes are built in the background
+while the generation is proven.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import WriteConcern
+from pymongo import ASCENDING, IndexModel, WriteConcern
 from pymongo.errors import BulkWriteError
 
 from shopsight.errors import TargetUnavailable
+from shopsight.publish import naming
+from shopsight.publish.bson import to_bson
 from shopsight.publish.digest import ContentDigest
+from shopsight.publish.documents import InsightText, run_documents
+from shopsight.publish.lease import Lease
 from shopsight.publish.target import Target
+from shopsight.record import Figure, RunRecord
 
 INSERT_DOCUMENTS = 5_000
-_INSERT_BYTES = 12 * 2**20  # below what a document may have, for that is how the driver counts
+_INSERT_BYTES = 12 * 2**20
 THREADS = 2
 
 _IN_MEMORY = WriteConcern(w=1, j=False)
+
+#: The fields that readers look up by, beside ``_id``.
+INDEXES = {
+    naming.CUSTOMER_METRICS: ("total_amount_spent", "country", "email"),
+    naming.INSIGHTS: (),
+    naming.REJECTED_ROWS: ("table", "rule"),
+}
 
 OnRows = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What went into a collection; ``digest`` is that of the very bytes that were sent."""
+    """What was inserted into a collection; ``digest`` is that of the bytes that were sent."""
 
     documents: int
     bytes: int
     digest: str
+
+
+@dataclass(frozen=True)
+class WrittenGeneration:
+    """A generation with all its documents; its indexes are being built, and it is not served yet.
+
+    Attributes:
+        generation: its number.
+        run_id: the run that wrote it.
+        as_of: the moment of the snapshot it was made from.
+        collections: by view, the collection.
+        loaded: by view, what was inserted.
+        truncated: by insight whose rows are not all published, the number of those that are.
+        indexes: what the flip waits for.
+    """
+
+    generation: int
+    run_id: str
+    as_of: datetime
+    collections: dict[str, str]
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    truncated: dict[str, int] = field(default_factory=dict)
+    indexes: list[Future[None]] = field(default_factory=list)
+
+    @property
+    def documents(self) -> int:
+        """The number of documents in all collections."""
+        return sum(loaded.documents for loaded in self.loaded.values())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of documents by view."""
+        return {view: loaded.documents for view, loaded in self.loaded.items()}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of the encoded documents by view (:mod:`shopsight.publish.digest`)."""
+        return {view: loaded.digest for view, loaded in self.loaded.items()}
+
+
+def write_generation(
+    target: Target,
+    lease: Lease,
+    *,
+    marts: Path,
+    rejected: Path,
+    record: RunRecord,
+    insights: Iterable[InsightText],
+    on_rows: OnRows | None = None,
+    threads: int = THREADS,
+) -> WrittenGeneration:
+    """Write the run's marts and rejected rows as a new generation.
+
+    Args:
+        target: where.
+        lease: held by this run.
+        marts: holds ``customer_metrics`` and ``insights/<id>``.
+        rejected: holds one folder per table.
+        record: the run: its id, its snapshot and its figures.
+        insights: what the insights say of themselves, in the order of the report.
+        on_rows: called with the view and the number of documents of each insert.
+        threads: the number of inserts under way at a time.
+
+    Raises:
+        LeaseLost: another run took over.
+        TargetUnavailable: MongoDB went away; a later run sweeps what was written.
+        PublishError: MongoDB refuses a document, or its disk is full.
+    """
+    if record.snapshot is None:
+        raise ValueError("a run without a snapshot has nothing to publish")
+    run_id, as_of = record.run_id, record.snapshot.as_of
+    generation = lease.take_generation()
+    written = WrittenGeneration(generation, run_id, as_of, naming.collections_of(generation))
+    batches = run_documents(
+        marts, rejected, insights, run_id=run_id, as_of=as_of, on_truncated=written.truncated.__setitem__
+    )
+    for view, collection in written.collections.items():
+        written.loaded[view] = load_collection(
+            target,
+            collection,
+            batches[view],
+            guard=lease.guard,
+            on_rows=partial(on_rows, view) if on_rows is not None else None,
+            threads=threads,
+        )
+        lease.guard()
+        if INDEXES[view]:
+            written.indexes.append(_build_indexes(target, collection, INDEXES[view]))
+    loaded = {written.collections[view]: loaded for view, loaded in written.loaded.items()}
+    settle(target, loaded, barrier=lease.check)
+    # Without this note the generation is a leftover of a run that died.
+    note = {
+        "_id": generation,
+        "state": "written",
+        "run_id": run_id,
+        "as_of": as_of,
+        "collections": written.collections,
+        "counts": written.counts,
+        "bytes": {view: loaded.bytes for view, loaded in written.loaded.items()},
+        "digests": written.digests,
+        "figures": to_bson(_figures(record)),
+    }
+    with target.translated():
+        target.db[naming.GENERATIONS].insert_one(note)
+    return written
 
 
 def load_collection(
@@ -48,15 +169,15 @@ def load_collection(
     on_rows: Callable[[int], None] | None = None,
     threads: int = THREADS,
 ) -> Loaded:
-    """Insert encoded documents into a collection, in no order.
+    """Insert encoded documents into a collection, in no particular order.
 
     Args:
         target: where.
-        collection: its name; it is made if it is not there, for an empty one is one too.
+        collection: its name; it is created even if there are no documents.
         batches: encoded documents; taken only as fast as they are inserted, so the memory is bounded.
-        guard: called before each insert; what it raises ends the load.
-        on_rows: told of each insert's documents.
-        threads: how many inserts are under way at a time.
+        guard: called before each insert; an error that it raises ends the load.
+        on_rows: called with the number of documents of each insert.
+        threads: the number of inserts under way at a time.
 
     Raises:
         TargetUnavailable: MongoDB went away.
@@ -80,8 +201,32 @@ def load_collection(
     return Loaded(count, size, digest.hexdigest())
 
 
+def settle(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:
+    """Wait until everything loaded is on most members' disks, and make sure that all of it is there.
+
+    Args:
+        target: where.
+        loaded: by collection, what was inserted.
+        barrier: makes one durable write. Writes become durable in their order, so those before it are, too.
+
+    Raises:
+        TargetUnavailable: documents that were confirmed are gone.
+    """
+    barrier()
+    for collection, expected in loaded.items():
+        with target.translated():
+            found = target.db[collection].count_documents({})
+        if found != expected.documents:
+            raise TargetUnavailable(
+                f"MongoDB at {target.redacted_url} was restarted or changed its primary during the load:"
+                f" {collection} should hold {expected.documents:,} documents and holds {found:,}. The last"
+                " generation is still served.",
+                remedy="Run again: `shopsight run --resume` writes a new generation from the same snapshot.",
+            )
+
+
 def _portions(batch: list[bytes]) -> Iterator[list[bytes]]:
-    """What goes into one insert: some thousand documents, fewer if they are large."""
+    """A batch's documents, insert by insert: fewer if they are large."""
     first = size = 0
     for at, document in enumerate(batch):
         size += len(document)
@@ -92,34 +237,13 @@ def _portions(batch: list[bytes]) -> Iterator[list[bytes]]:
         yield batch[first:]
 
 
-class _Encoded(RawBSONDocument):
-    """Many encoded documents as one for the driver, which sends on what is encoded as it is.
-
-    The documents of an insert follow each other on the wire with nothing in between: for the server these are
-    as many as they are. The driver's own way makes an object of each and copies it by itself, which costs as
-    much as encoding did.
-    """
-
-    __slots__ = ("_encoded",)
-
-    def __init__(self, encoded: list[bytes]) -> None:
-        self._encoded = b"".join(encoded)
-
-    def __repr__(self) -> str:
-        return f"{len(self._encoded)} bytes of documents"
-
-    @property
-    def raw(self) -> bytes:
-        """What is sent."""
-        return self._encoded
-
-
 def _insert(target: Target, collection: str, encoded: list[bytes]) -> None:
+    # As a command: insert_many takes twice the time of this process. The driver does not retry it.
     with target.translated():
         answer = target.db.command(
             "insert",
             collection,
-            documents=[_Encoded(encoded)],
+            documents=[RawBSONDocument(document) for document in encoded],
             ordered=False,
             writeConcern=_IN_MEMORY.document,
         )
@@ -130,7 +254,7 @@ def _insert(target: Target, collection: str, encoded: list[bytes]) -> None:
 
 @contextmanager
 def _inserter(target: Target, collection: str, threads: int) -> Iterator[Callable[[list[bytes]], None]]:
-    """A function that hands documents to the threads, and waits while they have enough to do."""
+    """A function that hands documents to the threads, and waits while all of them are busy."""
     pending: set[Future[None]] = set()
 
     with ThreadPoolExecutor(threads, thread_name_prefix="shopsight-load") as pool:
@@ -155,26 +279,28 @@ def _inserter(target: Target, collection: str, threads: int) -> Iterator[Callabl
             raise
 
 
-def settle(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:
-    """Wait until everything loaded is on most members' disks, and make sure that all of it is there.
+def _build_indexes(target: Target, collection: str, fields: Iterable[str]) -> Future[None]:
+    """Build a collection's indexes in the background, all in one pass over its documents."""
+    built: Future[None] = Future()
 
-    Args:
-        target: where.
-        loaded: by collection, what was inserted.
-        barrier: makes one durable write. Writes are confirmed in their order: when it is durable, so is all
-            that was written before it.
+    def build() -> None:
+        try:
+            with target.translated():
+                models = [IndexModel([(name, ASCENDING)], name=name) for name in fields]
+                target.db[collection].create_indexes(models)
+        except Exception as error:  # noqa: BLE001 - raised by the future's result
+            built.set_exception(error)
+        else:
+            built.set_result(None)
 
-    Raises:
-        TargetUnavailable: documents that were confirmed are gone.
-    """
-    barrier()
-    for collection, expected in loaded.items():
-        with target.translated():
-            found = target.db[collection].count_documents({})
-        if found != expected.documents:
-            raise TargetUnavailable(
-                f"MongoDB at {target.redacted_url} was restarted or changed its primary during the load:"
-                f" {collection} should hold {expected.documents:,} documents and holds {found:,}. The last"
-                " generation is still served.",
-                remedy="Run again: `shopsight run --resume` writes a new generation from the same snapshot.",
-            )
+    # A daemon and no pool: a run that is stopped or fails does not wait for the server.
+    threading.Thread(target=build, name=f"shopsight-index-{collection}", daemon=True).start()
+    return built
+
+
+def _figures(record: RunRecord) -> dict[str, Figure]:
+    """What the shrink guard of the next run compares with: clean rows by table, and the revenue."""
+    figures: dict[str, Figure] = {table.table: table.rows_out for table in record.ledger.tables}
+    if "revenue" in record.totals:
+        figures["revenue"] = record.totals["revenue"]
+    return figures

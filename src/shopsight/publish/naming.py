@@ -1,4 +1,4 @@
-"""The names in the MongoDB database, and which collections belong to which generation."""
+"""The names in the MongoDB database, and whether what has them is shopsight's."""
 
 from __future__ import annotations
 
@@ -8,17 +8,30 @@ from typing import Any
 
 from pymongo.database import Database
 
+from shopsight.errors import ConfigurationError
+from shopsight.publish.target import Document, Target
+
 CUSTOMER_METRICS = "customer_metrics"
 INSIGHTS = "insights"
 REJECTED_ROWS = "rejected_rows"
 
-#: What readers read, each a view of a collection of the served generation.
+#: The names that readers read, each a view of a collection of the served generation.
 VIEWS = (CUSTOMER_METRICS, INSIGHTS, REJECTED_ROWS)
 
 PIPELINE_RUNS = "pipeline_runs"
 PUBLISHED = "published"
 GENERATIONS = "generations"
 LEASE = "lease"
+
+#: By collection of shopsight's own, what each of its documents looks like.
+_SHAPES: dict[str, Document] = {
+    LEASE: {"_id": "publish", "token": {"$type": "number"}, "expires_at": {"$type": "date"}},
+    PUBLISHED: {"_id": "current", "token": {"$type": "number"}, "generation": {"$type": "number"}},
+    GENERATIONS: {"_id": {"$type": "number"}, "state": {"$type": "string"}},
+    PIPELINE_RUNS: {"_id": {"$type": "string"}, "kind": {"$type": "string"}, "status": {"$type": "string"}},
+}
+#: The number of documents that are looked at in each of them: runs and generations grow for years.
+_SHAPE_DOCUMENTS = 100
 
 _GENERATION = re.compile(rf"({'|'.join(VIEWS)})\.g(\d+)")
 
@@ -41,8 +54,37 @@ def stored_generations(db: Database[Any]) -> dict[int, list[str]]:
     return stored
 
 
-def greatest_generation(db: Database[Any]) -> int:
-    """The greatest number that a generation of this database ever had; 0 for none."""
-    published = db[PUBLISHED].find_one({"_id": "current"}) or {}
-    newest = db[GENERATIONS].find_one(sort=[("_id", -1)]) or {}
-    return max(0, int(published.get("token", 0)), int(newest.get("_id", 0)), *stored_generations(db))
+def check_names(target: Target) -> None:
+    """Refuse a database in which somebody else's collections or views have shopsight's names.
+
+    Shopsight's are the views of generations, and collections whose documents look like its own.
+
+    Raises:
+        ConfigurationError: what was found; nothing was changed.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with target.translated():
+        names = {"name": {"$in": [*VIEWS, *_SHAPES]}}
+        for entry in sorted(target.db.list_collections(filter=names), key=lambda entry: entry["name"]):
+            found = _foreign(target, entry["name"], entry)
+            if found:
+                raise ConfigurationError(
+                    f"The database {target.db.name!r} already has {found} that is not shopsight's. It was"
+                    " left alone, and nothing was changed or published.",
+                    remedy="Give another database in SHOPSIGHT_TARGET_DATABASE, or rename what is there.",
+                )
+
+
+def _foreign(target: Target, name: str, entry: Any) -> str | None:
+    """What has one of shopsight's names without being shopsight's; None if it is."""
+    kind = entry["type"]
+    if name in VIEWS:
+        if kind != "view":
+            return f"a {kind} {name!r}"
+        shown = entry["options"]["viewOn"]
+        return None if _GENERATION.fullmatch(shown) else f"a view {name!r} of {shown!r}"
+    if kind != "collection":
+        return f"a {kind} {name!r}"
+    first, unlike = {"$limit": _SHAPE_DOCUMENTS}, {"$match": {"$nor": [_SHAPES[name]]}}
+    strange = next(iter(target.db[name].aggregate([first, unlike, {"$project": {"_id": 1}}])), None)
+    return None if strange is None else f"a collection {name!r} (with a document {strange['_id']!r})"

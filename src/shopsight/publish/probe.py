@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.publish.lease import held_until
+from shopsight.publish.naming import check_names
 from shopsight.publish.target import Target, connect
-from shopsight.publish.views import check_names, point_view, served
+from shopsight.publish.views import point_view, served
 
-LEAST_VERSION = (4, 4)
+#: As README.md promises.
+LEAST_VERSION = (5, 0)
 
 Step = Callable[[Target], str]
-
-_ON_SCRATCH = ("index", "view", "read", "drop")
 
 
 @dataclass(frozen=True)
 class TargetCheck:
-    """One thing that was tried.
-
-    Attributes:
-        name: what.
-        is_ok: whether it can be done.
-        message: what was found.
-        remedy: what to do if it cannot.
-    """
+    """One thing that was tried; ``message`` says what was found, ``remedy`` what to do if it is not ok."""
 
     name: str
     is_ok: bool
@@ -37,40 +30,39 @@ class TargetCheck:
 
 
 def check_target(url: str, database: str, timeout: timedelta) -> list[TargetCheck]:
-    """Try what a run needs of MongoDB, on a scratch collection that is gone afterwards; raises nothing.
+    """Try what a run needs of MongoDB, on a scratch collection that is dropped afterwards; raises nothing.
 
     Returns:
-        In this order: connect, version, replica set, names, write, index, view, read, drop, lease, served;
-        where nothing may be written, what follows from it is left out.
+        In this order: connect, version, replica set, names, write, index, view, read, drop, lease, served.
+        If nothing may be written, index to drop are left out.
     """
     try:
         with connect(url, database, timeout) as target:
-            return [
-                TargetCheck("connect", True, f"MongoDB answers at {target.redacted_url}"),
-                *_checks(target),
-            ]
+            answers = TargetCheck("connect", True, f"MongoDB answers at {target.redacted_url}")
+            return [answers, *_checks(target)]
     except ShopsightError as error:
         return [TargetCheck("connect", False, error.message, error.remedy)]
 
 
-def _checks(target: Target) -> list[TargetCheck]:
-    checks: list[TargetCheck] = []
-    for name, step in (
-        ("version", _version),
-        ("replica set", _replica_set),
-        ("names", _names),
-        *_scratch_steps(f"doctor.{os.urandom(4).hex()}"),
-        ("lease", _lease),
-        ("served", _served),
-    ):
-        if name in _ON_SCRATCH and any(check.name == "write" and not check.is_ok for check in checks):
-            continue
-        try:
-            with target.translated():
-                checks.append(TargetCheck(name, True, step(target)))
-        except ShopsightError as error:
-            checks.append(TargetCheck(name, False, error.message, error.remedy))
-    return checks
+def _checks(target: Target) -> Iterator[TargetCheck]:
+    yield _tried(target, "version", _version)
+    yield _tried(target, "replica set", _replica_set)
+    yield _tried(target, "names", _names)
+    for name, step in _scratch_steps(f"doctor.{os.urandom(4).hex()}"):
+        check = _tried(target, name, step)
+        yield check
+        if name == "write" and not check.is_ok:
+            break
+    yield _tried(target, "lease", _lease)
+    yield _tried(target, "served", _served)
+
+
+def _tried(target: Target, name: str, step: Step) -> TargetCheck:
+    try:
+        with target.translated():
+            return TargetCheck(name, True, step(target))
+    except ShopsightError as error:
+        return TargetCheck(name, False, error.message, error.remedy)
 
 
 def _scratch_steps(scratch: str) -> list[tuple[str, Step]]:
@@ -104,25 +96,23 @@ def _scratch_steps(scratch: str) -> list[tuple[str, Step]]:
 
 def _version(target: Target) -> str:
     version = target.client.server_info()["version"]
+    least = ".".join(map(str, LEAST_VERSION))
     if tuple(map(int, version.split(".")[:2])) < LEAST_VERSION:
-        raise ConfigurationError(
-            f"MongoDB at {target.redacted_url} is {version}; {'.'.join(map(str, LEAST_VERSION))} or later is"
-            " needed.",
-            remedy="Upgrade it.",
-        )
+        message = f"MongoDB at {target.redacted_url} is {version}; {least} or later is needed."
+        raise ConfigurationError(message, remedy="Upgrade it.")
     return f"MongoDB {version}"
 
 
 def _replica_set(target: Target) -> str:
     name = target.client.admin.command("hello").get("setName")
     if name is None:
-        return "a single server: it works, but a write that is cut off is not tried again by the driver"
+        return "a single server: it works, but the driver does not retry a write that is cut off"
     return f"replica set {name}"
 
 
 def _names(target: Target) -> str:
     check_names(target)
-    return f"the names that readers read are free or shopsight's in database {target.db.name}"
+    return f"the names in database {target.db.name} are free or shopsight's"
 
 
 def _lease(target: Target) -> str:

@@ -1,22 +1,22 @@
-"""The three views that readers read, and the document that says where they should point.
+"""The three views that readers read, and the document that says which generation is served.
 
-``published`` / ``_id: "current"`` is the one truth about what is served. Views are pointed just before it is
-changed; whenever they disagree with it, :func:`heal_views` points them back.
+``published`` / ``_id: "current"`` is the one truth about what is served. The views are pointed just before it
+is changed; when they disagree with it, :func:`heal_views` points them back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from shopsight.errors import ConfigurationError, PublishError
+from shopsight.errors import PublishError
 from shopsight.publish import naming
-from shopsight.publish.target import DURABLE, Target
-from shopsight.publish.values import plain
+from shopsight.publish.bson import plain
+from shopsight.publish.target import DURABLE, Document, Target
 
 _NAMESPACE_NOT_FOUND = 26
 _CURRENT = {"_id": "current"}
@@ -33,8 +33,8 @@ class Served:
         as_of: the moment of the snapshot it was made from.
         valid_until: from then on it counts as stale.
         collections: by view, the collection that holds it.
-        token: the fencing token of whoever flipped to it.
-        published_at: when that was, by the server's clock.
+        token: the fencing token of the run that flipped to it.
+        published_at: the moment of the flip, by the server's clock.
     """
 
     generation: int
@@ -52,7 +52,7 @@ def served(target: Target) -> Served | None:
         document = target.db[naming.PUBLISHED].find_one(_CURRENT)
     if document is None:
         return None
-    return Served(**{name: document[name] for name in Served.__dataclass_fields__})
+    return Served(**{field.name: document[field.name] for field in fields(Served)})
 
 
 def served_figures(target: Target) -> dict[str, Any] | None:
@@ -73,14 +73,15 @@ def generation_note(target: Target, generation: int) -> dict[str, Any]:
 
 
 def point_view(target: Target, view: str, collection: str) -> None:
-    """Make a view show a collection, from one moment to the next; open cursors go on where they are."""
+    """Make a view show a collection, from one moment to the next; open cursors stay where they are."""
+    options: Document = {"viewOn": collection, "pipeline": [], "writeConcern": DURABLE.document}
     with target.translated():
         try:
-            _command(target, "collMod", view, collection)
+            target.db.command("collMod", view, **options)
         except OperationFailure as error:
             if error.code != _NAMESPACE_NOT_FOUND:
                 raise
-            _command(target, "create", view, collection)
+            target.db.command("create", view, **options)
 
 
 def set_published(target: Target, served_next: Mapping[str, Any], token: int) -> bool:
@@ -89,7 +90,7 @@ def set_published(target: Target, served_next: Mapping[str, Any], token: int) ->
     Args:
         target: where.
         served_next: generation, run_id, as_of, valid_until and collections.
-        token: the fencing token of whoever says so.
+        token: the fencing token of the run.
 
     Returns:
         Whether it was said.
@@ -108,16 +109,16 @@ def set_published(target: Target, served_next: Mapping[str, Any], token: int) ->
 
 
 def heal_views(target: Target) -> list[str]:
-    """Point the views to where ``published`` says; to be called by whoever holds the lease.
+    """Point the views to where ``published`` says; to be called by the holder of the lease.
 
-    A process that lost its lease may still be pointing views back while this goes on: both sides look again
-    after every change, so whoever is last leaves them right.
+    A process that lost its lease may be pointing views back meanwhile. Both sides look again after every
+    change, so the last one leaves them right.
 
     Returns:
-        The views that had to be pointed; none before the first generation is published.
+        The views that had to be pointed, or dropped because nothing was ever published.
 
     Raises:
-        ConfigurationError: a view's name is taken by a collection.
+        ConfigurationError: a view's name is taken by somebody else's collection or view.
         PublishError: somebody else changes the views again and again.
         TargetUnavailable: MongoDB does not answer.
     """
@@ -125,12 +126,14 @@ def heal_views(target: Target) -> list[str]:
     for _ in range(_ATTEMPTS):
         current = served(target)
         wanted = current.collections if current else {}
-        astray = _astray(target, wanted)
+        expected = {view: {"viewOn": name, "pipeline": []} for view, name in wanted.items()}
+        found = _views(target)
+        astray = [view for view in naming.VIEWS if found.get(view) != expected.get(view)]
         if not astray:
             if current is not None:
                 _note_published(target, current)
             return sorted(healed)
-        check_names(target)
+        naming.check_names(target)
         for view in astray:
             if view in wanted:
                 point_view(target, view, wanted[view])
@@ -147,52 +150,20 @@ def heal_views(target: Target) -> list[str]:
 
 def shown_collections(target: Target) -> dict[str, str | None]:
     """By view, the collection that it shows as it is; None for one that is gone or shows something else."""
+    views = _views(target)
+    shown = {view: options["viewOn"] for view, options in views.items() if not options.get("pipeline")}
+    return {view: shown.get(view) for view in naming.VIEWS}
+
+
+def _views(target: Target) -> dict[str, dict[str, Any]]:
+    """The options of the views that have readers' names."""
+    names = {"name": {"$in": [*naming.VIEWS]}, "type": "view"}
     with target.translated():
-        views = list(target.db.list_collections(filter={"name": {"$in": [*naming.VIEWS]}, "type": "view"}))
-    plain_views = {v["name"]: v["options"]["viewOn"] for v in views if not v["options"].get("pipeline")}
-    return {view: plain_views.get(view) for view in naming.VIEWS}
-
-
-def check_names(target: Target) -> None:
-    """Make sure that the names readers read are free to be views.
-
-    Raises:
-        ConfigurationError: one of them is a collection of somebody's.
-    """
-    with target.translated():
-        taken = target.db.list_collection_names(
-            filter={"name": {"$in": [*naming.VIEWS]}, "type": {"$ne": "view"}}
-        )
-    if taken:
-        raise ConfigurationError(
-            f"The database {target.db.name!r} already has a collection {sorted(taken)[0]!r} that is not"
-            " shopsight's; it was left alone, and nothing was published.",
-            remedy="Rename it, or give another database in SHOPSIGHT_TARGET_DATABASE.",
-        )
+        return {view["name"]: view["options"] for view in target.db.list_collections(filter=names)}
 
 
 def _note_published(target: Target, current: Served) -> None:
-    """Say of the served generation that it was published, so that it is kept once another one is served."""
+    """Note that the served generation was published, so that it is kept once another one is served."""
+    note = {"state": "published", "valid_until": current.valid_until, "published_at": current.published_at}
     with target.translated():
-        target.db[naming.GENERATIONS].update_one(
-            {"_id": current.generation},
-            {
-                "$set": {
-                    "state": "published",
-                    "valid_until": current.valid_until,
-                    "published_at": current.published_at,
-                }
-            },
-        )
-
-
-def _astray(target: Target, wanted: Mapping[str, str]) -> list[str]:
-    with target.translated():
-        views = list(target.db.list_collections(filter={"name": {"$in": [*naming.VIEWS]}, "type": "view"}))
-    found = {view["name"]: view["options"] for view in views}
-    expected = {view: {"viewOn": collection, "pipeline": []} for view, collection in wanted.items()}
-    return [view for view in naming.VIEWS if found.get(view) != expected.get(view)]
-
-
-def _command(target: Target, command: str, view: str, collection: str) -> None:
-    target.db.command(command, view, viewOn=collection, pipeline=[], writeConcern=DURABLE.document)
+        target.db[naming.GENERATIONS].update_one({"_id": current.generation}, {"$set": note})

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from shopsight_demo.seed.columns import Draft, numbers
 from shopsight_demo.seed.dirt import DirtPlan, Hits, Numbers
-from shopsight_demo.seed.messy_text import add_blanks, add_control_character, unreadable_keys
-from shopsight_demo.seed.pools import BRANDS, CATEGORIES, GRADES
+from shopsight_demo.seed.messy_text import add_blanks, add_control_character
+from shopsight_demo.seed.pools import BRANDS, CATEGORIES, GRADES, TEXT
 from shopsight_demo.seed.schemas import Types
 from shopsight_demo.seed.size import Recipe
 
@@ -65,8 +65,7 @@ def _categories(recipe: Recipe, names: list[str], hits: Hits) -> pa.RecordBatch:
     draft = Draft(
         {"category_id": numbers(np.arange(1, len(names) + 1)), "category_name": pa.array(names, pa.string())}
     )
-    rows = hits["name_blanks"]
-    draft.put("category_name", rows, add_blanks(draft.texts("category_name", rows)))
+    draft.change("category_name", hits["name_blanks"], add_blanks)
     draft.blank("category_name", hits["name_missing"])
     return _finished(draft, recipe, hits, "category_id", "category_name")
 
@@ -79,11 +78,9 @@ def _products(recipe: Recipe, names: list[str], category: Numbers, hits: Hits) -
             "category_id": numbers(category + 1),
         }
     )
-    rows = hits["name_blanks"]
-    draft.put("product_name", rows, add_blanks(draft.texts("product_name", rows)))
-    rows = hits["name_control"]
-    draft.put("product_name", rows, add_control_character(draft.texts("product_name", rows)))
-    draft.put("product_name", hits["name_empty"], [""] * len(hits["name_empty"]))
+    draft.change("product_name", hits["name_blanks"], add_blanks)
+    draft.change("product_name", hits["name_control"], add_control_character)
+    draft.cycle("product_name", hits["name_empty"], [""])
     draft.blank("product_name", hits["name_missing"])
     draft.blank("category_id", hits["category_missing"])
     rows = hits["category_unknown"]
@@ -103,5 +100,5 @@ def _finished(
     if recipe.types is Types.TEXT:
         draft.as_text()
         for column, rows in {key: hits["key_unreadable"], **unreadable}.items():
-            draft.put(column, rows, unreadable_keys(len(rows)))
+            draft.cycle(column, rows, TEXT["unreadable_keys"])
     return draft.rows()

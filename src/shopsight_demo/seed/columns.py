@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopsight_demo.seed.dirt import Numbers
+from shopsight_demo.seed.messy_text import cycled
 
 #: The Arrow types that a binary COPY into INT, DATE and DECIMAL(10,2) needs.
 KEY = COUNT = pa.int32()
@@ -72,6 +73,14 @@ class Draft:
     def put(self, column: str, rows: Numbers, values: pa.Array | Sequence[str]) -> None:
         """Give the column these values in these rows, in order."""
         self._replace(column, rows, pa.array(values, self._columns[column].type))
+
+    def change(self, column: str, rows: Numbers, mess: Callable[[list[str]], list[str]]) -> None:
+        """Change the column's texts in these rows."""
+        self.put(column, rows, mess(self.texts(column, rows)))
+
+    def cycle(self, column: str, rows: Numbers, values: Sequence[str]) -> None:
+        """Give the column these values in turn in these rows."""
+        self.put(column, rows, cycled(values, len(rows)))
 
     def _replace(self, column: str, rows: Numbers, values: pa.Array) -> None:
         if not len(rows):

@@ -1,9 +1,8 @@
 """Every kind of dirt that the generator knows, and which rows get it.
 
-A table's dirty rows are spread evenly with chance inside each stretch, and their kinds follow one another in
-a fixed round: so the share is what was asked, to the row, and every kind is there as soon as there are as
-many dirty rows as the table has kinds (weighted). Which rows are dirty depends on the seed and the row's
-number alone, never on how the rows are grouped into batches.
+One row in each stretch of a table is dirty, at a random place in it, and the kinds of dirt take turns. So the
+share is exact to the row, and every kind occurs once there are as many dirty rows as kinds. Which rows are
+dirty depends on the seed and the row's number, not on how the rows are grouped into batches.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+
+from shopsight_demo.seed.pools import DIRT_KINDS
 
 Numbers = npt.NDArray[np.int64]
 
@@ -38,59 +39,11 @@ class Dirt:
     weight: int = 1
 
 
-def _dirt(table: str, needs: Needs, *kinds: str) -> list[Dirt]:
-    return [Dirt(table, kind, needs) for kind in kinds]
-
-
-_KEYS = ("key_identical", "key_conflicting", "key_missing")
-
-DIRT: tuple[Dirt, ...] = (
-    *_dirt("categories", Needs.NOTHING, "name_blanks"),
-    *_dirt("categories", Needs.LOOSE, "name_missing", *_KEYS),
-    *_dirt("categories", Needs.TEXT, "key_unreadable"),
-    *_dirt("products", Needs.NOTHING, "name_blanks", "name_control", "name_empty"),
-    *_dirt("products", Needs.LOOSE, "name_missing", "category_missing", "category_unknown", *_KEYS),
-    *_dirt("products", Needs.TEXT, "key_unreadable", "category_unreadable"),
-    *_dirt("customers", Needs.NOTHING, "name_blanks", "name_case", "name_control", "name_empty"),
-    *_dirt(
-        "customers",
-        Needs.NOTHING,
-        "email_malformed",
-        "email_untidy",
-        "country_blanks",
-        "country_case",
-        "country_unknown",
-    ),
-    Dirt("customers", "email_duplicate", weight=3),
-    Dirt("customers", "country_spelling", weight=3),
-    *_dirt("customers", Needs.LOOSE, "name_missing", "email_missing", "country_missing", *_KEYS),
-    Dirt("customers", "email_masked", Needs.LOOSE, weight=3),
-    *_dirt("customers", Needs.NUL, "name_nul"),
-    *_dirt("customers", Needs.TEXT, "key_unreadable"),
-    *_dirt("orders", Needs.NOTHING, "without_items", "total_differs", "total_negative", "return"),
-    *_dirt("orders", Needs.NOTHING, "status_blanks", "status_case", "status_control", "status_unknown"),
-    *_dirt("orders", Needs.NOTHING, "status_canceled", "date_future", "date_ancient"),
-    *_dirt("orders", Needs.LOOSE, "total_missing", "total_missing_without_items", "customer_missing"),
-    *_dirt("orders", Needs.LOOSE, "customer_unknown", "status_missing", "date_missing", *_KEYS),
-    *_dirt(
-        "orders", Needs.TEXT, "key_unreadable", "customer_unreadable", "date_unreadable", "total_unreadable"
-    ),
-    *_dirt("orders", Needs.TEXT, "total_fraction", "total_huge"),
-    *_dirt("order_items", Needs.NOTHING, "quantity_negative", "quantity_zero", "price_negative"),
-    *_dirt(
-        "order_items", Needs.LOOSE, "order_missing", "order_unknown", "product_missing", "product_unknown"
-    ),
-    *_dirt("order_items", Needs.LOOSE, "quantity_missing", "price_missing", *_KEYS),
-    *_dirt("order_items", Needs.TEXT, "key_unreadable", "order_unreadable", "product_unreadable"),
-    *_dirt("order_items", Needs.TEXT, "quantity_unreadable", "price_unreadable"),
-    *_dirt("order_items", Needs.TEXT, "price_fraction", "price_huge", "quantity_huge"),
-    *_dirt("reviews", Needs.NOTHING, "same_day", "rating_missing", "date_future", "date_ancient"),
-    *_dirt(
-        "reviews", Needs.LOOSE, "product_missing", "product_unknown", "customer_missing", "customer_unknown"
-    ),
-    *_dirt("reviews", Needs.LOOSE, "rating_0", "rating_6", "rating_99", "date_missing", *_KEYS),
-    *_dirt("reviews", Needs.TEXT, "key_unreadable", "product_unreadable", "customer_unreadable"),
-    *_dirt("reviews", Needs.TEXT, "rating_unreadable", "date_unreadable"),
+DIRT = tuple(
+    Dirt(table, kind.partition("*")[0], Needs[need.upper()], int(kind.partition("*")[2] or 1))
+    for table, needs in DIRT_KINDS.items()
+    for need, kinds in needs.items()
+    for kind in kinds
 )
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
-from shopsight_demo.seed.database import SQLITE_SCHEME, Database, open_database
+from shopsight_demo.seed.database import Database
 from shopsight_demo.seed.generate import MadeShop
+from shopsight_demo.seed.postgresql import PostgresDatabase
 from shopsight_demo.seed.schemas import Types, column_types, required_columns, table_constraints
 from shopsight_demo.seed.size import DEFAULT_END_DATE, Recipe, ShopSize
+from shopsight_demo.seed.sqlite import SqliteDatabase
+
+#: The scheme of a SQLite URL; what follows is the path, absolute when it starts with a fourth slash.
+SQLITE_SCHEME = "sqlite:///"
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
 class TablesExist(ConfigurationError):
@@ -92,47 +99,63 @@ def seed(
             rows[table] += batch.num_rows
             if on_progress:
                 on_progress("seed", table, rows[table])
-        if constraints:
+        if constraints and database.constrains_late:
             _add_late_constraints(database)
         database.analyze(TABLES)
         database.commit()
     return SeedReport({table: rows[table] for table in TABLES}, shop.dirt, time.perf_counter() - started)
 
 
+@contextmanager
+def open_database(url: str, schema: str | None = None) -> Iterator[Database]:
+    """The database that a URL means: ``postgresql://…`` or ``sqlite:///path``.
+
+    Raises:
+        ConfigurationError: another kind of URL, or a schema for SQLite, which has none.
+        SourceUnavailable: the database does not answer.
+    """
+    database: Database
+    if url.startswith(SQLITE_SCHEME):
+        if schema is not None:
+            raise ConfigurationError(
+                f"SQLite has no schemas, and {schema!r} was asked for.", remedy="Leave the schema out."
+            )
+        database = SqliteDatabase(url.removeprefix(SQLITE_SCHEME))
+    elif url.startswith(POSTGRES_SCHEMES):
+        database = PostgresDatabase(url, schema)
+    else:
+        raise ConfigurationError(
+            f"The source {url!r} is not a database that can be filled.",
+            remedy="Give postgresql://user@host/database or sqlite:///path.",
+        )
+    with closing(database):
+        yield database
+
+
 def _make_room(database: Database, replace: bool) -> None:
-    database.create_schema()
     found = database.existing(TABLES)
     if found and not replace:
         raise TablesExist(
             f"The database has tables of a shop already: {', '.join(found)}. Nothing was changed.",
-            remedy="Name another database or schema, or --replace the tables: their rows are then lost.",
+            remedy="Name another database or schema, or --replace the tables, which deletes their rows.",
         )
     if found:
         database.drop(TABLES)
 
 
 def _create_tables(database: Database, recipe: Recipe) -> None:
-    quoted = {table: database.quoted(table) for table in TABLES}
     for table in TABLES:
         columns = column_types(table, recipe.types)
         constraints: list[str] = []
         if recipe.constraints:
             columns |= {column: f"{columns[column]} NOT NULL" for column in required_columns(table)}
-            constraints = [] if _constrains_late(database) else table_constraints(table, quoted)
+            constraints = [] if database.constrains_late else table_constraints(table, database.quoted)
         database.create(table, columns, constraints)
 
 
 def _add_late_constraints(database: Database) -> None:
     """Keys and references after the load: building an index once is faster than growing it row by row."""
-    if not _constrains_late(database):
-        return
     database.execute("SET LOCAL maintenance_work_mem = '256MB'")
-    quoted = {table: database.quoted(table) for table in TABLES}
     for table in TABLES:
-        added = ", ".join(f"ADD {constraint}" for constraint in table_constraints(table, quoted))
-        database.execute(f"ALTER TABLE {quoted[table]} {added}")
-
-
-def _constrains_late(database: Database) -> bool:
-    """SQLite cannot add a constraint to a table that is there."""
-    return database.dialect == "postgresql"
+        added = ", ".join(f"ADD {constraint}" for constraint in table_constraints(table, database.quoted))
+        database.execute(f"ALTER TABLE {database.quoted(table)} {added}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from itertools import accumulate, cycle, islice
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +17,15 @@ from shopsight_demo.seed.messy_text import (
     add_control_character,
     add_nul,
     address_variants,
+    cycled,
     mix_case,
-    unreadable_keys,
 )
 from shopsight_demo.seed.pools import (
     COUNTRIES,
     MALFORMED_EMAILS,
     MASKED_EMAIL,
     OTHER_SPELLINGS,
+    TEXT,
     UNKNOWN_COUNTRIES,
 )
 from shopsight_demo.seed.schemas import Types
@@ -97,23 +98,18 @@ class People:
             "name_nul": add_nul,
         }
         for kind, mess in messes.items():
-            draft.put("name", hits[kind], mess(draft.texts("name", hits[kind])))
-        rows = hits["name_empty"]
-        draft.put("name", rows, ["" if turn % 2 else " " * 100 for turn in range(len(rows))])
+            draft.change("name", hits[kind], mess)
+        draft.cycle("name", hits["name_empty"], [" " * 100, ""])
         draft.blank("name", hits["name_missing"])
 
     def _dirty_emails(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
         self._make_twins(draft, hits, ids)
-        rows = hits["email_untidy"]
-        draft.put("email", rows, address_variants(draft.texts("email", rows)))
+        draft.change("email", hits["email_untidy"], address_variants)
         rows = hits["email_malformed"]
-        forms = cycle(MALFORMED_EMAILS)
-        draft.put(
-            "email",
-            rows,
-            [form.format(number) for number, form in zip(ids[rows].tolist(), forms, strict=False)],
-        )
-        draft.put("email", hits["email_masked"], [MASKED_EMAIL] * len(hits["email_masked"]))
+        forms = cycled(MALFORMED_EMAILS, len(rows))
+        addresses = [form.format(number) for form, number in zip(forms, ids[rows].tolist(), strict=True)]
+        draft.put("email", rows, addresses)
+        draft.cycle("email", hits["email_masked"], [MASKED_EMAIL])
         draft.blank("email", hits["email_missing"])
 
     def _make_twins(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
@@ -145,21 +141,17 @@ class People:
         )
         if self._recipe.types is Types.TEXT:
             draft.as_text()
-            draft.put("customer_id", hits["key_unreadable"], unreadable_keys(len(hits["key_unreadable"])))
+            draft.cycle("customer_id", hits["key_unreadable"], TEXT["unreadable_keys"])
         return draft.rows()
 
 
 def _dirty_countries(draft: Draft, hits: Hits, country: Numbers) -> None:
     rows = hits["country_spelling"]
-    draft.put(
-        "country", rows, [_misspelled(place, turn) for turn, place in enumerate(country[rows].tolist())]
-    )
-    rows = hits["country_blanks"]
-    draft.put("country", rows, add_blanks(draft.texts("country", rows)))
-    rows = hits["country_case"]
-    draft.put("country", rows, mix_case(draft.texts("country", rows)))
-    rows = hits["country_unknown"]
-    draft.put("country", rows, list(islice(cycle(UNKNOWN_COUNTRIES), len(rows))))
+    spellings = [_misspelled(place, turn) for turn, place in enumerate(country[rows].tolist())]
+    draft.put("country", rows, spellings)
+    draft.change("country", hits["country_blanks"], add_blanks)
+    draft.change("country", hits["country_case"], mix_case)
+    draft.cycle("country", hits["country_unknown"], UNKNOWN_COUNTRIES)
     draft.blank("country", hits["country_missing"])
 
 

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 from shopsight.contract import TABLES
 from shopsight_demo.seed.generate import MadeShop
-from shopsight_demo.seed.sample_rows import DIRTY_ROWS, Row
 from shopsight_demo.seed.schemas import column_types
 from shopsight_demo.seed.size import Recipe, ShopSize
+
+Row = tuple[Any, ...]
 
 _RECIPE = Recipe(
     ShopSize(customers=14, orders=92, items_per_order=1.7, reviews_per_order=0.4, products=14, categories=6),
@@ -28,6 +31,13 @@ _TEXT_COLUMNS = {
     "reviews": dict.fromkeys(TABLES["reviews"].column_names, "TEXT"),
 }
 
+#: By table: what is wrong with a row (or worth seeing), and the row. Generated rows have smaller keys.
+DIRTY_ROWS: dict[str, list[tuple[str, Row]]] = {
+    table: [(wrong, tuple(row)) for wrong, row in rows]
+    for table, rows in json.loads(
+        files(__package__ or "").joinpath("sample_rows.json").read_text("utf-8")
+    ).items()
+}
 _HEADER = """\
 -- A small dirty shop, for an empty database:
 --     psql --set ON_ERROR_STOP=1 --file shop.sql postgresql://user@host/database
@@ -45,20 +55,24 @@ def sample_types() -> dict[str, dict[str, str]]:
     return {table: column_types(table) | _TEXT_COLUMNS.get(table, {}) for table in TABLES}
 
 
-def sample_rows() -> dict[str, list[Row]]:
-    """By table, all rows of the sample: the sound ones by the generator, then those written by hand.
+def sample_rows() -> dict[str, list[tuple[str | None, Row]]]:
+    """By table, all rows of the sample, each with what is wrong with it (None: nothing, it was generated).
 
     Dates are ISO text, amounts Decimals, or text in columns of text.
     """
-    rows = _sound_rows()
+    rows: dict[str, list[tuple[str | None, Row]]] = {table: [] for table in TABLES}
+    for table, batch in MadeShop(_RECIPE).batches():
+        rows[table] += [(None, row) for row in zip(*batch.to_pydict().values(), strict=True)]
     for table, dirty in DIRTY_ROWS.items():
-        rows[table] += [_typed(table, row) for _, row in dirty]
-    return rows
+        rows[table] += dirty
+    return {
+        table: [(wrong, tuple(map(_value, row, types.values()))) for wrong, row in rows[table]]
+        for table, types in sample_types().items()
+    }
 
 
 def sample_sql() -> str:
     """The content of ``samples/sql/shop.sql``."""
-    sound = _sound_rows()
     listed = [
         f"--     {table} {'(null)' if row[0] is None else row[0]}: {wrong}"
         for table, dirty in DIRTY_ROWS.items()
@@ -69,33 +83,19 @@ def sample_sql() -> str:
     for table, types in sample_types().items():
         columns = ",\n".join(f"    {name} {kind}" for name, kind in types.items())
         parts.append(f"CREATE TABLE {table} (\n{columns}\n);")
-    for table in TABLES:
-        lines = [f"    {_literals(row)}" for row in sound[table]]
-        lines += [f"    -- {wrong}\n    {_literals(_typed(table, row))}" for wrong, row in DIRTY_ROWS[table]]
+    for table, rows in sample_rows().items():
+        comments = [f"    -- {wrong}\n" if wrong else "" for wrong, _ in rows]
+        literals = [f"    ({', '.join(map(_literal, row))})" for _, row in rows]
+        lines = map("".join, zip(comments, literals, strict=True))
         names = ", ".join(TABLES[table].column_names)
         parts.append(f"INSERT INTO {table} ({names}) VALUES\n" + ",\n".join(lines) + ";")
     return "\n\n".join([*parts, "COMMIT;"]) + "\n"
-
-
-def _sound_rows() -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
-    for table, batch in MadeShop(_RECIPE).batches():
-        rows[table] += [_typed(table, tuple(row.values())) for row in batch.to_pylist()]
-    return rows
-
-
-def _typed(table: str, row: Row) -> Row:
-    return tuple(_value(value, kind) for value, kind in zip(row, sample_types()[table].values(), strict=True))
 
 
 def _value(value: Any, kind: str) -> Any:
     if value is None:
         return None
     return Decimal(value) if kind.startswith("DECIMAL") else value if kind == "INT" else str(value)
-
-
-def _literals(row: Row) -> str:
-    return f"({', '.join(map(_literal, row))})"
 
 
 def _literal(value: Any) -> str:

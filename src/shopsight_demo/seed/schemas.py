@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from shopsight.contract import TABLES, Kind
@@ -47,12 +48,12 @@ def required_columns(table: str) -> list[str]:
     return [name for name in TABLES[table].column_names if f"{table}.{name}" != _NULLABLE]
 
 
-def table_constraints(table: str, qualified: dict[str, str]) -> list[str]:
+def table_constraints(table: str, quoted: Callable[[str], str]) -> list[str]:
     """The constraints of the shop's schema beside NOT NULL, as SQL that CREATE and ALTER TABLE both take.
 
     Args:
         table: the table's name.
-        qualified: by name, each table as SQL names it (quoted, with its schema).
+        quoted: gives a table's name as SQL, quoted and with its schema.
     """
     contract = TABLES[table]
     constraints = [f"PRIMARY KEY ({quote(contract.key)})"]
@@ -61,7 +62,7 @@ def table_constraints(table: str, qualified: dict[str, str]) -> list[str]:
     if table == "reviews":
         constraints.append(f"CHECK ({quote('rating')} BETWEEN 1 AND 5)")
     constraints += [
-        f"FOREIGN KEY ({quote(column.name)}) REFERENCES {qualified[column.references]}"
+        f"FOREIGN KEY ({quote(column.name)}) REFERENCES {quoted(column.references)}"
         f" ({quote(TABLES[column.references].key)})"
         for column in contract.columns
         if column.references

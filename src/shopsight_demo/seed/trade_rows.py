@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import cycle, islice
 
 import numpy as np
 import pyarrow as pa
 
 from shopsight_demo.seed.columns import Draft, dates, gather, money, numbers
 from shopsight_demo.seed.dirt import DirtPlan, Hits, Numbers
-from shopsight_demo.seed.messy_text import (
-    add_blanks,
-    add_control_character,
-    add_fraction,
-    huge_amounts,
-    huge_counts,
-    mix_case,
-    unreadable_amounts,
-    unreadable_counts,
-    unreadable_dates,
-    unreadable_keys,
-)
-from shopsight_demo.seed.pools import UNKNOWN_STATUSES
+from shopsight_demo.seed.messy_text import add_blanks, add_control_character, add_fraction, mix_case
+from shopsight_demo.seed.pools import TEXT, UNKNOWN_STATUSES
 from shopsight_demo.seed.schemas import Types
 from shopsight_demo.seed.size import Recipe
 from shopsight_demo.seed.trade import STATUS_NAMES, Lines, Orders, Reviews
@@ -30,14 +18,8 @@ from shopsight_demo.seed.trade import STATUS_NAMES, Lines, Orders, Reviews
 _EPOCH = date(1970, 1, 1)
 _FUTURE = tuple((day - _EPOCH).days for day in (date(2999, 12, 31), date(9999, 12, 31), date(2099, 1, 1)))
 _ANCIENT = tuple((day - _EPOCH).days for day in (date(1969, 12, 31), date(1900, 1, 1), date(1, 1, 1)))
-_UNREADABLE = {
-    "key": unreadable_keys,
-    "date": unreadable_dates,
-    "total": unreadable_amounts,
-    "price": unreadable_amounts,
-    "quantity": unreadable_counts,
-    "rating": unreadable_counts,
-}
+#: The form of what cannot be read, or is huge, in the columns that are no keys.
+_FORMS = {"date": "dates", "total": "amounts", "price": "amounts", "quantity": "counts", "rating": "counts"}
 #: So far beyond every real key that it stays unknown.
 _NOWHERE = 1_000_000_000
 
@@ -165,12 +147,11 @@ class TradeRows:
         if self._is_text:
             draft.as_text()
             for kind, column in columns.items():
-                rows = hits[f"{kind}_unreadable"]
-                draft.put(column, rows, _UNREADABLE.get(kind, unreadable_keys)(len(rows)))
-                rows = hits[f"{kind}_fraction"]
-                draft.put(column, rows, add_fraction(draft.texts(column, rows)))
-                rows = hits[f"{kind}_huge"]
-                draft.put(column, rows, (huge_counts if kind == "quantity" else huge_amounts)(len(rows)))
+                form = _FORMS.get(kind, "keys")
+                draft.cycle(column, hits[f"{kind}_unreadable"], TEXT[f"unreadable_{form}"])
+                draft.change(column, hits[f"{kind}_fraction"], add_fraction)
+                if huge := TEXT.get(f"huge_{form}"):
+                    draft.cycle(column, hits[f"{kind}_huge"], huge)
         return draft.rows()
 
 
@@ -191,11 +172,9 @@ def _dirty_days(day: Numbers, hits: Hits) -> Numbers:
 def _dirty_statuses(draft: Draft, hits: Hits) -> None:
     messes = {"status_blanks": add_blanks, "status_case": mix_case, "status_control": add_control_character}
     for kind, mess in messes.items():
-        draft.put("status", hits[kind], mess(draft.texts("status", hits[kind])))
-    rows = hits["status_unknown"]
-    draft.put("status", rows, list(islice(cycle(UNKNOWN_STATUSES), len(rows))))
-    rows = hits["status_canceled"]
-    draft.put("status", rows, list(islice(cycle(("canceled", "Canceled")), len(rows))))
+        draft.change("status", hits[kind], mess)
+    draft.cycle("status", hits["status_unknown"], UNKNOWN_STATUSES)
+    draft.cycle("status", hits["status_canceled"], ("canceled", "Canceled"))
     draft.blank("status", hits["status_missing"])
 
 

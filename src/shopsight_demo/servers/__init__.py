@@ -1,35 +1,21 @@
 """A real PostgreSQL and a real MongoDB, started in the working directory, for the demo and the tests.
 
-Nothing is faked: these are the servers' own programs, from PyPI (docs/adr/0001-embedded-servers.md). They
-listen on a unix socket and on 127.0.0.1, with generated passwords that only their owner can read.
+These are the servers' own programs, from PyPI (docs/adr/0001-embedded-servers.md). They listen on a unix
+socket and on 127.0.0.1, with generated passwords that only the caller can read.
 """
 
 from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
-
-from shopsight.settings import EMBEDDED
+from shopsight_demo.servers.embedded import EmbeddedServer
 from shopsight_demo.servers.mongo import MongoServer
 from shopsight_demo.servers.postgres import PostgresServer
-from shopsight_demo.servers.server import EmbeddedServer
 
-__all__ = [
-    "KINDS",
-    "EmbeddedServer",
-    "MongoServer",
-    "PostgresServer",
-    "connection_help",
-    "end_servers",
-    "resolve",
-    "server",
-]
+__all__ = ["KINDS", "EmbeddedServer", "MongoServer", "PostgresServer", "connection_help", "server"]
 
 Kind = Literal["source", "target"]
 KINDS: tuple[Kind, ...] = ("source", "target")
@@ -42,33 +28,10 @@ def server(kind: Kind, workdir: Path, *, keep_running: bool = False) -> Embedded
     return MongoServer(workdir / "mongo", keep_running=keep_running)
 
 
-@contextmanager
-def resolve(url: SecretStr | str, kind: Kind, workdir: Path) -> Iterator[str]:
-    """The URL to connect with, while the context lasts: of the embedded server, or the one that is given.
-
-    Raises:
-        ConfigurationError: the embedded servers are not installed.
-        WorkspaceError: the working directory cannot be used.
-        SourceUnavailable: the embedded PostgreSQL does not start.
-        TargetUnavailable: the embedded MongoDB does not start.
-    """
-    plain = url.get_secret_value() if isinstance(url, SecretStr) else url
-    if plain != EMBEDDED:
-        yield plain
-        return
-    with server(kind, workdir) as started:
-        yield started.url
-
-
-def end_servers(workdir: Path) -> list[str]:
-    """End a working directory's servers, whoever uses them; returns the titles of those that ran."""
-    return [s.title for s in (server("source", workdir), server("target", workdir)) if s.end()]
-
-
 def connection_help(workdir: Path) -> list[str]:
-    """Command lines that connect to the embedded servers, taking the passwords from their files.
+    """Command lines that connect to the embedded servers and take the passwords from their files.
 
-    The servers must have been started once; ``shopsight up`` keeps them running.
+    A server that was never started has none. ``shopsight up`` keeps both running.
     """
     postgres, mongo = PostgresServer(workdir / "postgres"), MongoServer(workdir / "mongo")
     quoted = shlex.quote

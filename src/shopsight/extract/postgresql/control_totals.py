@@ -13,8 +13,9 @@ from decimal import Decimal
 
 from shopsight.audit.control_totals import PLAIN_KEY_PATTERN, Totals
 from shopsight.contract import MONEY_SCALE, TABLES, Column, Kind
+from shopsight.extract.dialect import quote_name
 from shopsight.extract.postgresql.catalog import Relation
-from shopsight.extract.postgresql.columns import as_number, as_sent, quote_name, quote_text
+from shopsight.extract.postgresql.columns import as_number, as_sent, quote_text
 from shopsight.extract.postgresql.session import Session
 
 # Columns with few different texts. Rows are grouped by them first, so that each text is hashed once: 0.7 s

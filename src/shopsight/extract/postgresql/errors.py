@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, unquote
 
+from adbc_driver_manager import AdbcStatusCode
 from adbc_driver_manager import Error as DriverError
 
 from shopsight.errors import SchemaMismatch, ShopsightError, SourceError, SourceUnavailable
 from shopsight.extract.dialect import STATE, Source, as_configuration_error
 
-# At the connection's start the driver passes on the text alone, and servers speak many languages: what is not
-# recognised counts as unavailable, which is tried again.
+# While connecting, the driver passes on the text alone, in the server's language: an unrecognised text counts
+# as unavailable, which is retried.
 _REFUSALS = (
     (
         r"password authentication failed|no password supplied|authentication failed for user"
@@ -37,18 +38,30 @@ _REFUSALS = (
         "GRANT CONNECT ON DATABASE … TO the user of the source URL.",
     ),
 )
-# The URL itself is wrong. libpq's text may quote a part of it, even of the password.
+# libpq's texts for a malformed URL. They may quote a part of it, even of the password.
 _UNREADABLE_URL = re.compile(
     r"invalid (URI|percent-encoded|port|connection option|.*value)|(extra|missing) key/value|forbidden value"
     r"|unexpected character|end of string reached|could not match \d+ (port|host)"
 )
-
-
-# What the driver puts before the server's words.
+# The driver's prefixes to the server's words.
 _DRIVERS_OWN = re.compile(
     r"^([A-Z_]+: )?(\[libpq\] )?(Failed to connect: |Execution error \[\w+\]: |Failed to execute query: )?"
     r"(could not begin COPY: )?(ERROR: )?"
 )
+
+
+# By SQLSTATE or its class: what is known to pass. Everything else needs a person.
+_TRANSIENT = {
+    "08": "Check the network and the server's log, then run again.",
+    "25P03": "The server ended an idle transaction: run again.",
+    "25P04": "The server ended a long transaction: raise transaction_timeout for the user, then run again.",
+    "40": "On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay; then run again.",
+    "53": "The server is out of connections, memory or disk: see its log, then run again.",
+    "55P03": "Another session holds a lock (a migration?): run again when it is done.",
+    "57": "The server stops, starts or cancelled the query: run again; look for a timeout if it comes back.",
+    "58": "The server has trouble with its disk: see its log.",
+    "72000": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
+}
 
 
 @contextmanager
@@ -61,7 +74,7 @@ def translated(source: Source, what: str) -> Iterator[None]:
 
     Raises:
         SourceUnavailable: trying again can help.
-        ConfigurationError: a privilege is missing.
+        ConfigurationError: a privilege is missing, or row-level security hides rows.
         SchemaMismatch: a table or column has gone since it was looked up.
         SourceError: anything else.
     """
@@ -90,34 +103,25 @@ def connection_error(error: DriverError, source: Source) -> ShopsightError:
 
 def translation(error: DriverError, source: Source, what: str) -> ShopsightError:
     """The error for a statement that failed, by its SQLSTATE."""
-    code = error.sqlstate or ""
-    told = f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}. {STATE}"
+    # The driver's own errors have no SQLSTATE: those of input and output mean that the connection is lost.
+    code = error.sqlstate or ("08" if error.status_code is AdbcStatusCode.IO else "")
+    told = f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}."
+    if code == "42501" and "row-level security" in told:
+        return as_configuration_error(
+            told,
+            "Give the user of the source URL BYPASSRLS, or use the table's owner: a policy would hide rows.",
+        )
     if code == "42501":
         return as_configuration_error(
-            f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}.",
-            "GRANT USAGE ON SCHEMA … and GRANT SELECT ON the six tables to the user of the source URL.",
+            told, "GRANT USAGE ON SCHEMA … and GRANT SELECT ON the six tables to the user of the source URL."
         )
     if code in ("42P01", "42703", "3F000"):
-        return SchemaMismatch(told, remedy="A table was changed while it was read: run again.")
-    remedy = _PASSING.get(code) or _PASSING.get(code[:2])
-    if code == "" or remedy is not None:
-        return SourceUnavailable(told, remedy=remedy or _PASSING["08"])
-    return SourceError(told, remedy="`shopsight doctor` tells what can be read; the server's log tells why.")
-
-
-# By SQLSTATE or its class: what goes away by itself, or at least may.
-_PASSING = {
-    "08": "Check the network and the server's log, then run again.",
-    "25P03": "The server ended an idle transaction: run again.",
-    "25P04": "The server ended a long transaction: raise transaction_timeout for the user, then run again.",
-    "40": "On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay; then run again.",
-    "53": "The server is out of connections, memory or disk: see its log, then run again.",
-    "55P03": "Another session holds a lock (a migration?): run again when it is done.",
-    "57": "The server stops, starts or cancelled the query: run again; look for a timeout if it comes back.",
-    "58": "The server has trouble with its disk: see its log.",
-    "72000": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
-    "XX000": "See the server's log, then run again.",
-}
+        remedy = "A table was changed while it was read: run again."
+        return SchemaMismatch(f"{told} {STATE}", remedy=remedy)
+    if transient := _TRANSIENT.get(code) or _TRANSIENT.get(code[:2]):
+        return SourceUnavailable(f"{told} {STATE}", remedy=transient)
+    remedy = "`shopsight doctor` shows what can be read; the server's log shows why it failed."
+    return SourceError(f"{told} {STATE}", remedy=remedy)
 
 
 def _told(error: DriverError, source: Source) -> str:

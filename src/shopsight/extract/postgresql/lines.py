@@ -1,8 +1,4 @@
-"""The query for the rows of a table, each a line of CSV: for tables whose columns are not packed.
-
-Views, partitioned and foreign tables have no pages; and of some tables the values of a few pages may be too
-much for one value of a result.
-"""
+"""The general way to read: each row as a line of CSV, for relations that cannot be read by their pages."""
 
 from __future__ import annotations
 
@@ -10,21 +6,14 @@ from collections.abc import Collection, Sequence
 
 from shopsight.contract import TABLES, Kind
 from shopsight.extract.postgresql.catalog import Relation
-from shopsight.extract.postgresql.columns import (
-    Family,
-    SourceColumn,
-    as_sent,
-    is_sent_bare,
-    quote_name,
-    quote_text,
-)
-from shopsight.extract.postgresql.pages import Pages
+from shopsight.extract.postgresql.columns import Family, SourceColumn, as_sent, is_sent_bare, quote_text
+from shopsight.extract.postgresql.packed import Pages
 
 _LINE_END = quote_text("\n")
 
 
 def line_query(relation: Relation, pages: Pages | None, as_text: Collection[str]) -> str:
-    """The query for the rows of a range of pages, or of a whole table: each a line of CSV."""
+    """The query for the rows of a range of pages, or of a whole table, each as a line of CSV."""
     condition = f" WHERE {pages.condition()}" if pages else ""
     columns = list(relation.columns.values())
     return f"SELECT {line(relation.table, columns, as_text)} || {_LINE_END} FROM {relation.quoted}{condition}"
@@ -36,8 +25,8 @@ def line(table: str, columns: Sequence[SourceColumn], as_text: Collection[str] =
         _sent(column, of.kind, is_text=of.name in as_text)
         for column, of in zip(columns, TABLES[table].columns, strict=True)
     ]
-    # concat_ws is the fastest way there is, but leaves nulls out, commas included; coalesce is slow.
-    whole = " AND ".join(f"{quote_name(column.name)} IS NOT NULL" for column in columns)
+    # concat_ws is the fastest way, but skips nulls together with their commas; coalesce is slow.
+    whole = " AND ".join(f"{column.sql} IS NOT NULL" for column in columns)
     with_nulls = ", ".join(f"coalesce({value}::text, '')" for value in values)
     return f"CASE WHEN {whole} THEN concat_ws(',', {', '.join(values)}) ELSE concat_ws(',', {with_nulls}) END"
 
@@ -49,6 +38,6 @@ def _sent(column: SourceColumn, kind: Kind, *, is_text: bool) -> str:
         return f"quote_ident({sent}::text)"
     is_trimmed = not is_text and column.family is Family.NUMERIC and not column.is_always_amount
     if kind is Kind.MONEY and is_trimmed:
-        # A quotient has sixteen decimals, most of them zeros that Arrow would not read.
+        # A quotient has sixteen decimals, most of them zeros, which Arrow would refuse.
         return f"trim_scale({sent})"
     return sent

@@ -7,18 +7,18 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pyarrow as pa
-from adbc_driver_manager import AdbcStatusCode, OperationalError
 from adbc_driver_manager import Error as DriverError
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_postgresql import StatementOptions, dbapi
 
 from shopsight.extract.dialect import Source
 from shopsight.extract.postgresql.errors import connection_error
 
-# A connection through a firewall or to a dead host must end by itself within minutes. What the URL says of
-# the same option goes before.
+# A connection through a firewall or to a dead host must end by itself within minutes. The URL's own options
+# override these.
 _LINK_OPTIONS = {
     "fallback_application_name": "shopsight",
     "keepalives": "1",
@@ -30,7 +30,9 @@ _LINK_OPTIONS = {
 
 
 class Session:
-    """A connection. Not for several threads at once, but for :meth:`cancel`.
+    """A connection for one thread at a time, except :meth:`cancel`.
+
+    Its methods raise :class:`adbc_driver_manager.Error`.
 
     Raises:
         SourceUnavailable: the server does not answer.
@@ -40,73 +42,53 @@ class Session:
     def __init__(self, source: Source) -> None:
         try:
             self._connection = dbapi.connect(_libpq_url(source), autocommit=True)
+            if self._quotes_all_names():
+                self.close()
+                self._connection = dbapi.connect(_libpq_url(source, unquoted=True), autocommit=True)
         except DriverError as error:
             # The driver's text may quote the URL.
             raise connection_error(error, source) from None
 
-    def another(self) -> Session:
-        """One more connection to the same database, without asking again for its types.
-
-        Raises:
-            adbc_driver_manager.Error: there is none to be had.
-        """
-        session = Session.__new__(Session)
-        session._connection = self._connection.adbc_clone()
-        try:
-            # The driver begins a transaction at once.
-            session._connection.adbc_connection.set_autocommit(True)
-        except DriverError:
-            session.close()
-            raise
-        return session
+    def _quotes_all_names(self) -> bool:
+        """Whether the driver failed to learn the database's types, as it looks them up by bare names."""
+        ((setting,),) = self.rows("SELECT current_setting('quote_all_identifiers')")
+        return setting in (b"on", "on")
 
     def execute(self, statement: str) -> None:
-        """Run a statement that gives no rows.
-
-        Raises:
-            adbc_driver_manager.Error: it failed.
-        """
+        """Run a statement that returns no rows."""
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_sql_query(statement)
             cursor.adbc_statement.execute_update()
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a small result.
-
-        Raises:
-            adbc_driver_manager.Error: it failed.
-        """
+        """All rows of a small result."""
         with self._connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
     def batches(self, query: str, batch_bytes: int) -> Generator[pa.RecordBatch, None, None]:
-        """The rows of a result, as they arrive.
-
-        Args:
-            query: what to ask for.
-            batch_bytes: about how much is held at a time; a single value is never split.
-
-        Raises:
-            adbc_driver_manager.Error: it failed, at once or (then without an SQLSTATE) in the middle.
-        """
+        """The rows of a result as they arrive, about ``batch_bytes`` at a time; a value is never split."""
         with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(
-                **{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)}
-            )
-            cursor.execute(query)
-            reader = cursor.fetch_record_batch()
+            statement = cursor.adbc_statement
+            statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(batch_bytes)})
+            statement.set_sql_query(query)
+            # The cursor's own way loses the SQLSTATE of an error in the middle of a result.
+            stream, _ = statement.execute_query()
+            reader = AdbcRecordBatchReader._import_from_c(stream.address)
             try:
-                while (batch := _next(reader)) is not None:
-                    yield batch
+                with suppress(StopIteration):
+                    while True:
+                        yield reader.read_next_batch()
             except BaseException:
                 # Closing would wait for the rest of the result.
                 self.cancel()
                 raise
+            finally:
+                reader.close()
 
     def cancel(self) -> None:
-        """Stop what runs; from another thread."""
+        """Stop the running query; may be called by another thread."""
         with suppress(DriverError):
             self._connection.adbc_cancel()
 
@@ -124,24 +106,18 @@ class Session:
         self.close()
 
 
-def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
-    try:
-        return reader.read_next_batch()
-    except StopIteration:
-        return None
-    except OSError as error:
-        # As Arrow passes on what the driver says within a stream; no disk has to do with it.
-        raise OperationalError(str(error), status_code=AdbcStatusCode.IO) from error
-
-
-def _libpq_url(source: Source) -> str:
-    """The URL with the options that it does not give itself."""
-    base, _, options = source.url.partition("?")
-    given = {name for name, _ in parse_qsl(options, keep_blank_values=True)}
+def _libpq_url(source: Source, *, unquoted: bool = False) -> str:
+    """The source's URL, completed by the options that it does not give itself."""
+    base, _, written = source.url.partition("?")
+    given = dict(parse_qsl(written, keep_blank_values=True))
     # libpq takes whole seconds, and waits for at least two.
-    wanted = {
-        **_LINK_OPTIONS,
-        "connect_timeout": str(max(2, math.ceil(source.connect_timeout.total_seconds()))),
+    timeout = str(max(2, math.ceil(source.connect_timeout.total_seconds())))
+    added = {
+        name: value
+        for name, value in {**_LINK_OPTIONS, "connect_timeout": timeout}.items()
+        if name not in given
     }
-    added = "&".join(f"{name}={value}" for name, value in wanted.items() if name not in given)
-    return f"{base}?{options}&{added}" if options else f"{base}?{added}"
+    if unquoted:
+        # Not for everyone: older poolers refuse "options". libpq takes the last of two.
+        added["options"] = f"{given.get('options', '')} -c quote_all_identifiers=off"
+    return f"{base}?{written}{'&' if written else ''}{urlencode(added, quote_via=quote)}"

@@ -1,154 +1,156 @@
 r"""SQLite: one connection, one read transaction.
 
-In a database with a write-ahead log writers go on meanwhile; without one they wait with their next commit, so
-that a file in use had better have one (``PRAGMA journal_mode=WAL``).
+With a write-ahead log (``PRAGMA journal_mode=WAL``) writers continue meanwhile. Without one they wait with
+their next commit, so a file in use had better have one.
 
-A value has a type in SQLite, a column only a preference. What is sent is: an integer by its digits; a real by
-15 significant digits, which give back what people entered; a text as it is; a blob as ``\x`` and hexadecimal.
-A number is native only where it is stored as one, and a day where it is an ISO date.
+A value has a type in SQLite, a column only a preference. An integer is sent by its digits; a real by 15
+significant digits, which give back what people entered; a text as it is; a blob as ``\x`` and hexadecimal. A
+number is native only where it is stored as one, and a day where it is an ISO date.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
-from shopsight.audit.measures import measure_of_units
+from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
-from shopsight.errors import SchemaMismatch, ShopsightError, translated_disk_errors
-from shopsight.extract.dialect import OnRows, Source, SourceCheck
-from shopsight.extract.rows import NATIVE, TEXT, PartWriter, ValuesDoNotFit, read_lines
+from shopsight.errors import ShopsightError
+from shopsight.extract.csv_lines import read_lines
+from shopsight.extract.dialect import Source, SourceCheck, check
+from shopsight.extract.sqlite.control_totals import read_totals, register_functions
 from shopsight.extract.sqlite.database import (
-    Found,
-    State,
+    Relation,
+    change_counter,
     find_table,
     opened,
-    read_transaction,
     table_names,
     texts_as_bytes,
     translated,
 )
-from shopsight.extract.sqlite.sql import figures, line, quote_name
-from shopsight.record import Snapshot, SourceTable
-
-__all__ = ["DIALECT", "check_source", "extract", "source_figures"]
-
-DIALECT = "sqlite"
+from shopsight.extract.sqlite.sql import line
 
 
-def extract(
-    source: Source,
-    folder: Path,
-    *,
-    connections: int,  # noqa: ARG001 - a read transaction belongs to one connection, so there is only one
-    batch_rows: int,
-    on_rows: OnRows | None,
-) -> Snapshot:
-    """See :func:`shopsight.extract.extract`."""
-    as_text: dict[str, frozenset[str]] = {name: frozenset() for name in TABLES}
-    with translated(source), read_transaction(source) as state:
-        for name, found in state.tables.items():
-            is_read = False
-            while not is_read:
-                try:
-                    _read(state, found, as_text[name], folder, batch_rows=batch_rows, on_rows=on_rows)
-                    is_read = True
-                except ValuesDoNotFit as misfit:
-                    as_text[name] |= misfit.columns
-        physical = {
-            name: {column: TEXT if column in as_text[name] else NATIVE for column in table.column_names}
-            for name, table in TABLES.items()
-        }
-        return _described(source, state, physical)
+@dataclass(frozen=True)
+class FileConnection:
+    """See :class:`shopsight.extract.dialect.Connection`."""
+
+    driver: sqlite3.Connection
+
+    def cancel(self) -> None:
+        """Stop the running query; may be called by another thread."""
+        self.driver.interrupt()
 
 
-def source_figures(source: Source) -> Snapshot:
-    """See :func:`shopsight.extract.source_figures`."""
-    with translated(source), read_transaction(source) as state:
-        return _described(source, state, {name: {} for name in TABLES})
+@dataclass
+class FileSnapshot:
+    """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
 
+    id: str
+    as_of: datetime
+    server_version: str
+    connections: list[FileConnection]
+    source: Source
+    relations: dict[str, Relation]
+    is_utf8: bool = True
 
-def check_source(source: Source) -> list[SourceCheck]:
-    """See :func:`shopsight.extract.check_source`."""
-    try:
-        with translated(source), opened(source) as connection:
-            names = table_names(connection, source)
-            about = f"SQLite {sqlite3.sqlite_version}, {source.shown}"
-            return [
-                SourceCheck("source: connection", True, about),
-                *(_check_table(connection, table, names, source) for table in TABLES),
-            ]
-    except ShopsightError as error:
-        return [SourceCheck("source: connection", False, error.message, error.remedy)]
+    @property
+    def column_types(self) -> dict[str, dict[str, str]]:
+        """The declared type of each column."""
+        return {table: relation.types for table, relation in self.relations.items()}
 
+    def never_native(self, table: str) -> frozenset[str]:  # noqa: ARG002 - a column only has a preference
+        """None: any column may hold values of any type."""
+        return frozenset()
 
-def _check_table(connection: sqlite3.Connection, table: str, names: list[str], source: Source) -> SourceCheck:
-    try:
-        found = find_table(connection, table, names, source)
-    except SchemaMismatch as error:
-        return SourceCheck(f"source: {table}", False, error.message, error.remedy)
-    connection.execute(f"SELECT * FROM {quote_name(found.name)} LIMIT 0")
-    return SourceCheck(f"source: {table}", True, f"{found.name} can be read")
+    def parts(self, table: str) -> Sequence[None]:  # noqa: ARG002 - one connection reads all
+        """The whole table."""
+        return [None]
 
-
-def _read(
-    state: State,
-    found: Found,
-    as_text: frozenset[str],
-    folder: Path,
-    *,
-    batch_rows: int,
-    on_rows: OnRows | None,
-) -> None:
-    """Read a table into its one part; the next try writes anew what could not be finished."""
-    table = TABLES[found.table]
-    query = f"SELECT {line(table.name, found.columns, as_text)} FROM {quote_name(found.name)}"
-    with translated_disk_errors(folder):
-        (folder / table.name).mkdir(parents=True, exist_ok=True)
-    written = 0
-
-    def count(rows: int) -> None:
-        nonlocal written
-        written += rows
-        if on_rows is not None and rows:
-            on_rows(table.name, rows)
-
-    try:
+    def read(
+        self, connection: FileConnection, table: str, part: None, as_text: frozenset[str], batch_bytes: int
+    ) -> Generator[Callable[[], pa.Table]]:
+        """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
+        del part
+        relation = self.relations[table]
+        query = f"SELECT {line(table, relation.columns, as_text)} FROM {relation.quoted}"
+        batch, size = [], 0
         with (
-            PartWriter(folder / table.name / "part-00000.parquet", table, as_text, count) as part,
-            texts_as_bytes(state.connection),
-            closing(state.connection.execute(query)) as cursor,
+            translated(self.source),
+            texts_as_bytes(connection.driver),
+            closing(connection.driver.execute(query)) as cursor,
         ):
-            while lines := cursor.fetchmany(batch_rows):
-                together = pa.py_buffer(b"".join(text for (text,) in lines))
-                part.write(partial(read_lines, together, table, as_text))
-    except ValuesDoNotFit:
-        count(-written)
-        raise
+            for (text,) in cursor:
+                batch.append(text)
+                size += len(text)
+                if size >= batch_bytes:
+                    yield partial(_decode, table, as_text, batch)
+                    batch, size = [], 0
+            yield partial(_decode, table, as_text, batch)
+
+    def control_totals(self, connection: FileConnection, table: str, as_text: frozenset[str]) -> Totals:
+        """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
+        relation = self.relations[table]
+        with translated(self.source):
+            return read_totals(connection.driver, table, relation.quoted, relation.columns, as_text)
 
 
-def _described(source: Source, state: State, physical: Mapping[str, dict[str, str]]) -> Snapshot:
-    tables = {}
-    for name, found in state.tables.items():
-        query = figures(name, quote_name(found.name), found.columns)
-        rows, units = state.connection.execute(query).fetchone()
-        tables[name] = SourceTable(
-            rows=rows,
-            measure=None if units is None else measure_of_units(name, int(units)),
-            column_types=found.types,
-            physical=physical[name],
-        )
-    return Snapshot(
-        snapshot_id=state.id,
-        as_of=state.as_of,
-        source=source.shown,
-        dialect=DIALECT,
-        server_version=sqlite3.sqlite_version,
-        schema=source.schema,
-        tables=tables,
-    )
+def _decode(table: str, as_text: frozenset[str], batch: list[bytes]) -> pa.Table:
+    return read_lines(pa.py_buffer(b"".join(batch)), TABLES[table], as_text)
+
+
+class SQLite:
+    """See :class:`shopsight.extract.dialect.Dialect`."""
+
+    name = "sqlite"
+
+    @contextmanager
+    def snapshot(self, source: Source, connections: int) -> Iterator[FileSnapshot]:
+        """See :class:`shopsight.extract.dialect.Dialect`; a read transaction belongs to one connection."""
+        del connections
+        with translated(source), opened(source) as driver:
+            driver.execute("BEGIN")
+            as_of = datetime.now(UTC)
+            # The first read takes the snapshot.
+            names = table_names(driver, source)
+            (version,) = driver.execute("PRAGMA data_version").fetchone()
+            relations = {table: find_table(driver, table, names, source) for table in TABLES}
+            register_functions(driver)
+            yield FileSnapshot(
+                f"{change_counter(driver)}-{version}",
+                as_of,
+                sqlite3.sqlite_version,
+                [FileConnection(driver)],
+                source,
+                relations,
+            )
+
+    def describe(self, source: Source) -> list[SourceCheck]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        try:
+            with translated(source), opened(source) as driver:
+                names = table_names(driver, source)
+                connected = SourceCheck(
+                    "source: connection", True, f"SQLite {sqlite3.sqlite_version}, {source.shown}"
+                )
+                return [
+                    connected,
+                    *(
+                        check(f"source: {table}", partial(_look, driver, table, names, source))
+                        for table in TABLES
+                    ),
+                ]
+        except ShopsightError as error:
+            return [SourceCheck.failed("source: connection", error)]
+
+
+def _look(driver: sqlite3.Connection, table: str, names: list[str], source: Source) -> str:
+    relation = find_table(driver, table, names, source)
+    driver.execute(f"SELECT * FROM {relation.quoted} LIMIT 0")
+    return f"{relation.name} can be read"

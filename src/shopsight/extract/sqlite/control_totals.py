@@ -1,8 +1,8 @@
 """What SQLite itself says of a table: the control totals that the proof starts from.
 
 Values are the numbers that :mod:`shopsight.audit.control_totals` defines; a column that arrives as text
-counts by its text. SQLite's arithmetic turns to floating point beyond 64 bits, so products are made in SQL where key
-and value have 31 bits, and in Python elsewhere.
+counts by its text. SQLite's arithmetic turns to floating point beyond 64 bits, so products are made in SQL
+where key and value have 31 bits, and in Python elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES, Column, Kind
-from shopsight.extract.sqlite.sql import quote_name
+from shopsight.extract.dialect import quote_name
 
 _FITS = "{0} BETWEEN -2147483647 AND 2147483647 AND {1} BETWEEN -2147483647 AND 2147483647"
 
@@ -24,7 +24,7 @@ _FITS = "{0} BETWEEN -2147483647 AND 2147483647 AND {1} BETWEEN -2147483647 AND 
 def read_totals(
     connection: sqlite3.Connection,
     table: str,
-    name: str,
+    relation: str,
     columns: Mapping[str, str],
     as_text: Collection[str],
 ) -> Totals:
@@ -33,7 +33,7 @@ def read_totals(
     Args:
         connection: with the functions of :func:`register_functions`.
         table: the contract's table.
-        name: the source's name for it.
+        relation: its name in the source, as SQL.
         columns: the source's columns by the contract's names.
         as_text: the columns that arrive as text. In all others every value fits its native type.
 
@@ -41,7 +41,7 @@ def read_totals(
         sqlite3.Error: the query failed.
     """
     asked = {("", "rows"): "count(*)", **_figures(table, columns, as_text)}
-    query = f"SELECT {', '.join(asked.values())} FROM {quote_name(name)}"
+    query = f"SELECT {', '.join(asked.values())} FROM {relation}"
     figures = connection.execute(query).fetchone()
     totals: Totals = Counter()
     for (column, figure), number in zip(asked, figures, strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,11 +13,18 @@ import narwhals as nw
 from shopsight.contract import TABLES
 from shopsight.engine.protocol import Frame
 from shopsight.errors import ConfigurationError
-from shopsight.inspect.explain.evidence import EVIDENCE, Evidence
-from shopsight.inspect.explain.listing import AddedUp, Listing, collected
+from shopsight.inspect.explain.trace import AddedUp, Listing, Trace
 from shopsight.inspect.explain.traced_run import TracedRun, raw_values
-from shopsight.marts.insights import INSIGHTS, Insight
-from shopsight.marts.insights.insight import InsightKind
+from shopsight.marts.insights import INSIGHTS, Insight, InsightKind
+from shopsight.marts.insights.evidence import Evidence
+
+#: By table, the order in which rows are listed, and whether it descends.
+_ORDERS = {
+    "orders": (["order_date", "order_id"], [False, False]),
+    "order_items": (["order_date", "item_id"], [False, False]),
+    "reviews": (["review_date", "review_id"], [False, False]),
+    "customers": (["amount", "customer_id"], [True, False]),
+}
 
 
 @dataclass(frozen=True)
@@ -32,57 +38,34 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class InsightTrace:
+class InsightTrace(Trace):
     """What stands behind an insight, or behind one row of it.
 
     Attributes:
-        run: which run it is of.
         insight: its definition.
         key: the row that was asked for; None for the whole insight.
-        published: its rows as published; of one row that one, or none if it is not in the list.
-        behind: the rows that take part.
+        published: its rows as published; with a key that row, or none if it is not in the list.
+        behind: the rows that take part; empty if the insight declares no evidence.
         left_out: those that do not: kept rows by why they do not count, then by rule those that cleaning set
             aside or merged, in every table that the insight reads.
         rows: the rows behind the one that was asked for, one by one; None for the whole insight.
-        rejected: the rejected rows that are about it, as they were; None where that cannot be told.
-        sums: what the rows behind add up to, against what was published.
+        rejected: the rejected rows that belong to it, as they were; None where that cannot be told.
     """
 
-    run: dict[str, Any]
     insight: Insight
     key: dict[str, Any] | None
     published: Listing
     behind: list[Tally]
     left_out: list[Tally]
-    rows: Listing | None
-    rejected: Listing | None
-    sums: list[AddedUp]
-
-    @property
-    def holds(self) -> bool:
-        """Whether the rows add up to what was published."""
-        return all(figure.holds for figure in self.sums)
+    rows: Listing | None = None
+    rejected: Listing | None = None
 
     def as_document(self, limit: int | None = None) -> dict[str, Any]:
-        """The trace as plain values.
-
-        Args:
-            limit: how many rows there are of each listing at most; all by default.
-        """
-        return {
-            "run": self.run,
-            "insight": self.insight.id,
-            "title": self.insight.title,
-            "description": self.insight.description,
-            "columns": [vars(column) for column in self.insight.columns],
-            "key": self.key,
-            "published": self.published.rows(limit),
-            "behind": [vars(tally) for tally in self.behind],
-            "left_out": [vars(tally) for tally in self.left_out],
-            "rows": None if self.rows is None else self.rows.rows(limit),
-            "rejected": None if self.rejected is None else self.rejected.rows(limit),
-            "sums": [figure.as_document() for figure in self.sums],
-        }
+        """The trace as plain values, with at most ``limit`` rows of each listing; all by default."""
+        insight = self.insight
+        columns = [vars(column) for column in insight.columns]
+        about = {"insight": insight.id, "title": insight.title, "description": insight.description}
+        return {**super().as_document(limit), **about, "columns": columns}
 
 
 def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> InsightTrace:
@@ -91,8 +74,8 @@ def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> I
     Args:
         run: a kept run.
         name: the insight's id.
-        key_text: the key of one row: a product's id, a month (``2026-11``), a country…; of keys with several
-            columns the values, parted by commas.
+        key_text: the key of one row: a product's id, a month (``2026-11``), a country…; for a key of several
+            columns the values, separated by commas.
 
     Raises:
         ConfigurationError: there is no such insight, or no row behind the key.
@@ -103,11 +86,14 @@ def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> I
         raise ConfigurationError(
             f"There is no insight {name!r}.", remedy=f"Name one of {', '.join(INSIGHTS)}."
         )
-    evidence = EVIDENCE[name]
+    key = None if key_text is None else parse_key(insight, key_text)
     with run.reading():
-        if key_text is None:
-            return _whole(run, insight, evidence)
-        return _one_row(run, insight, evidence, parse_key(insight, key_text))
+        published = Listing.of(_with_key(run.insight(insight.id), key or {}))
+        if insight.evidence is None:
+            return InsightTrace(run.about(), [], insight, key, published, [], [])
+        if key is None:
+            return _whole(run, insight, insight.evidence, published)
+        return _one_row(run, insight, insight.evidence, key, published)
 
 
 def parse_key(insight: Insight, text: str) -> dict[str, Any]:
@@ -122,7 +108,7 @@ def parse_key(insight: Insight, text: str) -> dict[str, Any]:
         wanted = ", ".join(insight.key)
         raise ConfigurationError(
             f"{text!r} is no key of {insight.id}.",
-            remedy=f"Give --key as {wanted}, parted by commas."
+            remedy=f"Give --key as {wanted}, separated by commas."
             if insight.key
             else f"{insight.id} has one row, about the whole shop: leave --key out.",
         )
@@ -140,97 +126,87 @@ def _parse(text: str, kind: InsightKind) -> Any:
     raise ConfigurationError(f"{text!r} is not {wanted}.", remedy=f"Give {wanted} in --key.")
 
 
-def _whole(run: TracedRun, insight: Insight, evidence: Evidence) -> InsightTrace:
-    published = Listing.of(run.insight(insight.id))
-    base = evidence.base(run)
-    behind, left_out = _tallies(evidence.table, base)
-    added_up = _figures(base.filter(nw.col("is_behind")), evidence) if evidence.is_partition else {}
+def _whole(run: TracedRun, insight: Insight, evidence: Evidence, published: Listing) -> InsightTrace:
+    kept = evidence.rows(run.shop)
+    behind, left_out = _tallies(evidence.table, kept)
+    for table in evidence.reads:
+        left_out += [*_by_rule(table, run.rejected(table)), *_by_rule(table, run.merged(table))]
+    added_up = _added_up(kept, evidence) if evidence.is_partition else {}
+    columns = {name: published.frame[name] for name in evidence.sums if name in published.frame.columns}
     sums = [
-        AddedUp(f"sum({name})", added_up[name], _sum(published.frame[name]))
-        for name in evidence.sums
-        if name in added_up and name in published.frame.columns
+        AddedUp(f"sum({name})", added_up[name], column.sum() if len(column) else 0)
+        for name, column in columns.items()
+        if name in added_up
     ]
-    return InsightTrace(
-        run.about(),
-        insight,
-        None,
-        published,
-        behind,
-        [*left_out, *_by_rule(run, evidence)],
-        None,
-        None,
-        sums,
-    )
+    return InsightTrace(run.about(), sums, insight, None, published, behind, left_out)
 
 
-def _one_row(run: TracedRun, insight: Insight, evidence: Evidence, key: dict[str, Any]) -> InsightTrace:
-    published = run.insight(insight.id)
-    for name, value in key.items():
-        published = published.filter(nw.col(name) == value)
-    rows = Listing.of(evidence.of_key(run, key))
-    rejected = Listing.of(_as_they_were(evidence, evidence.rejected(run, key))) if evidence.rejected else None
-    found = Listing.of(published)
-    if not len(found) and not len(rows) and not len(rejected or ()):
+def _one_row(
+    run: TracedRun, insight: Insight, evidence: Evidence, key: dict[str, Any], published: Listing
+) -> InsightTrace:
+    table = evidence.table_of_key or evidence.table
+    if evidence.rows_of_key is not None:
+        kept = evidence.rows_of_key(run.shop, key)
+    else:
+        kept = _with_key(evidence.rows(run.shop), key)
+    order, descending = _ORDERS.get(table, ([TABLES[table].key], [False]))
+    rows = Listing.of(kept.sort(order, descending=descending))
+    behind, left_out = _tallies(table, rows.frame.lazy())
+    rejected = None
+    if evidence.rejected is not None:
+        found = _with_key(evidence.rejected(run.shop, run.rejected(evidence.table)), key)
+        contract = TABLES[evidence.table]
+        as_they_were = found.select(*raw_values(contract), "rule", "measure")
+        rejected = Listing.of(as_they_were, contract.key, "rule")
+        left_out += _by_rule(evidence.table, rejected.frame.lazy())
+    if not len(published) and not len(rows) and not len(rejected or ()):
+        written = ", ".join(f"{name} {value}" for name, value in key.items())
         raise ConfigurationError(
-            f"No row stands behind {_written(key)} in {insight.id} of run {run.run_id}.",
+            f"No row stands behind {written} in {insight.id} of run {run.run_id}.",
             remedy=f"Its rows are listed by `shopsight explain insight {insight.id}`.",
         )
-    kept = rows.frame.lazy()
-    behind, left_out = _tallies(evidence.key_table or evidence.table, kept)
-    figures = _figures(kept.filter(nw.col("is_behind")), evidence)
-    row: Mapping[str, Any] = next(iter(found.rows()), {})
-    sums = [AddedUp(name, figure, row[name]) for name, figure in figures.items() if name in row]
-    if rejected is not None:
-        left_out += _rules_of(evidence.table, rejected.frame.lazy())
-    return InsightTrace(run.about(), insight, key, found, behind, left_out, rows, rejected, sums)
+    added_up = _added_up(rows.frame.lazy(), evidence)
+    sums = [
+        AddedUp(name, figure, row[name])
+        for row in published.rows(1)
+        for name, figure in added_up.items()
+        if name in row
+    ]
+    return InsightTrace(run.about(), sums, insight, key, published, behind, left_out, rows, rejected)
 
 
-def _tallies(table: str, base: Frame) -> tuple[list[Tally], list[Tally]]:
+def _with_key(rows: Frame, key: dict[str, Any]) -> Frame:
+    for name, value in key.items():
+        rows = rows.filter(nw.col(name) == value)
+    return rows
+
+
+def _tallies(table: str, kept: Frame) -> tuple[list[Tally], list[Tally]]:
     """The kept rows that take part, and the others by why they do not."""
-    counted = base.group_by("is_behind", "why").agg(
+    counted = kept.group_by("is_behind", "why").agg(
         nw.len().cast(nw.Int64).alias("rows"), nw.col("amount").sum()
     )
-    found = collected(counted.sort("rows", "why", descending=[True, False], nulls_last=True)).rows(named=True)
+    in_order = counted.sort("rows", "why", descending=[True, False], nulls_last=True)
+    found = Listing.of(in_order).rows()
     behind = [row for row in found if row["is_behind"]]
     together = Tally(table, "kept", sum(row["rows"] for row in behind), sum(row["amount"] for row in behind))
     left_out = [Tally(table, row["why"], row["rows"], row["amount"]) for row in found if not row["is_behind"]]
     return [together], left_out
 
 
-def _by_rule(run: TracedRun, evidence: Evidence) -> list[Tally]:
-    """Rejected and merged rows of all tables that the insight reads."""
-    tallies = []
-    for table in evidence.reads:
-        tallies += _rules_of(table, run.rejected(table))
-        tallies += _rules_of(table, run.merged(table))
-    return tallies
-
-
-def _rules_of(table: str, rows: Frame) -> list[Tally]:
+def _by_rule(table: str, rows: Frame) -> list[Tally]:
+    """Rejected or merged rows by rule."""
     counted = rows.group_by("rule").agg(nw.len().cast(nw.Int64).alias("rows"), nw.col("measure").sum())
     has_measure = TABLES[table].measure is not None
     return [
         Tally(table, row["rule"], row["rows"], row["measure"] if has_measure else None)
-        for row in collected(counted.sort("rows", "rule", descending=[True, False])).rows(named=True)
+        for row in Listing.of(counted.sort("rows", "rule", descending=[True, False])).rows()
     ]
 
 
-def _as_they_were(evidence: Evidence, rows: Frame) -> Frame:
-    table = TABLES[evidence.table]
-    return rows.sort(table.key, "rule", nulls_last=True).select(*raw_values(table), "rule", "measure")
-
-
-def _figures(rows: Frame, evidence: Evidence) -> dict[str, Any]:
-    """What the rows add up to, by column; nothing adds up to 0."""
-    sums = {name: expression.alias(name) for name, expression in evidence.sums.items()}
-    (row,) = collected(rows.select(*sums.values())).rows(named=True)
-    figures = {name: row[name] if row[name] is not None else 0 for name in sums}
-    return {**figures, **{name: ratio(figures) for name, ratio in evidence.ratios.items()}}
-
-
-def _sum(column: nw.Series[Any]) -> Any:
-    return column.sum() if len(column) else 0
-
-
-def _written(key: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in key.items())
+def _added_up(kept: Frame, evidence: Evidence) -> dict[str, Any]:
+    """What the rows that take part add up to, by column; nothing adds up to 0."""
+    expressions = [expression.alias(name) for name, expression in evidence.sums.items()]
+    (row,) = Listing.of(kept.filter(nw.col("is_behind")).select(*expressions)).rows()
+    sums = {name: row[name] if row[name] is not None else 0 for name in evidence.sums}
+    return {**sums, **{name: ratio(sums) for name, ratio in evidence.ratios.items()}}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import narwhals as nw
 from narwhals.exceptions import NarwhalsError
 
 from shopsight.clean.parse import completed, raw_name, read
+from shopsight.clean.text import tidied
 from shopsight.contract import TABLES, Column, Kind, Table
 from shopsight.engine.polars import PolarsEngine
 from shopsight.engine.protocol import Frame
@@ -38,12 +40,18 @@ class TracedRun:
         """The run of this id; by default the newest that was published.
 
         Raises:
-            WorkspaceError: it is not kept, or did not get as far as its marts.
+            WorkspaceError: it is not kept, or has no whole marts.
         """
         run = cls(Workspace.existing(workdir, run_id or _newest_published(workdir)))
         if not run.workspace.insights.manifest_path.exists():
+            error = run.record.get("error")
+            ending = (
+                f"it ended in {error.get('stage')}: {error.get('message')}"
+                if error
+                else "it is still at work, or was stopped before they were worked out"
+            )
             raise WorkspaceError(
-                f"Run {run.workspace.run_id} has no figures to explain: {run._ending()}.",
+                f"Run {run.run_id} has no figures to explain: {ending}.",
                 remedy="Name another run with --run (`shopsight runs`), or start one with `shopsight run`.",
             )
         return run
@@ -53,38 +61,33 @@ class TracedRun:
         """The run's id."""
         return self.workspace.run_id
 
-    @property
-    def generation(self) -> int | None:
-        """The generation that it published; None if it published none."""
-        generation: int | None = self.record.get("generation")
-        return generation
-
-    @property
-    def as_of(self) -> datetime:
-        """The moment of its snapshot, as extraction noted it: a run at work has no whole record."""
-        with self.reading():
-            manifest = json.loads(self.workspace.raw.manifest_path.read_text())
-        return datetime.fromisoformat(manifest["details"]["snapshot"]["as_of"])
-
     def about(self) -> dict[str, Any]:
-        """Which run it is, for whoever reads the trace."""
-        return {"run_id": self.run_id, "generation": self.generation, "as_of": self.as_of}
+        """The run's id, the generation that it published, if any, and the moment of its snapshot."""
+        # A run at work has no whole record; extraction's manifest has the moment.
+        manifest = json.loads(self.workspace.raw.manifest_path.read_text())
+        as_of = datetime.fromisoformat(manifest["details"]["snapshot"]["as_of"])
+        return {"run_id": self.run_id, "generation": self.record.get("generation"), "as_of": as_of}
 
-    def clean(self, table: str) -> Frame:
-        """A table's kept rows."""
-        return self._scan(f"clean/{table}")
+    @cached_property
+    def shop(self) -> Shop:
+        """The clean tables and the customers' metrics."""
+        tables = {name: self._scan(f"clean/{name}") for name in TABLES}
+        return Shop(**tables, customer_metrics=self._scan("marts/customer_metrics"))
 
     def raw(self, table: str) -> Frame:
         """A table's rows in the contract's types, each column beside it as it came, ``raw_<column>``."""
         return completed(read(self._scan(f"raw/{table}"), TABLES[table]), TABLES[table])
 
     def rejected(self, table: str) -> Frame:
-        """A table's rejected rows as :meth:`raw` gives them, with ``rule`` and ``measure``."""
-        wide = replace(TABLES[table], columns=(*TABLES[table].columns, *_BESIDE))
+        """A table's rejected rows as :meth:`raw` gives them, texts tidied, with ``rule`` and ``measure``."""
+        columns = TABLES[table].columns
+        wide = replace(TABLES[table], columns=(*columns, *_BESIDE))
         rows = completed(read(self._scan(f"rejected/{table}"), wide), wide)
-        return rows.with_columns(measure=nw.col(raw_name("measure"))).drop(
-            raw_name("rule"), raw_name("measure")
-        )
+        texts = [
+            tidied(nw.col(column.name)).alias(column.name) for column in columns if column.kind is Kind.TEXT
+        ]
+        rows = rows.with_columns(*texts, measure=nw.col(raw_name("measure")))
+        return rows.drop(raw_name("rule"), raw_name("measure"))
 
     def repairs(self, table: str) -> Frame:
         """What was changed in a table's kept rows."""
@@ -94,24 +97,16 @@ class TracedRun:
         """A table's rows that were folded into another."""
         return self._scan(f"rejected/merged/{table}")
 
-    def customer_metrics(self) -> Frame:
-        """The customers' figures as published."""
-        return self._scan("marts/customer_metrics")
-
     def insight(self, name: str) -> Frame:
         """An insight's rows as published, in their order."""
         return self._scan(f"marts/insights/{name}")
 
-    def shop(self) -> Shop:
-        """The clean tables, as the insights have them."""
-        return Shop(**{name: self.clean(name) for name in TABLES}, customer_metrics=self.customer_metrics())
-
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """While its files are read.
+        """Turn what goes wrong while the run's files are read into a clear error.
 
         Raises:
-            WorkspaceError: they went away meanwhile, or are damaged.
+            WorkspaceError: they were removed meanwhile, or are damaged.
         """
         try:
             yield
@@ -125,12 +120,6 @@ class TracedRun:
 
     def _scan(self, folder: str) -> Frame:
         return self._engine.scan(self.workspace.folder(folder))
-
-    def _ending(self) -> str:
-        error = self.record.get("error")
-        if error:
-            return f"it ended in {error.get('stage')}: {error.get('message')}"
-        return "it is still at work, or was stopped before they were worked out"
 
 
 def raw_values(table: Table) -> list[nw.Expr]:

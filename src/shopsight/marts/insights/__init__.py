@@ -1,25 +1,22 @@
-"""From the clean tables and the customers' metrics to ten answers about the shop.
+"""From the clean tables and the customers' metrics to answers about the shop.
 
-In comes a :class:`Shop`, out come frames of a few rows each, in their stated order. One file an insight, each
-a pure function of the shop and the options; :data:`INSIGHTS` lists them in the order of the report.
-docs/definitions.md defines every column.
+In comes a :class:`Shop`, out come frames of a few rows each, in their stated order. An insight is one module
+of this package with an ``INSIGHT``; adding the file is all that it takes. docs/definitions.md defines every
+column.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.basket_pairs import BASKET_PAIRS
-from shopsight.marts.insights.category_ratings import CATEGORY_RATINGS
-from shopsight.marts.insights.cohort_retention import COHORT_RETENTION
-from shopsight.marts.insights.country_sales import COUNTRY_SALES
+from shopsight.errors import ConfigurationError
 from shopsight.marts.insights.insight import Insight, InsightColumn, InsightKind, InsightOptions
-from shopsight.marts.insights.monthly_sales import MONTHLY_SALES
-from shopsight.marts.insights.order_statuses import ORDER_STATUSES
-from shopsight.marts.insights.repeat_purchase import REPEAT_PURCHASE
-from shopsight.marts.insights.rfm_segments import RFM_SEGMENTS
 from shopsight.marts.insights.shop import Shop
-from shopsight.marts.insights.top_customers import TOP_CUSTOMERS
-from shopsight.marts.insights.top_products import TOP_PRODUCTS
 
 __all__ = [
     "INSIGHTS",
@@ -29,24 +26,40 @@ __all__ = [
     "InsightOptions",
     "Shop",
     "compute_insights",
+    "load_insights",
 ]
 
+
+def load_insights(*folders: Path) -> dict[str, Insight]:
+    """The insights of this package's modules and of the Python files in the folders, in the report's order.
+
+    Raises:
+        ConfigurationError: two insights have the same id.
+    """
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    modules += [_module_of(path) for folder in folders for path in sorted(folder.glob("*.py"))]
+    insights: dict[str, Insight] = {}
+    found = [module.INSIGHT for module in modules if hasattr(module, "INSIGHT")]
+    for insight in sorted(found, key=lambda insight: (insight.rank, insight.id)):
+        if insight.id in insights:
+            raise ConfigurationError(
+                f"Two insights have the id {insight.id!r}.", remedy="Give each insight an id of its own."
+            )
+        insights[insight.id] = insight
+    return insights
+
+
+def _module_of(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 #: By id, in the order of the report.
-INSIGHTS: dict[str, Insight] = {
-    insight.id: insight
-    for insight in (
-        TOP_CUSTOMERS,
-        TOP_PRODUCTS,
-        CATEGORY_RATINGS,
-        MONTHLY_SALES,
-        RFM_SEGMENTS,
-        COHORT_RETENTION,
-        COUNTRY_SALES,
-        REPEAT_PURCHASE,
-        BASKET_PAIRS,
-        ORDER_STATUSES,
-    )
-}
+INSIGHTS: dict[str, Insight] = load_insights()
 
 
 def compute_insights(shop: Shop, options: InsightOptions) -> dict[str, Frame]:

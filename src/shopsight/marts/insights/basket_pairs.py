@@ -1,12 +1,14 @@
-"""What is bought together."""
+"""The products that are bought together."""
 
 from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Recounted
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.baskets import bound_of
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import ROWS, Evidence, Values, counting_items, counting_orders
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
@@ -43,7 +45,7 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
 
 
 def _side(products: Frame, side: str, **names: str) -> Frame:
-    """Columns by product, under the names that they have on one side of a pair."""
+    """Columns by product, renamed for one side of a pair."""
     columns = [nw.col(column).alias(name) for column, name in names.items()]
     return products.select(nw.col("product_id").alias(f"product_{side}_id"), *columns)
 
@@ -52,7 +54,27 @@ def _in_order(pairs: Frame) -> Frame:
     return pairs.sort("orders", "product_a_id", "product_b_id", descending=[True, False, False])
 
 
-BASKET_PAIRS = Insight(
+def _orders_of_pair(shop: Shop, key: Values) -> Frame:
+    """The orders that hold both products, each with the three numbers that the shares come from."""
+    baskets = shop.order_items.select("order_id").unique()
+    baskets = baskets.join(shop.baskets.uncounted_order_ids, on="order_id", how="anti")
+    orders = counting_orders(shop).join(baskets.select(nw.len().alias("baskets")), how="cross")
+    for side in ("a", "b"):
+        lines = shop.order_items.filter(nw.col("product_id") == key[f"product_{side}_id"])
+        holding = lines.select("order_id").unique()
+        counted = baskets.join(holding, on="order_id", how="semi").select(nw.len().alias(f"orders_{side}"))
+        orders = orders.join(holding, on="order_id", how="semi").join(counted, how="cross")
+    return orders
+
+
+def _lift(sums: Values) -> float | None:
+    if not sums["orders"]:
+        return None
+    lift: float = sums["orders"] * sums["baskets"] / (sums["orders_a"] * sums["orders_b"])
+    return lift
+
+
+INSIGHT = Insight(
     id="basket_pairs",
     title="Bought together",
     description="The pairs of products that most counting orders hold; A is the smaller id.",
@@ -67,5 +89,31 @@ BASKET_PAIRS = Insight(
         InsightColumn("lift", "number", "Lift"),
     ),
     key=("product_a_id", "product_b_id"),
+    chart=Chart(
+        "table",
+        label="product_a_name",
+        figures=("orders",),
+        detail=("product_b_name", "support", "confidence", "lift"),
+    ),
     compute=basket_pairs,
+    rank=90,
+    identities=(Recounted("pairs", ("orders", "confidence"), is_complete=False),),
+    evidence=Evidence(
+        "order_items",
+        reads=("products", "orders", "order_items"),
+        rows=counting_items,
+        sums={
+            "orders": ROWS,
+            "orders_a": nw.col("orders_a").max(),
+            "orders_b": nw.col("orders_b").max(),
+            "baskets": nw.col("baskets").max(),
+        },
+        ratios={
+            "support": lambda sums: sums["orders"] / sums["baskets"] if sums["orders"] else None,
+            "confidence": lambda sums: sums["orders"] / sums["orders_a"] if sums["orders"] else None,
+            "lift": _lift,
+        },
+        rows_of_key=_orders_of_pair,
+        table_of_key="orders",
+    ),
 )

@@ -1,11 +1,10 @@
-"""Which orders hold which products; the long tail of products that no list can name is not looked at.
+"""Which orders hold which products, without counting the long tail of products that cannot be on a list.
 
 A product is in at most as many orders as it has lines, and two products together in at most as many as either
 (the Apriori principle: R. Agrawal and R. Srikant, "Fast Algorithms for Mining Association Rules", VLDB 1994).
-So orders are counted for the leading products first, those with the most lines. That gives a bound that the
-last on the list reaches, and of all the other products only the contenders can still be on it, those with as
-many lines as the bound: mostly none. The lists are exact, whatever the shop sells; only the time and the
-memory that they take depend on it.
+So orders are counted for the leading products first, those with the most lines. The last row of that list is
+a bound: of all other products only the contenders, those with at least as many lines, can still be listed;
+mostly there are none. The lists are exact for every shop; only time and memory depend on what it sells.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ import narwhals as nw
 from shopsight.engine.key_ranges import KeyRange, key_ranges, summed
 from shopsight.engine.protocol import Frame, is_empty, materialize
 
-#: How many products lead. Any number gives the same lists: fewer leave more to the second count, more put the
-#: long tail into the first. Measured for the pairs of 20,000 products in 15 million lines, in CPU seconds and
-#: peak memory: 256 take 15.6 s and 2.3 GB, 1,024 take 4.5 s and 0.5 GB, 4,096 take 5.3 s and 0.7 GB.
+#: How many products lead. Any number gives the same lists: with fewer the second count grows, with more the
+#: first counts the long tail. Measured for the pairs of 20,000 products in 15 million lines, in CPU seconds
+#: and peak memory: 256 take 15.6 s and 2.3 GB, 1,024 take 4.5 s and 0.5 GB, 4,096 take 5.3 s and 0.7 GB.
 LEADERS = 1024
 
-#: How many lines the orders of a range have at most, unless they are one order's.
+#: The most lines that the orders of a range have, unless they are one order's.
 LINES_IN_RANGE = 4_000_000
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many counting orders hold some products, and two of them together. Both are held in memory.
+    """How many counting orders hold some products, and each two of them. Both frames are in memory.
 
     Attributes:
         products: product_id, orders. Products that no order holds are left out.
@@ -46,8 +45,8 @@ class Baskets:
 
     Attributes:
         order_items: all kept lines.
-        uncounted_order_ids: the order_id of each order that does not count. They are mostly few, so that
-            leaving them out costs less than looking the others up.
+        uncounted_order_ids: the order_id of each order that does not count. There are few of them, so an
+            anti join with them costs less than a join with the counting orders.
     """
 
     order_items: Frame
@@ -59,7 +58,7 @@ class Baskets:
         return self._count(self._leading)
 
     def count(self, products: Frame) -> Counted:
-        """The given products, which do not lead, by themselves; and in pairs with leaders, too."""
+        """The given products, which do not lead, and their pairs with each other and with leaders."""
         return self._count(materialize(products), self._leading)
 
     def contenders(self, bound: Frame) -> Frame:
@@ -69,9 +68,9 @@ class Baskets:
 
     @cached_property
     def number(self) -> int:
-        """How many counting orders have items."""
+        """The number of counting orders that have items."""
         lines = self.order_items.select("order_id")
-        distinct = (keys.of(lines).unique() for keys in self._ranges)
+        distinct = (keys.filter(lines).unique() for keys in self._ranges)
         counted = (
             orders.join(self.uncounted_order_ids, on="order_id", how="anti").select(nw.len().alias("baskets"))
             for orders in distinct
@@ -79,10 +78,10 @@ class Baskets:
         return sum(int(found.collect().item()) for found in counted)
 
     def _count(self, products: Frame, others: Frame | None = None) -> Counted:
-        """The products by themselves, and all pairs of them; with others, the pairs across, too."""
+        """The products and all pairs of them; with others, also the pairs of a product and another."""
         of_products: list[Frame] = []
         of_pairs: list[Frame] = []
-        # Mostly nobody contends: then there is nothing to be looked for in all the lines.
+        # Mostly no product contends: then one range is enough to get empty frames.
         for keys in self._ranges if not is_empty(products) else self._ranges[:1]:
             held_by = materialize(self._of(products, keys))
             pairs = _within(held_by)
@@ -96,21 +95,21 @@ class Baskets:
         return Counted(*of_products, *of_pairs)
 
     def _of(self, products: Frame, keys: KeyRange, orders: Frame | None = None) -> Frame:
-        """Which counting orders of a range hold which of the given products: order_id, product_id.
+        """The given products that counting orders of a range hold: order_id, product_id.
 
         Grain: one row per order and product, however many lines the order has for it.
 
         Args:
             products: product_id.
             keys: a range of orders.
-            orders: order_id; if given, no other orders are looked at.
+            orders: order_id; if given, only these orders are read.
         """
-        lines = keys.of(self.order_items.select("order_id", "product_id"))
+        lines = keys.filter(self.order_items.select("order_id", "product_id"))
         if orders is not None:
             lines = lines.join(orders.select("order_id"), on="order_id", how="semi")
         return (
             lines.join(products.select("product_id"), on="product_id", how="semi")
-            .join(keys.of(self.uncounted_order_ids), on="order_id", how="anti")
+            .join(keys.filter(self.uncounted_order_ids), on="order_id", how="anti")
             .unique()
         )
 
@@ -126,7 +125,8 @@ class Baskets:
     def _ranked(self) -> Frame:
         """Products by their lines in all kept orders, an upper bound that needs no join: lines, place from 0.
 
-        Ties by the smaller product_id: no product may lead in one place of the plan and contend in another.
+        Ties are broken by product_id, so that a product cannot lead in one part of the plan and contend in
+        another.
         """
         lines = self.order_items.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("lines"))
         placed = lines.with_columns((-nw.col("lines")).alias("most_first")).with_row_index(
@@ -136,7 +136,7 @@ class Baskets:
 
 
 def bound_of(counted: Frame, length: int) -> Frame:
-    """What the last of a list of the greatest ``orders`` has: one row, ``bound``; 1 for a list not full."""
+    """The ``orders`` of the last of the ``length`` greatest: one row, ``bound``; 1 if there are fewer."""
     top = counted.sort("orders", descending=True).head(length)
     return top.select(
         nw.when(nw.len() == length).then(nw.col("orders").min()).otherwise(nw.lit(1)).alias("bound")
@@ -144,7 +144,7 @@ def bound_of(counted: Frame, length: int) -> Frame:
 
 
 def _within(order_products: Frame) -> Frame:
-    """Each two products of an order, once: product_a_id, product_b_id."""
+    """Every pair of products of an order, once: product_a_id, product_b_id."""
     both = _joined(order_products, order_products)
     return both.filter(nw.col("product_a_id") < nw.col("product_b_id"))
 

@@ -1,4 +1,4 @@
-"""The months of a shop's life, those without sales included."""
+"""The months from a shop's first sale to its last, those without sales included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.insight import InsightOptions
 from shopsight.marts.insights.shop import Shop
 
-#: Cleaning keeps no date before.
+#: Cleaning rejects earlier dates.
 FIRST_YEAR = 1970
 
 
@@ -19,7 +19,7 @@ def sales_months(shop: Shop, options: InsightOptions) -> Frame:
 
     Grain: one row per month; none when there is no counting order.
     """
-    # No engine-neutral expression makes rows out of nothing; splitting one text does.
+    # No engine-neutral expression makes rows from nothing, but splitting one text does.
     known = ",".join(
         date(year, month, 1).isoformat()
         for year in range(FIRST_YEAR, options.as_of.year + 1)
@@ -38,7 +38,7 @@ def sales_months(shop: Shop, options: InsightOptions) -> Frame:
 
 
 def months_between(earlier: str, later: str) -> nw.Expr:
-    """How many calendar months lie from one month to a later one; 0 within the same."""
+    """The number of calendar months from one date to a later one; 0 within the same month."""
     return _month_number(later) - _month_number(earlier)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Recounted, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, kept_reviews
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -32,7 +34,12 @@ def category_ratings(shop: Shop, _options: InsightOptions) -> Frame:
     )
 
 
-CATEGORY_RATINGS = Insight(
+def _with_category(shop: Shop, rejected: Frame) -> Frame:
+    categories = shop.products.select("product_id", "category_id")
+    return rejected.join(categories, on="product_id", how="inner")
+
+
+INSIGHT = Insight(
     id="category_ratings",
     title="Category ratings",
     description="The mean of all kept reviews of a category's products, the best first.",
@@ -43,5 +50,24 @@ CATEGORY_RATINGS = Insight(
         InsightColumn("reviews", "count", "Reviews"),
     ),
     key=("category_id",),
+    chart=Chart(
+        "table", label="category_name", figures=("average_rating",), detail=("reviews",), scale=(1, 5)
+    ),
     compute=category_ratings,
+    rank=30,
+    identities=(
+        SumsTo("reviews", "reviews"),
+        Recounted("categories", ("average_rating", "reviews")),
+    ),
+    evidence=Evidence(
+        "reviews",
+        reads=("categories", "products", "reviews"),
+        rows=kept_reviews,
+        sums={"rating_sum": AMOUNT, "reviews": ROWS},
+        ratios={
+            "average_rating": lambda sums: sums["rating_sum"] / sums["reviews"] if sums["reviews"] else None
+        },
+        rejected=_with_category,
+        is_partition=True,
+    ),
 )

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import NoneAbove, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import months_between, sales_months
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import CUSTOMERS, Evidence, counting_orders
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop, month_of
 from shopsight.marts.money import share_of
 
 
 def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
-    """Of the customers who first ordered in a month, how many ordered again so many months later.
+    """How many of the customers who first ordered in a month ordered N months later.
 
     A customer's cohort is the month of the first counting order. ``customers`` is the number of the cohort's
     customers with a counting order in the month ``months_since`` months after it, ``retained_share`` their
     share of the cohort.
 
     Grain: one row per cohort and month since, from 0 (the cohort itself, share 1) to the shop's last month
-    with a counting order; a month in which nobody of the cohort ordered is there with 0. Earliest cohort
-    first, then by months_since.
+    with a counting order; a month in which none of the cohort ordered has 0. Earliest cohort first, then by
+    months_since.
     """
-    # One row per customer and month with orders: its order that has none before it in the month.
+    # One row per customer and month with orders: the customer's first order of the month.
     is_first_of_month = nw.col("previous_month").is_null() | (nw.col("previous_month") < nw.col("month"))
     active = (
         shop.purchases.select(
@@ -61,7 +63,19 @@ def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
     )
 
 
-COHORT_RETENTION = Insight(
+def _orders_with_cohort(shop: Shop) -> Frame:
+    """Each order with its customer's cohort; null for a customer without a counting order."""
+    first = shop.counting_orders.group_by("customer_id").agg(nw.col("order_date").min().alias("first_date"))
+    cohorts = first.with_columns(cohort_month=month_of("first_date"))
+    orders = counting_orders(shop).with_columns(month=month_of("order_date"))
+    return (
+        orders.join(cohorts, on="customer_id", how="left")
+        .with_columns(months_since=months_between("cohort_month", "month"))
+        .drop("month")
+    )
+
+
+INSIGHT = Insight(
     id="cohort_retention",
     title="Cohort retention",
     description="Of the customers who first ordered in a month, those who ordered so many months later.",
@@ -72,5 +86,24 @@ COHORT_RETENTION = Insight(
         InsightColumn("retained_share", "share", "Share"),
     ),
     key=("cohort_month", "months_since"),
+    chart=Chart(
+        "heat",
+        label="cohort_month",
+        figures=("retained_share",),
+        across="months_since",
+        size="customers",
+        detail=("customers",),
+    ),
     compute=cohort_retention,
+    rank=60,
+    identities=(
+        SumsTo("customers", "buyers", where=("months_since", 0)),
+        NoneAbove("customers", group="cohort_month", where=("months_since", 0)),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("customers", "orders"),
+        rows=_orders_with_cohort,
+        sums={"customers": CUSTOMERS},
+    ),
 )

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import (
+    AMOUNT,
+    CUSTOMERS,
+    ROWS,
+    Evidence,
+    average_order_value,
+    counting_orders,
+)
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, divide_money
 
@@ -37,7 +46,12 @@ def country_sales(shop: Shop, _options: InsightOptions) -> Frame:
     )
 
 
-COUNTRY_SALES = Insight(
+def _with_country(shop: Shop, orders: Frame) -> Frame:
+    people = shop.customers.select("customer_id", "name", "country")
+    return orders.join(people, on="customer_id", how="inner")
+
+
+INSIGHT = Insight(
     id="country_sales",
     title="Sales by country",
     description="Revenue of counting orders by the customer's country, the most first.",
@@ -49,5 +63,27 @@ COUNTRY_SALES = Insight(
         InsightColumn("average_order_value", "money", "Average order value"),
     ),
     key=("country",),
+    chart=Chart(
+        "bars",
+        label="country",
+        figures=("revenue",),
+        detail=("orders", "customers", "average_order_value"),
+    ),
     compute=country_sales,
+    rank=70,
+    identities=(
+        SumsTo("revenue", "revenue"),
+        SumsTo("orders", "counting_orders"),
+        Recounted("countries", ("revenue", "orders", "customers")),
+        Quotient("average_order_value", "revenue", "orders"),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("customers", "orders"),
+        rows=lambda shop: _with_country(shop, counting_orders(shop)),
+        sums={"revenue": AMOUNT, "orders": ROWS, "customers": CUSTOMERS},
+        ratios={"average_order_value": average_order_value},
+        rejected=_with_country,
+        is_partition=True,
+    ),
 )

@@ -10,7 +10,9 @@ from typing import Literal
 import narwhals as nw
 from narwhals.typing import IntoDType
 
+from shopsight.audit.identities import Greatest, Identity, Recounted
 from shopsight.engine.protocol import Frame
+from shopsight.marts.insights.evidence import Evidence
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM
 
@@ -54,21 +56,30 @@ class InsightColumn:
 
 @dataclass(frozen=True)
 class Chart:
-    """How an insight is drawn; columns are named, so that the page needs to know no insight.
+    """How an insight is drawn. It names columns, so that the report knows no insight by its id.
+
+    A chart whose columns are not among the published ones is drawn as a table.
 
     Attributes:
-        kind: ``bars``, one mark a row; ``line``, over time; ``heat``, a matrix; ``table``, not drawn.
-        label: the column that names a row: a line's x axis, a matrix's rows.
-        figure: the column that is drawn.
+        kind: ``line``, figures over time; ``bars``, one bar a row; ``figures``, the first row's values;
+            ``table``, rows with a bar beside each of ``figures``; ``heat``, a matrix of cells.
+        label: the column that names a row; a line's dates, a matrix's rows.
+        figures: the columns that are drawn: a panel of a line each, a bar of a table each; the first one for
+            bars and for a matrix. Bars of a table share one scale.
         across: the column that a matrix's columns stand for.
-        detail: columns written beside a row's figure.
+        size: the column of a matrix whose value in a row's first cell is the size of the row; it is written
+            in place of that cell.
+        detail: columns that are written beside the figures.
+        scale: where bars begin and end; by default zero and the greatest value.
     """
 
-    kind: Literal["bars", "line", "heat", "table"] = "table"
+    kind: Literal["line", "bars", "figures", "table", "heat"] = "table"
     label: str = ""
-    figure: str = ""
+    figures: tuple[str, ...] = ()
     across: str = ""
+    size: str = ""
     detail: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,9 +92,12 @@ class Insight:
         description: what a row is and what is counted, in a sentence or two.
         columns: in order.
         key: the columns that tell one row from all others; none for a single row about the whole shop.
-        compute: gives the rows, in the insight's stated order, with the columns' names; :meth:`frame` sees to
-            the types.
+        compute: gives the rows in the insight's stated order, with the columns' names; :meth:`frame` casts
+            them to the kinds' types.
         chart: how the report draws it.
+        rank: its place in the report; insights of one rank are ordered by id.
+        identities: what its rows must satisfy; the proof checks it.
+        evidence: the rows that stand behind it; None if it does not say.
     """
 
     id: str
@@ -93,6 +107,17 @@ class Insight:
     key: tuple[str, ...]
     compute: Callable[[Shop, InsightOptions], Frame]
     chart: Chart = Chart()
+    rank: int = 1000
+    identities: tuple[Identity, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def is_ranking(self) -> bool:
+        """Whether its rows are a selection, so that a row's place in the list is a rank."""
+        return any(
+            isinstance(identity, Greatest) or (isinstance(identity, Recounted) and not identity.is_complete)
+            for identity in self.identities
+        )
 
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:
         """The insight's rows with exactly its columns, each of its kind's type on every engine."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import sales_months
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
-from shopsight.marts.insights.shop import Shop
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, average_order_value, counting_orders
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.shop import Shop, month_of
 from shopsight.marts.money import MONEY_SUM, divide_money, share_of
 
 
@@ -18,8 +20,8 @@ def monthly_sales(shop: Shop, options: InsightOptions) -> Frame:
     first month, and where the month before sold nothing (or less). ``average_order_value`` is rounded half up
     to the cent; null in months without orders.
 
-    Grain: one row per month, from the first counting order's to the last's, earliest first; months between
-    without sales are there with 0.
+    Grain: one row per month, from the first counting order's to the last's, earliest first; months without
+    sales between them have 0.
     """
     empty = sales_months(shop, options).select(
         "month", nw.lit(0).cast(MONEY_SUM).alias("revenue"), nw.lit(0).cast(nw.Int64).alias("orders")
@@ -39,7 +41,7 @@ def monthly_sales(shop: Shop, options: InsightOptions) -> Frame:
     )
 
 
-MONTHLY_SALES = Insight(
+INSIGHT = Insight(
     id="monthly_sales",
     title="Monthly sales",
     description="Revenue and counting orders by calendar month; growth is against the month before.",
@@ -51,5 +53,27 @@ MONTHLY_SALES = Insight(
         InsightColumn("growth_share", "share", "Growth"),
     ),
     key=("month",),
+    chart=Chart(
+        "line",
+        label="month",
+        figures=("revenue", "orders"),
+        detail=("average_order_value", "growth_share"),
+    ),
     compute=monthly_sales,
+    rank=40,
+    identities=(
+        SumsTo("revenue", "revenue"),
+        SumsTo("orders", "counting_orders"),
+        Recounted("months", ("revenue", "orders")),
+        Quotient("average_order_value", "revenue", "orders"),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("orders",),
+        rows=lambda shop: counting_orders(shop).with_columns(month=month_of("order_date")),
+        sums={"revenue": AMOUNT, "orders": ROWS},
+        ratios={"average_order_value": average_order_value},
+        rejected=lambda _, rows: rows.with_columns(month=month_of("order_date")),
+        is_partition=True,
+    ),
 )

@@ -1,11 +1,13 @@
-"""What became of the orders."""
+"""Kept orders by status."""
 
 from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, counting_orders
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, share_of
 
@@ -28,7 +30,7 @@ def order_statuses(shop: Shop, _options: InsightOptions) -> Frame:
     )
 
 
-ORDER_STATUSES = Insight(
+INSIGHT = Insight(
     id="order_statuses",
     title="Order statuses",
     description="All kept orders by status, whether they count or not.",
@@ -39,5 +41,21 @@ ORDER_STATUSES = Insight(
         InsightColumn("orders_share", "share", "Share"),
     ),
     key=("status",),
+    chart=Chart("bars", label="status", figures=("orders",), detail=("orders_share", "amount")),
     compute=order_statuses,
+    rank=100,
+    identities=(
+        SumsTo("orders", "orders"),
+        SumsTo("amount", "amount"),
+        Recounted("statuses", ("orders", "amount")),
+        Quotient("orders_share", "orders", total="orders"),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("orders",),
+        rows=lambda shop: counting_orders(shop).with_columns(is_behind=nw.lit(True)),
+        sums={"orders": ROWS, "amount": AMOUNT},
+        rejected=lambda _, rows: rows.with_columns(status=nw.col("status").str.to_lowercase()),
+        is_partition=True,
+    ),
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import ROWS, Evidence, buying_customers
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
 
 def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
-    """Of the customers with a counting order, those with two or more; and the usual wait between two.
+    """How many customers with a counting order have two or more, and the usual wait between two.
 
     ``median_days_between_orders`` is the median over all gaps, of all customers, from a day with counting
     orders to the same customer's next such day: several orders on one day make no gap. An even number of gaps
@@ -43,7 +45,7 @@ def _day_number(column: str) -> nw.Expr:
     return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
 
 
-REPEAT_PURCHASE = Insight(
+INSIGHT = Insight(
     id="repeat_purchase",
     title="Repeat purchase",
     description="Of the customers with a counting order, those with two or more, and the median wait.",
@@ -54,5 +56,23 @@ REPEAT_PURCHASE = Insight(
         InsightColumn("median_days_between_orders", "number", "Median days between orders"),
     ),
     key=(),
+    chart=Chart(
+        "figures",
+        figures=("repeat_share", "median_days_between_orders"),
+        detail=("customers", "repeat_customers"),
+    ),
     compute=repeat_purchase,
+    rank=80,
+    identities=(
+        SumsTo("customers", "buyers"),
+        Recounted("buyers", ("customers", "repeat_customers")),
+        Quotient("repeat_share", "repeat_customers", "customers"),
+    ),
+    evidence=Evidence(
+        "customers",
+        reads=("customers", "orders"),
+        rows=buying_customers,
+        sums={"customers": ROWS},
+        is_partition=True,
+    ),
 )

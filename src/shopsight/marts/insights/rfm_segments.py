@@ -6,8 +6,10 @@ from functools import reduce
 
 import narwhals as nw
 
+from shopsight.audit.identities import Quotient, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, buying_customers
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, share_of
 
@@ -40,9 +42,9 @@ def rfm_segments(shop: Shop, _options: InsightOptions) -> Frame:
 
     Each customer gets three scores from 1 to 5: recency by the day of the last counting order, frequency by
     ``total_orders``, amount by ``total_amount_spent``. A score is 1 + floor(5 * b / n), where n is the number
-    of customers and b the number of those who do worse: so a score is a fifth, and who does equally well has
-    the same score. The value score is the mean of frequency and amount, half up. Recency and value name the
-    segment.
+    of customers and b the number of customers with a smaller value: so a score is a fifth, and equal values
+    have equal scores. The value score is the mean of frequency and amount, half up. Recency and value name
+    the segment.
 
     Grain: one row per segment that has customers, in the order of :data:`SEGMENTS`. ``revenue`` is their
     ``total_amount_spent``. Shares are of all customers with a counting order and of their revenue; a share of
@@ -89,7 +91,7 @@ def scored_customers(shop: Shop) -> Frame:
 
 
 def _fifth(column: str) -> nw.Expr:
-    """The score from 1 to 5: in which fifth the value lies, by how many values are smaller."""
+    """The score from 1 to 5: the fifth that the value is in, by the number of smaller values."""
     smaller = nw.col(column).rank("min").cast(nw.Int64) - 1
     return smaller * 5 // nw.len().cast(nw.Int64) + 1
 
@@ -118,7 +120,13 @@ def _choose(key: nw.Expr, values: dict[int, int] | dict[int, str]) -> nw.Expr:
     )
 
 
-RFM_SEGMENTS = Insight(
+def _customers_with_segment(shop: Shop) -> Frame:
+    columns = ("customer_id", "last_date", "recency", "value")
+    scores = scored_customers(shop).select(*columns, _segment().alias("segment"))
+    return buying_customers(shop).join(scores, on="customer_id", how="left")
+
+
+INSIGHT = Insight(
     id="rfm_segments",
     title="Customer segments",
     description=(
@@ -132,5 +140,25 @@ RFM_SEGMENTS = Insight(
         InsightColumn("revenue_share", "share", "Share of revenue"),
     ),
     key=("segment",),
+    chart=Chart(
+        "table",
+        label="segment",
+        figures=("customers_share", "revenue_share"),
+        detail=("customers", "revenue"),
+    ),
     compute=rfm_segments,
+    rank=50,
+    identities=(
+        SumsTo("revenue", "revenue"),
+        SumsTo("customers", "buyers"),
+        Quotient("customers_share", "customers", total="buyers"),
+        Quotient("revenue_share", "revenue", total="revenue"),
+    ),
+    evidence=Evidence(
+        "customers",
+        reads=("customers", "orders"),
+        rows=_customers_with_segment,
+        sums={"customers": ROWS, "revenue": AMOUNT},
+        is_partition=True,
+    ),
 )

@@ -1,9 +1,11 @@
-"""Who spent most."""
+"""The customers who spent most."""
 
 from __future__ import annotations
 
+from shopsight.audit.identities import Greatest
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, as_they_are, counting_orders
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -15,7 +17,7 @@ def top_customers(shop: Shop, options: InsightOptions) -> Frame:
     return shop.buyers.sort("total_amount_spent", "customer_id", descending=[True, False]).head(options.top_n)
 
 
-TOP_CUSTOMERS = Insight(
+INSIGHT = Insight(
     id="top_customers",
     title="Top customers",
     description="The customers who spent most on counting orders, the greatest amount first.",
@@ -27,5 +29,27 @@ TOP_CUSTOMERS = Insight(
         InsightColumn("total_orders", "count", "Orders"),
     ),
     key=("customer_id",),
+    chart=Chart(
+        "bars",
+        label="name",
+        figures=("total_amount_spent",),
+        detail=("country", "total_orders", "customer_id"),
+    ),
     compute=top_customers,
+    rank=10,
+    identities=(
+        Greatest(
+            "customers",
+            by="total_amount_spent",
+            columns=("total_amount_spent", "total_orders"),
+            limit="top_n",
+        ),
+    ),
+    evidence=Evidence(
+        "orders",
+        reads=("customers", "orders"),
+        rows=counting_orders,
+        sums={"total_amount_spent": AMOUNT, "total_orders": ROWS},
+        rejected=as_they_are,
+    ),
 )

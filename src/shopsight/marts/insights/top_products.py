@@ -1,12 +1,14 @@
-"""What is bought by most orders."""
+"""The products in the most orders."""
 
 from __future__ import annotations
 
 import narwhals as nw
 
+from shopsight.audit.identities import Greatest
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.baskets import bound_of
-from shopsight.marts.insights.insight import Insight, InsightColumn, InsightOptions
+from shopsight.marts.insights.evidence import AMOUNT, ORDERS, Evidence, as_they_are, counting_items
+from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
 
@@ -41,7 +43,7 @@ def _in_order(products: Frame) -> Frame:
     return products.sort("orders", "product_id", descending=[True, False])
 
 
-TOP_PRODUCTS = Insight(
+INSIGHT = Insight(
     id="top_products",
     title="Top products",
     description="The products in the most counting orders, however many units each.",
@@ -53,5 +55,15 @@ TOP_PRODUCTS = Insight(
         InsightColumn("revenue", "money", "Revenue"),
     ),
     key=("product_id",),
+    chart=Chart("bars", label="product_name", figures=("orders",), detail=("units", "revenue", "product_id")),
     compute=top_products,
+    rank=20,
+    identities=(Greatest("products", by="orders", columns=("orders", "units", "revenue"), limit="top_n"),),
+    evidence=Evidence(
+        "order_items",
+        reads=("products", "orders", "order_items"),
+        rows=counting_items,
+        sums={"orders": ORDERS, "units": nw.col("quantity").sum(), "revenue": AMOUNT},
+        rejected=as_they_are,
+    ),
 )

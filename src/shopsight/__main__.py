@@ -1,0 +1,5 @@
+"""``python -m shopsight``: the ``shopsight`` command."""
+
+from shopsight.cli import main
+
+main()

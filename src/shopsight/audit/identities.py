@@ -1,0 +1,93 @@
+"""What an insight's rows must satisfy, as the insight declares it.
+
+Declarations only: insights state them without importing Arrow, and
+:mod:`shopsight.audit.insight_checks` checks them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SumsTo:
+    """The column's sum over the rows is one of the shop's totals.
+
+    Attributes:
+        column: the summed column.
+        total: the name of a figure of :func:`shopsight.audit.proof.clean_totals`.
+        where: a column and a value, if only the rows with that value are summed.
+    """
+
+    column: str
+    total: str
+    where: tuple[str, int | str] | None = None
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """In each row, one figure divided by another is a third; null where the divisor is not above 0.
+
+    Attributes:
+        column: the quotient. Money is rounded half up to the cent, other kinds are not rounded.
+        part: the dividend's column.
+        whole: the divisor's column.
+        total: the divisor instead of a column: a figure of :func:`shopsight.audit.proof.clean_totals`.
+    """
+
+    column: str
+    part: str
+    whole: str = ""
+    total: str = ""
+
+
+@dataclass(frozen=True)
+class NoneAbove:
+    """No row has a greater figure than the row of its group in which another column has a given value.
+
+    Attributes:
+        column: the compared figure.
+        group: the column that the rows of a group share.
+        where: the column and the value that tell which row of the group limits the others.
+    """
+
+    column: str
+    group: str
+    where: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Recounted:
+    """Each row's figures are those that the proof counts anew for the row's key.
+
+    Attributes:
+        recount: a name in :data:`shopsight.audit.recounts.RECOUNTS`.
+        columns: the compared figures; recount and insight call them the same.
+        is_complete: whether the insight lists every key that the recount finds; if not, it lists some.
+    """
+
+    recount: str
+    columns: tuple[str, ...]
+    is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Greatest:
+    """The rows are the greatest there are: nothing left out is greater than the last row.
+
+    Each listed row's figures are recounted, too.
+
+    Attributes:
+        recount: a name in :data:`shopsight.audit.recounts.RECOUNTS` of one that finds the greatest, too.
+        by: the column that ranks the rows.
+        columns: the compared figures; recount and insight call them the same.
+        limit: the setting that holds the number of rows; there are fewer only if there is no more to list.
+    """
+
+    recount: str
+    by: str
+    columns: tuple[str, ...]
+    limit: str
+
+
+Identity = SumsTo | Quotient | NoneAbove | Recounted | Greatest

@@ -1,0 +1,135 @@
+"""Reading the tables of a snapshot into raw Parquet, with all its connections at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from shopsight.audit.control_totals import Totals
+from shopsight.contract import TABLES
+from shopsight.errors import translated_disk_errors
+from shopsight.extract.dialect import Connection, OnRows, OpenSnapshot
+from shopsight.extract.raw_parquet import PartWriter, ValuesDoNotFit
+
+# The usual length of a row. Longer ones make smaller batches.
+_BYTES_PER_ROW = 32
+
+Task = Callable[[Connection], None]
+
+
+class Reader:
+    """Reads a snapshot's tables and their control totals: one task each, and one for each part of a table.
+
+    Attributes:
+        totals: by table, the control totals as the database reports them.
+        as_text: by table, the columns that arrive as text though the contract has another type.
+    """
+
+    def __init__(
+        self, snapshot: OpenSnapshot, folder: Path, batch_rows: int, on_rows: OnRows | None = None
+    ) -> None:
+        self.totals: dict[str, Totals] = {}
+        self.as_text = {table: snapshot.never_native(table) for table in snapshot.column_types}
+        self._snapshot = snapshot
+        self._folder = folder
+        self._batch_bytes = batch_rows * _BYTES_PER_ROW
+        self._on_rows = on_rows
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._rows_read = dict.fromkeys(TABLES, 0)
+        self._unfit: dict[str, frozenset[str]] = {}
+
+    def read_tables(self) -> None:
+        """Read everything; a table with a value that does not fit its native type is read again.
+
+        Raises:
+            SourceError: the first error of any connection; the others are stopped.
+            WorkspaceError: the disk is full or cannot be written.
+        """
+        with translated_disk_errors(self._folder):
+            for table in self.as_text:
+                (self._folder / table).mkdir(parents=True, exist_ok=True)
+        self._run(self._tasks(self.as_text))
+        while self._unfit:
+            unfit, self._unfit = self._unfit, {}
+            for table, columns in unfit.items():
+                self._discard(table)
+                self.as_text[table] |= columns
+            self._run(self._tasks(unfit))
+
+    def _ask_totals(self, table: str, connection: Connection) -> None:
+        self.totals[table] = self._snapshot.control_totals(connection, table, self.as_text[table])
+
+    def _tasks(self, tables: Collection[str]) -> list[Task]:
+        totals: list[Task] = [partial(self._ask_totals, table) for table in tables]
+        return totals + [
+            partial(self._read_part, table, part, self._folder / table / f"part-{number:05}.parquet")
+            for table in tables
+            for number, part in enumerate(self._snapshot.parts(table))
+        ]
+
+    def _read_part(self, table: str, part: object, path: Path, connection: Connection) -> None:
+        if table in self._unfit:
+            return
+        as_text = self.as_text[table]
+        batches = self._snapshot.read(connection, table, part, as_text, self._batch_bytes)
+        try:
+            with (
+                PartWriter(path, TABLES[table], as_text, partial(self._count, table)) as writer,
+                closing(batches),
+            ):
+                for decode in batches:
+                    if self._stop.is_set():
+                        return
+                    writer.write(decode)
+        except ValuesDoNotFit as misfit:
+            with self._lock:
+                self._unfit[table] = self._unfit.get(table, frozenset()) | misfit.columns
+
+    def _count(self, table: str, rows: int) -> None:
+        with self._lock:
+            self._rows_read[table] += rows
+            if self._on_rows is not None and rows:
+                self._on_rows(table, rows)
+
+    def _discard(self, table: str) -> None:
+        """Remove what was read of a table."""
+        with translated_disk_errors(self._folder):
+            for path in (self._folder / table).glob("*.parquet"):
+                path.unlink()
+        self._count(table, -self._rows_read[table])
+
+    def _run(self, tasks: list[Task]) -> None:
+        """Do all tasks, a thread per connection (drivers and Arrow release the interpreter's lock).
+
+        The first error, or an interruption from outside, stops the other threads and is raised when they have
+        ended.
+        """
+        waiting = deque(tasks)
+
+        def work(connection: Connection) -> None:
+            while waiting and not self._stop.is_set():
+                try:
+                    task = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                task(connection)
+
+        connections = self._snapshot.connections
+        with ThreadPoolExecutor(len(connections), thread_name_prefix="extract") as pool:
+            futures = [pool.submit(work, connection) for connection in connections]
+            try:
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                # Repeatedly, because a connection may be between two queries at any one moment.
+                while wait(futures, timeout=0.1).not_done:
+                    for connection in connections:
+                        connection.cancel()
+                raise

@@ -1,0 +1,83 @@
+"""Whether source and target can be reached: asked before anything else, and of both together."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from pymongo.errors import PyMongoError
+
+from shopsight.errors import ConfigurationError, ShopsightError
+from shopsight.extract import check_source, shown_address
+from shopsight.publish import connect
+from shopsight.publish.target import redacted_url
+from shopsight.settings import EMBEDDED, Settings
+
+
+def addresses(settings: Settings) -> list[str]:
+    """Source and target as messages name them; the demo's own servers are left out. Connects to nothing.
+
+    Raises:
+        ConfigurationError: naming each address that cannot be used.
+    """
+    source, target = settings.source_url.get_secret_value(), settings.target_url.get_secret_value()
+    shown: list[str] = []
+    errors: list[ShopsightError] = []
+    for url, show in ((source, shown_address), (target, partial(_shown_target, settings))):
+        try:
+            if url != EMBEDDED:
+                shown.append(show(url))
+        except ConfigurationError as error:
+            errors.append(error)
+    _raise_together(errors)
+    return shown
+
+
+def _shown_target(settings: Settings, url: str) -> str:
+    try:
+        return redacted_url(url)
+    except (PyMongoError, ValueError, TypeError):
+        with connect(url, settings.target_database, settings.connect_timeout):  # says what is wrong with it
+            return ""
+
+
+def reach(settings: Settings, *, with_source: bool = True) -> None:
+    """Connect to both databases at the same time, and look up the six tables.
+
+    Args:
+        settings: the settings. The demo's own servers are not tried.
+        with_source: whether the source is needed.
+
+    Raises:
+        ShopsightError: names every failure; it is of the first one's kind, and retried only if all are.
+    """
+    ends = [_source_errors] if with_source and settings.source_url.get_secret_value() != EMBEDDED else []
+    if settings.target_url.get_secret_value() != EMBEDDED:
+        ends.append(_target_errors)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        _raise_together([error for errors in pool.map(lambda end: end(settings), ends) for error in errors])
+
+
+def _source_errors(settings: Settings) -> list[ShopsightError]:
+    url = settings.source_url.get_secret_value()
+    checks = check_source(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
+    return [check.error for check in checks if check.error is not None]
+
+
+def _target_errors(settings: Settings) -> list[ShopsightError]:
+    try:
+        with connect(
+            settings.target_url.get_secret_value(), settings.target_database, settings.connect_timeout
+        ):
+            return []
+    except ShopsightError as error:
+        return [error]
+
+
+def _raise_together(errors: list[ShopsightError]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        kind = type(min(errors, key=lambda error: error.is_retryable))
+        remedies = dict.fromkeys(error.remedy for error in errors)
+        raise kind("\n".join(error.message for error in errors), remedy="\n".join(remedies))

@@ -1,0 +1,80 @@
+"""An insight's rows as a table of text, and as a CSV file to download."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from shopsight.report.formatting import format_date
+from shopsight.report.geometry import lengths
+from shopsight.report.insight_table import FIGURE_KINDS, InsightTable
+
+if TYPE_CHECKING:
+    from shopsight.marts.insights.insight import Chart
+
+#: More rows than this make the page heavy; the rest is in MongoDB and the page says so.
+MOST_ROWS = 1000
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class DrawnTable:
+    """Rows of (text, length of the bar or None) under columns of label, style and whether they have bars."""
+
+    columns: list[dict[str, Any]]
+    rows: list[list[tuple[str, str | None]]]
+    left_out: int
+
+
+def table_of(table: InsightTable, chart: Chart | None = None) -> DrawnTable:
+    """The first :data:`MOST_ROWS` rows as text: all columns, or a chart's with a bar for each figure."""
+    named = {chart.label, *chart.figures, *chart.detail} - {""} if chart else set()
+    names = [name for name in table.column_names if not named or name in named]
+    figures = [name for name in names if chart and name in chart.figures]
+    rows = table.rows[:MOST_ROWS]
+    drawn = iter(
+        lengths([table.figure(row, name) for row in rows for name in figures], chart.scale if chart else None)
+    )
+    return DrawnTable(
+        [
+            {
+                "label": table.column(name)["label"],
+                "style": "figure" if table.column(name)["kind"] in FIGURE_KINDS else "words",
+                "barred": name in figures,
+            }
+            for name in names
+        ],
+        [
+            [(table.text(row, name), next(drawn) if name in figures else None) for name in names]
+            for row in rows
+        ],
+        len(table.rows) - len(rows),
+    )
+
+
+def csv_link(table: InsightTable) -> str:
+    """A data URL of a CSV file with the first :data:`MOST_ROWS` rows, unformatted, for a link to download.
+
+    The file begins with a byte order mark, by which spreadsheets recognise UTF-8. A text that a spreadsheet
+    would take for a formula is preceded by an apostrophe.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow([_csv_value(name) for name in table.column_names])
+    for row in table.rows[:MOST_ROWS]:
+        writer.writerow([_csv_value(row.get(name)) for name in table.column_names])
+    return "data:text/csv;charset=utf-8," + quote("\ufeff" + file.getvalue())
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    if isinstance(value, date):
+        return format_date(value)
+    return f"{value:f}" if isinstance(value, Decimal) else value
