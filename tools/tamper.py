@@ -221,18 +221,17 @@ class Ground:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(self._folder / "base", place)
         if alteration.change is not None:
-            self._alter(Workspace(place, self.run_id), alteration)
+            self._alter(Workspace(place, self.run_id), alteration, alteration.change)
         link, digests = self._published(place, alteration if alteration.change is None else None)
         return Outcome(alteration, link, link is None and digests == self._digests)
 
     def _settings_at(self, workdir: Path) -> Settings:
         return load_settings(workdir=workdir, target_database=workdir.name, **self._settings)
 
-    def _alter(self, workspace: Workspace, alteration: Alteration) -> None:
+    def _alter(self, workspace: Workspace, alteration: Alteration, change: Change) -> None:
         folder = workspace.root / alteration.station / alteration.table
         rows = pl.read_parquet(folder / "*.parquet")
-        assert alteration.change is not None
-        after = alteration.change(rows).cast(rows.schema)
+        after = change(rows).cast(rows.schema)
         for path in folder.glob("*.parquet"):
             path.unlink()
         after.write_parquet(folder / "part-00000.parquet")
@@ -247,7 +246,7 @@ class Ground:
         return {name: details for name, details in found.items() if details is not None}
 
     def _published(self, workdir: Path, in_target: Alteration | None) -> tuple[str | None, dict[str, str]]:
-        """Publish the run in a working directory: the link that breaks, or the digests of what is published."""
+        """Publish the run in a working directory: the link that breaks, or the digests of the content."""
         settings = self._settings_at(workdir)
         with MongoClient[dict[str, Any]](self._target_url) as client:
             client.drop_database(settings.target_database)
