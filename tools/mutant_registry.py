@@ -400,7 +400,7 @@ MUTANTS = (
     Mutant(
         "What breaks link 4 is served all the same",
         "pipeline/stages.py",
-        "    proof.demand(run.record.proof[-1])\n    publish.flip(",
+        "    proof.require(run.record.proof[-1])\n    publish.flip(",
         "    publish.flip(",
         _PROOF,
     ),

@@ -58,14 +58,13 @@ class SourceTable:
 
     Attributes:
         rows: ``count(*)``.
-        measure: the table's measure (see :class:`shopsight.contract.Table`) over the values that are numbers,
-            exact; None for tables without one. An empty table has 0.
+        totals: the control totals (:mod:`shopsight.audit.control_totals`) by column and figure.
         column_types: the source's own type of each column, as the database names it.
         physical: how each column arrives in raw Parquet: ``native`` or ``text``.
     """
 
     rows: int
-    measure: Decimal | None
+    totals: dict[str, dict[str, Figure]]
     column_types: dict[str, str]
     physical: dict[str, str]
 
@@ -81,6 +80,7 @@ class Snapshot:
         dialect: ``postgresql`` or ``sqlite``.
         server_version: as the database says it.
         tables: by table name, all six.
+        is_utf8: whether all characters of texts count in the control totals, or only those of ASCII.
     """
 
     snapshot_id: str
@@ -90,6 +90,7 @@ class Snapshot:
     server_version: str
     schema: str | None
     tables: dict[str, SourceTable]
+    is_utf8: bool = True
 
     def as_details(self) -> dict[str, Any]:
         """The snapshot as JSON values, for a manifest."""

@@ -15,7 +15,7 @@ from tests.support.clean_tables import clean_tables, write_tables
 from shopsight.audit.identities import SumsTo
 from shopsight.audit.proof import (
     clean_totals,
-    demand,
+    require,
     mart_figures,
     prove_cleaning,
     prove_extraction,
@@ -58,10 +58,10 @@ def broken(link: Link) -> list[tuple[str, object, object]]:
 
 def test_demand_raises_for_the_first_that_does_not_hold() -> None:
     holding = Link("2", [Check("a", 1, 1), Check("b", D("1.0"), D("1.00"))])
-    assert demand(holding) is holding
+    assert require(holding) is holding
     link = Link("2", [Check("a", 1, 1), Check("b", D("5.00"), D("4.99")), Check("c", 1, 9)])
     with pytest.raises(ProofBroken, match=r"b should be 5.00 and is 4.99; the difference is -0.01") as caught:
-        demand(link)
+        require(link)
     assert (caught.value.link, caught.value.what) == ("2", "b")
     assert (caught.value.expected, caught.value.found) == (D("5.00"), D("4.99"))
 

@@ -1,129 +1,175 @@
-"""Each table's measure: the exact sum that the ledger and the proof follow from the source to the marts.
+"""Keyed control totals: figures of a table that change when a value changes, moves to another row or is lost.
 
-=============  ==========================
-orders         ``sum(total_amount)``
-order_items    ``sum(quantity * price)``
-reviews        ``sum(rating)``
-=============  ==========================
+For every column of a table: how many values there are, and the exact sum over all rows of key × value. Counts
+and plain sums miss two orders that swap their customers; a sum in which every value is multiplied by its
+row's key does not. The totals are linear: those of parts add up to those of the whole, and a row that moves
+from one file to another takes its share along.
 
-A row adds what cleaning reads in it, and nothing where a factor is null or no number:
+A value is a whole number here:
 
-* an amount below 10^15 either way, to the cent, half up (away from zero);
-* a whole number below 10^18, a quantity below 10^10;
-* in a column of text: what stands there without blanks and invisible characters, if it is digits with a sign
-  and a point at most (:data:`AMOUNT_PATTERN`, :data:`WHOLE_PATTERN`).
+=============  ===================================================================================
+key, count     itself
+date           days since 1970-01-01
+amount         cents; further decimals are rounded half up (away from zero)
+text           the first 60 bits of the MD5 of its UTF-8 bytes
+=============  ===================================================================================
 
-So the measure of raw files does not depend on whether a column came natively or as text. The dialects ask the
-database for the same sum in SQL, with the limits and patterns of this module; everything else here is read
-from Parquet with Arrow and shares no code with the stages.
+A typed column (key, count, date, amount) that arrived as text can be looked at in two ways: as the text that
+it is, which is what the database sent (:func:`totals_as_sent`), or as the numbers that stand there, which is
+what cleaning makes of it (:func:`totals_as_read`). What is no number then is counted among ``others`` and
+multiplied as text. Rows without a readable key are counted, and their values summed without one.
+
+Everything here is Arrow, NumPy and plain Python on Parquet files; it shares no code with the stages.
+Source: control totals and hash totals of auditing; the products with the key make them depend on the row.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from shopsight.audit.parquet import read_batches
-from shopsight.contract import TABLES, Kind
+from shopsight.audit.parquet import parquet_files, read_batches
+from shopsight.contract import Column, Kind, Table
 
-#: Amounts of this size and beyond add nothing, and are no native money in raw files.
-AMOUNT_LIMIT = 10**15
-#: Whole numbers of this size and beyond add nothing, and are no native count in raw files.
-COUNT_LIMIT = 10**18
-#: Quantities of this size and beyond add nothing.
-QUANTITY_LIMIT = 10**10
+#: By column and figure a whole number of any length. Figures of a column: ``values``, how many are not null;
+#: ``keyed``, the sum of key × value; ``keyless``, the sum of the values in rows without a key; ``others`` and
+#: ``others keyed``, the same of texts that are no number. Of a key column: ``keyed`` is the sum of the keys,
+#: ``missing`` counts rows without one. Of no column (``""``): ``rows``, and ``measure`` in cents or pieces.
+Totals = Counter[tuple[str, str]]
 
-#: Characters that do not count in a number, wherever they stand, and those that do not at its ends; as the
-#: inside of a class, which Python, PostgreSQL and RE2 read alike.
-INVISIBLE = (
-    r"\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f"
-    r"\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
-)
-OUTER = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u200c\u200d"
-
-#: What is a number once the characters above are taken away.
-AMOUNT_PATTERN = r"^[+-]?(0*[0-9]{1,15}(\.[0-9]*)?|\.[0-9]+)$"
-WHOLE_PATTERN = r"^[+-]?0*[0-9]{1,18}(\.0*)?$"
-#: How most numbers are written: what needs no taking away, and no rounding.
-PLAIN_AMOUNT_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,2})?$"
-PLAIN_WHOLE_PATTERN = r"^-?[0-9]{1,18}$"
+#: What the figures of no column are called in a document, where a name must not be empty.
+TABLE = "table"
 
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_ENDS = re.compile(f"^[{OUTER}]+|[{OUTER}]+$")
-_AMOUNT = re.compile(AMOUNT_PATTERN.removesuffix("$") + r"\Z")
-_WHOLE = re.compile(WHOLE_PATTERN.removesuffix("$") + r"\Z")
-_UNITS = {Kind.MONEY: Decimal("0.01"), Kind.COUNT: Decimal(1)}
-# Enough for any sum of products within the limits, and nothing is ever rounded.
-_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One column of a measure. ``limit`` is in the column's own units: currency or pieces."""
-
-    column: str
-    kind: Kind
-    limit: int
-
-
-#: By table, the columns whose product is summed.
-MEASURES: dict[str, tuple[Factor, ...]] = {
-    "orders": (Factor("total_amount", Kind.MONEY, AMOUNT_LIMIT),),
-    "order_items": (
-        Factor("quantity", Kind.COUNT, QUANTITY_LIMIT),
-        Factor("price", Kind.MONEY, AMOUNT_LIMIT),
-    ),
-    "reviews": (Factor("rating", Kind.COUNT, COUNT_LIMIT),),
+#: By table, the columns whose product is the table's measure, and limits from which on values add nothing
+#: to it, so that no sum leaves Decimal(38, 2); cleaning has the same.
+MEASURES: dict[str, dict[str, int]] = {
+    "orders": {"total_amount": 2 * 10**17},
+    "order_items": {"quantity": 10**10, "price": 2 * 10**17},
+    "reviews": {"rating": 10**18},
 }
 
+#: How a key is written in text for the database to see it as one.
+PLAIN_KEY_PATTERN = "^-?[0-9]{1,18}$"
 
-def raw_measure(table: str, folder: Path) -> Decimal | None:
-    """The measure of a table's folder of raw or clean Parquet; None for a table without one, 0 for no rows.
+#: Amounts of this size and beyond, and whole numbers of this size and beyond, are not native in raw files.
+AMOUNT_LIMIT = 10**15
+COUNT_LIMIT = 10**18
+_EPOCH = date(1970, 1, 1)
 
-    Exact, whatever the sum; memory is bounded by the batch.
+# Characters that do not count in a number, wherever they stand, and those that do not at its ends.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+_OUTER = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\u200c\u200d" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_AMOUNT = re.compile(r"([+-]?)(?:0*([0-9]{1,15})(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
+_WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0*)?", re.ASCII)
+_DAY = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?"
+    r"(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?)?",
+    re.ASCII,
+)
 
-    Raises:
-        KeyError: there is no such table.
+
+def totals_as_sent(folder: Path, table: Table, *, is_ascii: bool = False) -> Totals:
+    """The totals of a folder of raw Parquet, every column as the database sent it.
+
+    A key that arrived as text counts as one where it matches :data:`PLAIN_KEY_PATTERN`.
+
+    Args:
+        folder: the folder.
+        table: its table.
+        is_ascii: whether only the ASCII characters of texts count, as for a database that is not in UTF-8.
     """
-    factors = MEASURES.get(TABLES[table].name)
-    if factors is None:
-        return None
-    total = 0
-    for batch in read_batches(folder, [factor.column for factor in factors]):
-        columns = [_read(batch.column(factor.column), factor) for factor in factors]
-        is_whole_row = np.logical_and.reduce([is_number for _, is_number in columns])
-        total += _sum_of_products([values[is_whole_row] for values, _ in columns])
-    return measure_of_units(table, total)
+    return _totals(folder, table, partial(_sent_values, is_ascii=is_ascii), _sent_keys)
 
 
-def measure_of_units(table: str, units: int) -> Decimal:
-    """A table's measure, given in cents if there is money in it, else in pieces.
+def is_native(folder: Path, table: Table) -> bool:
+    """Whether all typed columns of a folder arrived as numbers, so that both ways of looking are one."""
+    schema = pq.read_schema(parquet_files(folder)[0])
+    return not any(_is_text(schema.field(c.name)) for c in table.columns if c.kind is not Kind.TEXT)
 
-    >>> measure_of_units("orders", 1250), measure_of_units("reviews", 1250)
-    (Decimal('12.50'), Decimal('1250'))
+
+def totals_as_read(folder: Path, table: Table) -> Totals:
+    """The totals of a folder of raw or clean Parquet, typed columns as the numbers that stand there."""
+    return _totals(folder, table, _read_values, _read_keys)
+
+
+def totals_of_repairs(folder: Path, table: Table) -> Totals:
+    """What the recorded repairs of a table change: Σ key × (new - old), and how many values come or go.
+
+    A row that cleaning added itself (by a rule ``…_added``) counts with its key, too.
     """
-    unit = min(_UNITS[factor.kind] for factor in MEASURES[table])
-    return _EXACT.multiply(Decimal(units), unit)
+    totals: Totals = Counter()
+    for batch in read_batches(folder, ["key", "rule", "column", "old_value", "new_value"]):
+        added = numbers_of(batch.filter(pc.ends_with(batch["rule"], "_added"))["key"])
+        totals["", "rows"] += len(added)
+        totals[table.key, "values"] += len(added)
+        totals[table.key, "keyed"] += keyed_sum(np.ones_like(added), added)
+        for column in table.columns:
+            repairs = batch.filter(pc.equal(batch["column"], column.name))
+            keys = numbers_of(repairs["key"])
+            if column.name == table.key:
+                keys = np.ones_like(keys)
+            for side, sign in (("new_value", 1), ("old_value", -1)):
+                for figure, values, is_there in _read_values(column, repairs[side]):
+                    totals[column.name, _count_of(figure)] += sign * int(is_there.sum())
+                    totals[column.name, figure] += sign * keyed_sum(keys[is_there], values[is_there])
+    return totals
 
 
-def as_measure(table: str, figure: Decimal) -> Decimal:
-    """A table's measure with two decimals if there is money in it, else with none; its value stays the same.
+def keyed_sum(keys: Integers, values: Integers) -> int:
+    """The exact sum of key × value, whatever the size of either.
 
-    >>> as_measure("orders", Decimal("12.5")), as_measure("reviews", Decimal("12"))
-    (Decimal('12.50'), Decimal('12'))
+    Values are taken in pieces of so few bits that no product and no sum of a batch leaves 64 bits.
+
+    >>> keyed_sum(np.array([2**62, 3]), np.array([2**62, -1])) == 2**124 - 3
+    True
     """
-    unit = min(_UNITS[factor.kind] for factor in MEASURES[table])
-    return figure.quantize(unit, context=_EXACT)
+    if not len(keys):
+        return 0
+    if values.dtype == object:
+        return sum(int(key) * int(value) for key, value in zip(keys, values, strict=True))
+    key_bits = _bits(keys)
+    if key_bits > 32:
+        low = keyed_sum(keys & (2**32 - 1), values)
+        return low + (keyed_sum(keys >> 32, values) << 32)
+    room = 62 - key_bits - len(keys).bit_length()
+    if _bits(values) <= room:
+        return int(keys @ values)
+    total, shift = 0, 0
+    while _bits(values) > room:
+        total += int(keys @ (values & (2**room - 1))) << shift
+        values, shift = values >> room, shift + room
+    return total + (int(keys @ values) << shift)
+
+
+def text_numbers(texts: Iterable[bytes]) -> Integers:
+    """The first 60 bits of the MD5 of each text.
+
+    >>> format(int(text_numbers([b"completed"])[0]), "015x"), hashlib.md5(b"completed").hexdigest()[:15]
+    ('aa8fb77e57d1ca1', 'aa8fb77e57d1ca1')
+    """
+    digests = b"".join([_md5(text).digest() for text in texts])
+    return (np.frombuffer(digests, ">u8")[::2] >> 4).astype(np.int64)
 
 
 def cents_of(text: str) -> int | None:
@@ -132,83 +178,198 @@ def cents_of(text: str) -> int | None:
     >>> cents_of(" 12.345 "), cents_of("-.5"), cents_of("1,000.00")
     (1235, -50, None)
     """
-    seen = _visible(text)
-    if not _AMOUNT.match(seen):
+    match = _AMOUNT.fullmatch(_visible(text))
+    if match is None:
         return None
-    whole, _, decimals = seen.lstrip("+-").partition(".")
-    thousandths = int((decimals + "000")[:3])
-    cents = int(whole.lstrip("0") or "0") * 100 + (thousandths + 5) // 10
-    return -cents if seen.startswith("-") else cents
+    sign, whole, decimals, only_decimals = match.groups()
+    thousandths = int(((decimals or only_decimals or "") + "000")[:3])
+    cents = int(whole or 0) * 100 + (thousandths + 5) // 10
+    return -cents if sign == "-" else cents
 
 
 def whole_of(text: str) -> int | None:
-    """The whole number that stands in a text; None where it is none.
+    """The whole number of 64 bits that stands in a text; None where it is none.
 
-    >>> whole_of("+007"), whole_of("3.00"), whole_of("3.5")
-    (7, 3, None)
+    >>> whole_of("+007"), whole_of("3.00"), whole_of("3.5"), whole_of("9223372036854775808")
+    (7, 3, None, None)
     """
-    seen = _visible(text)
-    if not _WHOLE.match(seen):
+    match = _WHOLE.fullmatch(_visible(text))
+    if match is None:
         return None
-    whole = int(seen.lstrip("+-").partition(".")[0].lstrip("0") or "0")
-    return -whole if seen.startswith("-") else whole
+    sign, digits = match.groups()
+    number = -int(digits) if sign == "-" else int(digits)
+    return number if -(2**63) <= number < 2**63 else None
 
 
-def _visible(text: str) -> str:
-    return _ENDS.sub("", _INVISIBLE.sub("", text))
+def day_of(text: str) -> int | None:
+    """The day that a text begins with, in days since 1970-01-01; None where it is none of the calendar.
+
+    >>> day_of("1970-01-02 08:00"), day_of("2023-02-29")
+    (1, None)
+    """
+    match = _DAY.fullmatch(_visible(text))
+    try:
+        return (date(*map(int, match.groups())) - _EPOCH).days if match is not None else None
+    except ValueError:
+        return None
 
 
-def _read(column: pa.Array, factor: Factor) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """A column's values in cents or pieces, and which of them are numbers within the limit."""
-    is_money = factor.kind is Kind.MONEY
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        values, is_number = _read_text(column, factor.kind)
-        # Its pattern is an amount's limit: rounding may lead beyond.
-        limit = 2 * 100 * factor.limit if is_money else factor.limit
-    else:
-        values = _integers(column.cast(pa.decimal128(18, 2) if is_money else pa.int64()))
-        is_number = _is_valid(column)
-        limit = 100 * factor.limit if is_money else factor.limit
-    return values, is_number & (values > -limit) & (values < limit)
+def as_document(totals: Totals) -> dict[str, dict[str, Decimal | int | None]]:
+    """The totals by column and then by figure."""
+    document: dict[str, dict[str, Decimal | int | None]] = {}
+    for (column, figure), number in totals.items():
+        document.setdefault(column or TABLE, {})[figure] = number
+    return document
 
 
-def _read_text(column: pa.Array, kind: Kind) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    is_money = kind is Kind.MONEY
-    plain = PLAIN_AMOUNT_PATTERN if is_money else PLAIN_WHOLE_PATTERN
-    is_plain = pc.fill_null(pc.match_substring_regex(column, plain), False)
-    values = _integers(
-        pc.if_else(is_plain, column, "0").cast(pa.decimal128(18, 2) if is_money else pa.int64())
+def from_document(document: Mapping[str, Mapping[str, Any]]) -> Totals:
+    """The reverse of :func:`as_document`."""
+    return Counter(
+        {
+            ("" if column == TABLE else column, figure): int(number)
+            for column, figures in document.items()
+            for figure, number in figures.items()
+        }
     )
-    # All other text is read one by one.
-    is_number = np.array(is_plain.to_numpy(zero_copy_only=False))
-    read: Callable[[str], int | None] = cents_of if is_money else whole_of
-    for at in np.flatnonzero(~is_number & _is_valid(column)):
-        found = read(column[int(at)].as_py())
-        if found is not None:
-            values[at], is_number[at] = found, True
-    return values, is_number
 
 
-def _is_valid(column: pa.Array) -> npt.NDArray[np.bool_]:
-    valid: npt.NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+_READERS: dict[Kind, Callable[[str], int | None]] = {
+    Kind.KEY: whole_of,
+    Kind.COUNT: whole_of,
+    Kind.DATE: day_of,
+    Kind.MONEY: cents_of,
+}
+
+#: One way in which a column's values count: the figure, the numbers, and which rows have one.
+_Values = Iterable[tuple[str, Integers, Flags]]
+
+
+def _totals(
+    folder: Path,
+    table: Table,
+    values_of: Callable[[Column, pa.Array], _Values],
+    keys_of: Callable[[pa.Array], tuple[Integers, Flags]],
+) -> Totals:
+    totals: Totals = Counter()
+    for batch in read_batches(folder, list(table.column_names)):
+        keys, has_key = keys_of(batch[table.key])
+        keyless = int((~has_key).sum())
+        totals["", "rows"] += batch.num_rows
+        totals[table.key, "missing"] += keyless
+        numbers = {}
+        for column in table.columns:
+            for figure, values, is_there in values_of(column, batch[column.name]):
+                totals[column.name, _count_of(figure)] += int(is_there.sum())
+                multiplied = np.ones_like(values) if column.name == table.key else values
+                # Picking rows costs more than the sum, and nearly always all are picked.
+                rows = slice(None) if has_key.all() and is_there.all() else has_key & is_there
+                totals[column.name, figure] += keyed_sum(keys[rows], multiplied[rows])
+                if keyless:
+                    alone = values[~has_key & is_there]
+                    totals[column.name, "keyless"] += keyed_sum(np.ones_like(alone), alone)
+                if figure == "keyed":
+                    numbers[column.name] = values, is_there
+        if table.name in MEASURES:
+            totals["", "measure"] += _measure(
+                [(*numbers[c], MEASURES[table.name][c]) for c in MEASURES[table.name]]
+            )
+    return totals
+
+
+def _measure(factors: list[tuple[Integers, Flags, int]]) -> int:
+    """The sum of the rows' products, as far as all factors are there and within their limits."""
+    counts = np.logical_and.reduce([is_there & (v > -limit) & (v < limit) for v, is_there, limit in factors])
+    first, *others = (values[counts] for values, _, _ in factors)
+    return keyed_sum(first, others[0] if others else np.ones_like(first))
+
+
+def _count_of(figure: str) -> str:
+    return "values" if figure == "keyed" else "others"
+
+
+def _sent_keys(column: pa.Array) -> tuple[Integers, Flags]:
+    if not _is_text(column):
+        return numbers_of(column), _is_valid(column)
+    is_plain = pc.fill_null(pc.match_substring_regex(column, PLAIN_KEY_PATTERN), False)
+    keys = pc.if_else(is_plain, column, "0").cast(pa.int64())
+    return numbers_of(keys), np.asarray(is_plain)
+
+
+def _read_keys(column: pa.Array) -> tuple[Integers, Flags]:
+    return _numbers(column, Kind.KEY)
+
+
+def _sent_values(_column: Column, array: pa.Array, *, is_ascii: bool = False) -> _Values:
+    numbers = _texts(array, is_ascii=is_ascii) if _is_text(array) else numbers_of(array)
+    yield "keyed", numbers, _is_valid(array)
+
+
+def _read_values(column: Column, array: pa.Array) -> _Values:
+    if column.kind is Kind.TEXT or not _is_text(array):
+        yield from _sent_values(column, array)
+        return
+    numbers, is_number = _numbers(array, column.kind)
+    yield "keyed", numbers, is_number
+    is_other = _is_valid(array) & ~is_number
+    if is_other.any():
+        yield "others keyed", _texts(array), is_other
+
+
+def _numbers(array: pa.Array, kind: Kind) -> tuple[Integers, Flags]:
+    """The numbers of a typed column, and which rows have one."""
+    if not _is_text(array):
+        return numbers_of(array), _is_valid(array)
+    encoded = array.dictionary_encode()
+    read = [_READERS[kind](text) for text in encoded.dictionary.to_pylist()]
+    return _by_code(encoded, [number or 0 for number in read]), _by_code(
+        encoded, [number is not None for number in read]
+    ).astype(np.bool_) & _is_valid(array)
+
+
+def _texts(array: pa.Array, *, is_ascii: bool = False) -> Integers:
+    if is_ascii:
+        array = pc.replace_substring_regex(array, r"[^\x01-\x7f]", "")
+    encoded = array.dictionary_encode()
+    return _by_code(encoded, text_numbers(encoded.dictionary.cast(pa.binary()).to_pylist()))
+
+
+def _by_code(encoded: pa.DictionaryArray, numbers: npt.ArrayLike) -> Integers:
+    """Each row's number, given those of the distinct texts; 0 for a null."""
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    found: Integers = np.append(np.asarray(numbers, np.int64), 0)[codes]
+    return found
+
+
+def _is_text(array: pa.Array | pa.Field) -> bool:
+    return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
+
+
+def _is_valid(array: pa.Array) -> Flags:
+    valid: Flags = array.is_valid().to_numpy(zero_copy_only=False)
     return valid
 
 
-def _integers(column: pa.Array) -> Integers:
-    """Integers, or decimals of 18 digits as whole cents, as NumPy has them; anything where there is null."""
-    if pa.types.is_decimal(column.type):
-        words = np.frombuffer(column.buffers()[1], dtype=np.int64)
-        return words[2 * column.offset :: 2][: len(column)].copy()
-    filled: Integers = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
-    return filled.copy()
+def numbers_of(array: pa.Array) -> Integers:
+    """Whole numbers, days, or amounts in cents; anything where there is null."""
+    if pa.types.is_decimal(array.type):
+        # A decimal of 128 bits is its number of cents, low half first. Mostly that half is all of it.
+        halves = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)[array.offset :][: len(array)]
+        low, high = halves[:, 0], halves[:, 1]
+        if (high == low >> 63).all():
+            return low
+        wide: Integers = high.astype(object) * 2**64 + low.view(np.uint64).astype(object)
+        return wide
+    if pa.types.is_date32(array.type):
+        array = array.cast(pa.int32())
+    filled: Integers = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
+    return filled.astype(np.int64, copy=False)
 
 
-def _sum_of_products(columns: list[Integers]) -> int:
-    if not len(columns[0]):
-        return 0
-    largest = len(columns[0])
-    for values in columns:
-        largest *= max(abs(int(values.min())), abs(int(values.max())))
-    if largest >= 2**63:  # beyond 64 bits: whole numbers of any length, one by one
-        columns = [values.astype(object) for values in columns]
-    return int(np.multiply.reduce(columns).sum())
+def _bits(values: Integers) -> int:
+    return max(int(values.max()), -1 - int(values.min())).bit_length()
+
+
+def _visible(text: str) -> str:
+    return _INVISIBLE.sub("", text).strip(_OUTER)

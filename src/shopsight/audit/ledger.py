@@ -1,33 +1,89 @@
-"""The ledger: what became of every row and every cent of one run.
+"""The ledger: what became of every row, value and cent of one run.
 
-Read from the files that cleaning left, not from cleaning's own counters, so that a row which cleaning lost is
-missing here too and the proof finds it.
+Read from the files that cleaning left, not from cleaning's own counters: a row that cleaning lost is missing
+here too, and the proof finds it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from shopsight.audit.control_totals import raw_measure
+from shopsight.audit.control_totals import (
+    Totals,
+    is_native,
+    totals_as_read,
+    totals_as_sent,
+    totals_of_repairs,
+)
 from shopsight.audit.exact import exact_sum
-from shopsight.audit.parquet import count_rows, read_batches, sum_column
-from shopsight.contract import TABLES, Table
+from shopsight.audit.parquet import read_batches, sum_column
+from shopsight.contract import TABLES, Kind, Table
 from shopsight.record import Ledger, RuleLedger, TableLedger
 
-ZERO = Decimal("0.00")
+
+@dataclass(frozen=True)
+class TableTotals:
+    """The control totals of one table at every station of a run.
+
+    Attributes:
+        sent: raw, every column as the database sent it.
+        raw: raw, typed columns as the numbers that stand there.
+        clean: what was kept.
+        rejected: what was set aside, as it was read.
+        merged: what was folded into another row, as it was read.
+        repairs: what recorded repairs added.
+    """
+
+    sent: Totals
+    raw: Totals
+    clean: Totals
+    rejected: Totals
+    merged: Totals
+    repairs: Totals
 
 
-def build_ledger(root: Path, sentences: dict[str, tuple[str, str]]) -> Ledger:
-    """The ledger of the run whose directory is ``root``.
+def read_totals(root: Path, *, is_ascii: bool = False) -> dict[str, TableTotals]:
+    """The control totals of every table of the run whose directory is ``root``, by table.
 
     Args:
         root: a run's directory with ``raw``, ``clean`` and ``rejected``.
+        is_ascii: whether the source counts only the ASCII characters of texts.
+    """
+
+    def of_table(table: Table) -> TableTotals:
+        raw, rejected = root / "raw" / table.name, root / "rejected"
+        sent = totals_as_sent(raw, table, is_ascii=is_ascii)
+        return TableTotals(
+            sent,
+            sent if is_native(raw, table) and not is_ascii else totals_as_read(raw, table),
+            totals_as_read(root / "clean" / table.name, table),
+            totals_as_read(rejected / table.name, table),
+            totals_as_read(rejected / "merged" / table.name, table),
+            totals_of_repairs(rejected / "repairs" / table.name, table),
+        )
+
+    # NumPy and Arrow let go of the interpreter while they work.
+    with ThreadPoolExecutor(2, thread_name_prefix="audit") as pool:
+        largest_first = sorted(TABLES.values(), key=lambda table: table.measure is None)
+        totals = dict(zip((t.name for t in largest_first), pool.map(of_table, largest_first), strict=True))
+    return {name: totals[name] for name in TABLES}
+
+
+def build_ledger(
+    root: Path, sentences: Mapping[str, tuple[str, str]], totals: Mapping[str, TableTotals]
+) -> Ledger:
+    """The ledger of the run whose directory is ``root``.
+
+    Args:
+        root: a run's directory with ``rejected``.
         sentences: by rule id, the rule's action and sentence.
+        totals: by table, what :func:`read_totals` gives.
 
     Returns:
         One entry per table in the contract's order, and one per rule that applied, in the same order and
@@ -35,44 +91,39 @@ def build_ledger(root: Path, sentences: dict[str, tuple[str, str]]) -> Ledger:
     """
     tables, rules = [], []
     for table in TABLES.values():
-        applied = _rules_of(root / "rejected", table.name)
-        tables.append(_table_ledger(root, table))
-        for rule, (rows, measure) in sorted(applied.items()):
+        tables.append(_table_ledger(root / "rejected", table, totals[table.name]))
+        for rule, (rows, measure) in sorted(_rules_of(root / "rejected", table.name).items()):
             action, sentence = sentences[rule]
             rules.append(RuleLedger(rule, table.name, action, sentence, rows, measure))
     return Ledger(tables, rules)
 
 
-def _table_ledger(root: Path, table: Table) -> TableLedger:
-    rejected, merged = root / "rejected" / table.name, root / "rejected" / "merged" / table.name
-    repairs = root / "rejected" / "repairs" / table.name
+def _table_ledger(rejected: Path, table: Table, totals: TableTotals) -> TableLedger:
     ledger = TableLedger(
         table.name,
-        rows_in=count_rows(root / "raw" / table.name),
-        rows_out=count_rows(root / "clean" / table.name),
-        rejected=count_rows(rejected),
-        merged=count_rows(merged),
-        added=_count_added(repairs),
+        rows_in=totals.raw["", "rows"],
+        rows_out=totals.clean["", "rows"],
+        rejected=totals.rejected["", "rows"],
+        merged=totals.merged["", "rows"],
+        added=totals.repairs["", "rows"],
     )
     if table.measure is None:
         return ledger
     return replace(
         ledger,
         measure=table.measure,
-        measure_in=raw_measure(table.name, root / "raw" / table.name) or ZERO,
-        measure_out=raw_measure(table.name, root / "clean" / table.name) or ZERO,
-        measure_rejected=exact_sum([sum_column(rejected, "measure")]),
-        measure_merged=exact_sum([sum_column(merged, "measure")]),
-        measure_repaired=exact_sum([sum_column(repairs, "measure_change")]),
+        measure_in=_amount(table, totals.raw["", "measure"]),
+        measure_out=_amount(table, totals.clean["", "measure"]),
+        measure_rejected=exact_sum([sum_column(rejected / table.name, "measure")]),
+        measure_merged=exact_sum([sum_column(rejected / "merged" / table.name, "measure")]),
+        measure_repaired=exact_sum([sum_column(rejected / "repairs" / table.name, "measure_change")]),
     )
 
 
-def _count_added(repairs: Path) -> int:
-    """Rows that cleaning made itself: repairs of a key that the raw table does not hold."""
-    added = 0
-    for batch in read_batches(repairs, ["rule"]):
-        added += pc.sum(pc.ends_with(batch.column(0), "_added")).as_py() or 0
-    return added
+def _amount(table: Table, units: int) -> Decimal:
+    """A measure given in cents, or in pieces where there is no money in it."""
+    has_money = any(column.kind is Kind.MONEY for column in table.columns)
+    return Decimal(units).scaleb(-2) if has_money else Decimal(units)
 
 
 def _rules_of(rejected: Path, table: str) -> dict[str, tuple[int, Decimal | None]]:

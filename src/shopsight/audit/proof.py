@@ -1,8 +1,8 @@
-"""The proof: four links from the source to MongoDB, each an equality of row counts and exact sums.
+"""The proof: four links from the source to MongoDB, each a list of equalities of exact figures.
 
-1. source = raw: what the database says in the snapshot's transaction, against what the raw files hold;
-2. raw = clean + rejected + merged, by the ledger;
-3. clean = marts: the clean files' own sums, against the metrics' and the insights';
+1. source = raw: the control totals that the database gives in the snapshot, against those of the raw files;
+2. raw = clean + rejected + merged, with what the recorded repairs changed, by control totals and measure;
+3. clean = marts: every customer's figures once more, and what each insight says that it must satisfy;
 4. marts = MongoDB: the marts' sums, against the server's own aggregation over the new generation; and a
    digest of the documents as they were encoded, against that of the documents as the server hands them out.
 
@@ -12,6 +12,7 @@ The sums are made here with Arrow alone and share no code with the stages they c
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shopsight.audit.control_totals import Totals, from_document
+from shopsight.audit.customer_checks import expected_totals, mart_totals
 from shopsight.audit.exact import exact_sum
 from shopsight.audit.insight_checks import insight_checks
+from shopsight.audit.ledger import TableTotals
 from shopsight.audit.parquet import count_rows, parquet_files, sum_column
 from shopsight.audit.recounts import statuses
 from shopsight.audit.shop_files import ShopFiles
@@ -36,7 +40,7 @@ MARTS_ARE_TARGET = "4 (marts = MongoDB)"
 CONTENT = "SHA-256"
 
 
-def demand(link: Link) -> Link:
+def require(link: Link) -> Link:
     """The link itself, if each of its equalities holds.
 
     Raises:
@@ -48,49 +52,69 @@ def demand(link: Link) -> Link:
     return link
 
 
-def prove_extraction(snapshot: Snapshot, ledger: Ledger) -> Link:
-    """Link 1: rows and measures as the database gave them, against what the ledger found in the raw files."""
+def prove_extraction(snapshot: Snapshot, totals: Mapping[str, TableTotals]) -> Link:
+    """Link 1: every table's control totals as the database gave them, against those of the raw files."""
 
     def checks() -> Iterable[Check]:
-        for table in ledger.tables:
-            told = snapshot.tables[table.table]
-            yield Check(f"{table.table}: rows", told.rows, table.rows_in)
-            if table.measure is not None:
-                yield Check(f"{table.table}: {table.measure}", told.measure, table.measure_in)
+        for name, table in totals.items():
+            yield from compared_totals(name, from_document(snapshot.tables[name].totals), table.sent)
 
     return _timed(SOURCE_IS_RAW, checks)
 
 
-def prove_cleaning(ledger: Ledger) -> Link:
-    """Link 2: each table's rows and measure in, against out, rejected and merged."""
+def prove_cleaning(ledger: Ledger, totals: Mapping[str, TableTotals]) -> Link:
+    """Link 2: rows, measure and control totals of what came in, against what was kept, rejected and merged.
+
+    A value that cleaning changed must be found among the recorded repairs.
+    """
 
     def checks() -> Iterable[Check]:
         for table in ledger.tables:
-            explained = table.rows_out + table.rejected + table.merged
-            yield Check(f"{table.table}: rows", table.rows_in + table.added, explained)
             if table.measure is not None:
                 entered = exact_sum([table.measure_in, table.measure_repaired])
                 left = exact_sum([table.measure_out, table.measure_rejected, table.measure_merged])
                 yield Check(f"{table.table}: {table.measure}", entered, left)
+            at = totals[table.table]
+            entered_as, left_as = Counter(at.raw), Counter(at.clean)
+            entered_as.update(at.repairs)
+            for part in (at.rejected, at.merged):
+                left_as.update(part)
+            yield from compared_totals(table.table, entered_as, left_as)
 
     return _timed(RAW_IS_CLEAN, checks)
 
 
-def prove_marts(shop: Mapping[str, Figure], files: ShopFiles) -> Link:
-    """Link 3: the clean tables' figures (:func:`clean_totals`), against the metrics' sums and the insights.
+def compared_totals(table: str, expected: Totals, found: Totals) -> Iterable[Check]:
+    """One equality per figure that either side has; a figure that a side lacks is 0 there."""
+    for column, figure in sorted({*expected, *found}):
+        if figure != "measure":
+            what = f"{table}.{column}" if column else table
+            yield Check(f"{what}: {figure}", expected[column, figure], found[column, figure])
 
-    Each insight says itself what its rows must satisfy.
+
+def prove_marts(shop: Mapping[str, Figure], files: ShopFiles, customers: Totals) -> Link:
+    """Link 3: what the clean tables say, against the metrics and the insights.
+
+    Every customer's figures are worked out once more. Each insight says itself what its rows must satisfy.
+
+    Args:
+        shop: what :func:`clean_totals` gives.
+        files: the run's files.
+        customers: the control totals of the clean customers.
     """
 
     def checks() -> Iterable[Check]:
-        customers = files.marts / "customer_metrics"
-        yield Check("customer_metrics: customers", shop["customers"], count_rows(customers))
+        mart = files.marts / "customer_metrics"
+        yield Check("customer_metrics: customers", shop["customers"], count_rows(mart))
         for column, figure in (
             ("total_amount_spent", "revenue"),
             ("total_orders", "counting_orders"),
             ("total_products_ordered", "units"),
         ):
-            yield Check(f"customer_metrics: sum({column})", shop[figure], sum_column(customers, column))
+            yield Check(f"customer_metrics: sum({column})", shop[figure], sum_column(mart, column))
+        excluded = files.settings.excluded_order_statuses
+        expected = expected_totals(files.clean, excluded, customers)
+        yield from compared_totals("customer_metrics", expected, mart_totals(mart))
         for insight in files.insights:
             yield from insight_checks(insight, files, shop)
 

@@ -23,7 +23,7 @@ _ADDED = repair(
     "uncategorised_added",
     "A category added for the products that have none: id 0 or, where the shop has a category 0 of its own,"
     " the nearest free negative one.",
-    column="category_id",
+    column="category_name",
     when=None,
 )
 RULES = table_rules(CATEGORIES, *name_rules("category_name", "category"), _ADDED)
@@ -77,9 +77,9 @@ def with_uncategorised(categories: Cleaned, products: Frame, category_id: int) -
         nw.lit(CATEGORIES.name).alias("table"),
         col("category_id").alias("key"),
         nw.lit(f"{CATEGORIES.name}.{_ADDED.name}").alias("rule"),
-        nw.lit("category_id").alias("column"),
+        nw.lit("category_name").alias("column"),
         nw.lit(None, dtype=nw.String).alias("old_value"),
-        col("category_id").cast(nw.String).alias("new_value"),
+        nw.lit(UNCATEGORISED).alias("new_value"),
         nw.lit(None).cast(MEASURE).alias("measure_change"),
     )
     return replace(

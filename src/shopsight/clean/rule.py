@@ -150,7 +150,7 @@ class Cleaned:
         kept: the contract's columns in its types.
         rejected: the raw columns, ``rule`` and ``measure``.
         repairs: ``table``, ``key``, ``rule``, ``column``, ``old_value``, ``new_value``, ``measure_change``.
-        merged: ``table``, ``key``, ``into_key``, ``rule``, ``measure``.
+        merged: ``table``, ``key``, ``into_key``, ``rule``, ``measure``, and the raw columns.
         flags: ``table``, ``rule``, ``rows``, ``measure``; one row per rule that applied, to be summed over
             the parts in which a table is cleaned.
     """
@@ -298,4 +298,5 @@ def _merged(rows: Frame, table: Table, rule: Rule, policy: CleaningPolicy, into_
         into_key.alias("into_key"),
         nw.lit(rule.id).alias("rule"),
         "measure",
+        *(col(raw_name(name)).alias(name) for name in table.column_names),
     )

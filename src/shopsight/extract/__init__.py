@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
+from shopsight.audit.control_totals import Totals, as_document
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
 from shopsight.extract.dialect import Dialect, OnRows, OpenSnapshot, Source, SourceCheck
@@ -22,7 +22,7 @@ from shopsight.extract.reading import Reader
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
 
-__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_figures"]
+__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_totals"]
 
 #: By the URL's scheme.
 DIALECTS: dict[str, Dialect] = {
@@ -60,7 +60,7 @@ def extract(
             number when a table is read again).
 
     Returns:
-        The snapshot, with rows, measure, source types and ``native`` or ``text`` for each table.
+        The snapshot, with control totals, source types and ``native`` or ``text`` for each table.
 
     Raises:
         ConfigurationError: the URL, the user or a privilege is wrong.
@@ -82,19 +82,32 @@ def extract(
     return _described(source, dialect, snapshot, reader.totals, physical)
 
 
-def source_figures(url: str, *, schema: str | None, connect_timeout: timedelta) -> Snapshot:
+def source_totals(
+    url: str, *, schema: str | None, connect_timeout: timedelta, physical: Mapping[str, Mapping[str, str]]
+) -> Snapshot:
     """What the database reports of the six tables now, as :func:`extract` returns it, without reading rows.
 
-    Returns:
-        A snapshot in which ``physical`` is empty.
+    Args:
+        url: the source, credentials included.
+        schema: see :func:`extract`.
+        connect_timeout: see :func:`extract`.
+        physical: by table and column, ``native`` or ``text``: how the columns of an earlier snapshot arrived,
+            with which this one is to be compared.
 
     Raises:
         SourceError: and the others of :func:`extract`.
     """
     source, dialect = _resolve(url, schema, connect_timeout)
     with dialect.snapshot(source, 1) as snapshot:
-        totals = {name: snapshot.control_totals(snapshot.connections[0], name) for name in TABLES}
-    return _described(source, dialect, snapshot, totals, {name: {} for name in TABLES})
+        totals = {
+            name: snapshot.control_totals(
+                snapshot.connections[0],
+                name,
+                frozenset(column for column, form in physical[name].items() if form == "text"),
+            )
+            for name in TABLES
+        }
+    return _described(source, dialect, snapshot, totals, {name: dict(physical[name]) for name in TABLES})
 
 
 def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) -> list[SourceCheck]:
@@ -136,7 +149,7 @@ def _described(
     source: Source,
     dialect: Dialect,
     snapshot: OpenSnapshot,
-    totals: Mapping[str, tuple[int, Decimal | None]],
+    totals: Mapping[str, Totals],
     physical: Mapping[str, dict[str, str]],
 ) -> Snapshot:
     return Snapshot(
@@ -148,11 +161,12 @@ def _described(
         schema=source.schema,
         tables={
             name: SourceTable(
-                rows=totals[name][0],
-                measure=totals[name][1],
+                rows=totals[name]["", "rows"],
+                totals=as_document(totals[name]),
                 column_types=snapshot.column_types[name],
                 physical=physical[name],
             )
             for name in TABLES
         },
+        is_utf8=snapshot.is_utf8,
     )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping, 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 import pyarrow as pa
 
+from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
 
@@ -80,6 +80,7 @@ class OpenSnapshot(Protocol):
         id: the database's own name for the state.
         as_of: the database's clock when the snapshot was taken, UTC.
         server_version: as the database reports it.
+        is_utf8: whether its texts are in Unicode; else only ASCII counts in control totals.
         connections: at least one.
         column_types: by table, in the order in which tables should be read; by the contract's column, the
             type as the database names it.
@@ -88,6 +89,7 @@ class OpenSnapshot(Protocol):
     id: str
     as_of: datetime
     server_version: str
+    is_utf8: bool
 
     @property
     def connections(self) -> Sequence[Connection]: ...  # noqa: D102 - see the attributes
@@ -111,8 +113,11 @@ class OpenSnapshot(Protocol):
             ValuesDoNotFit: from a decoding function; the table is then read again.
         """
 
-    def control_totals(self, connection: Any, table: str) -> tuple[int, Decimal | None]:
-        """The table's rows and measure, worked out by the database over the whole table.
+    def control_totals(self, connection: Any, table: str, as_text: frozenset[str]) -> Totals:
+        """The table's control totals, worked out by the database over the whole table.
+
+        The columns in ``as_text`` count by their text. Where a value of another column does not fit its
+        native type, the column's totals mean nothing: it is then read as text, and the totals asked again.
 
         Raises:
             SourceError: the database failed.

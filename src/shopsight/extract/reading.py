@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
 from shopsight.errors import translated_disk_errors
 from shopsight.extract.dialect import Connection, OnRows, OpenSnapshot
@@ -26,14 +26,14 @@ class Reader:
     """Reads a snapshot's tables and their control totals: one task each, and one for each part of a table.
 
     Attributes:
-        totals: by table, its rows and measure as the database reports them.
+        totals: by table, the control totals as the database reports them.
         as_text: by table, the columns that arrive as text though the contract has another type.
     """
 
     def __init__(
         self, snapshot: OpenSnapshot, folder: Path, batch_rows: int, on_rows: OnRows | None = None
     ) -> None:
-        self.totals: dict[str, tuple[int, Decimal | None]] = {}
+        self.totals: dict[str, Totals] = {}
         self.as_text = {table: snapshot.never_native(table) for table in snapshot.column_types}
         self._snapshot = snapshot
         self._folder = folder
@@ -54,20 +54,20 @@ class Reader:
         with translated_disk_errors(self._folder):
             for table in self.as_text:
                 (self._folder / table).mkdir(parents=True, exist_ok=True)
-        totals = [partial(self._ask_totals, table) for table in self.as_text]
-        self._run(totals + self._part_tasks(self.as_text))
+        self._run(self._tasks(self.as_text))
         while self._unfit:
             unfit, self._unfit = self._unfit, {}
             for table, columns in unfit.items():
                 self._discard(table)
                 self.as_text[table] |= columns
-            self._run(self._part_tasks(unfit))
+            self._run(self._tasks(unfit))
 
     def _ask_totals(self, table: str, connection: Connection) -> None:
-        self.totals[table] = self._snapshot.control_totals(connection, table)
+        self.totals[table] = self._snapshot.control_totals(connection, table, self.as_text[table])
 
-    def _part_tasks(self, tables: Iterable[str]) -> list[Task]:
-        return [
+    def _tasks(self, tables: Collection[str]) -> list[Task]:
+        totals: list[Task] = [partial(self._ask_totals, table) for table in tables]
+        return totals + [
             partial(self._read_part, table, part, self._folder / table / f"part-{number:05}.parquet")
             for table in tables
             for number, part in enumerate(self._snapshot.parts(table))

@@ -14,7 +14,7 @@ from typing import Any
 
 from shopsight.audit.proof import CONTENT, MARTS_ARE_TARGET
 from shopsight.publish import Served
-from shopsight.record import Check, Figure
+from shopsight.record import Check, Figure, Snapshot
 
 Document = Mapping[str, Any]
 #: By what a check of the proof's fourth link is called.
@@ -41,6 +41,12 @@ class Recorded:
             for record in (kept, stored)
         )
         self.record = self.kept or self.stored
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot that the generation was made from; None when no record of it is left."""
+        details = self.record.get("snapshot")
+        return Snapshot.from_details(details) if details else None
 
     def figures(self) -> Figures:
         """What was proven; at least the digests that were noted."""

@@ -13,17 +13,17 @@ from itertools import islice
 from typing import Any
 
 from shopsight import publish
-from shopsight.audit.proof import CONTENT
-from shopsight.contract import TABLES
+from shopsight.audit.control_totals import from_document
+from shopsight.audit.proof import CONTENT, compared_totals
 from shopsight.errors import ConfigurationError
-from shopsight.extract import source_figures
+from shopsight.extract import source_totals
 from shopsight.inspect.compare import EXAMPLES, changed_leaves
-from shopsight.inspect.recorded import Document, Figures, Recorded, as_figure, compared
+from shopsight.inspect.recorded import Figures, Recorded, compared
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Served, Target
-from shopsight.record import Check
+from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
 
 
@@ -129,21 +129,20 @@ def verify(settings: Settings) -> Verification:
         stages = (workspace.clean, workspace.metrics, workspace.insights)
         has_files = all(stage.details() is not None for stage in stages)
         documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
-    then = recorded.record.get("snapshot")
+    then = recorded.snapshot
     return Verification(served, _source_checks(then, settings) if then else [], checks, documents, has_files)
 
 
-def _source_checks(then: Document, settings: Settings) -> list[Check]:
-    """The source's address, rows and measures, as they were in the snapshot and as they are now."""
+def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
+    """The source's address and control totals, as they were in the snapshot and as they are now."""
+    physical = {name: table.physical for name, table in then.tables.items()}
     with source_address(settings) as url:
-        now = source_figures(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
-    checks = [Check("source: address", then["source"], now.source)]
+        now = source_totals(
+            url, schema=settings.source_schema, connect_timeout=settings.connect_timeout, physical=physical
+        )
+    checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():
-        before = then["tables"][name]
-        checks.append(Check(f"{name}: rows", before["rows"], table.rows))
-        if table.measure is not None:
-            measure = as_figure(before["measure"])
-            checks.append(Check(f"{name}: {TABLES[name].measure}", measure, table.measure))
+        checks += compared_totals(name, from_document(then.tables[name].totals), from_document(table.totals))
     return checks
 
 

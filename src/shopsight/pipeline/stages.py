@@ -18,7 +18,7 @@ import structlog
 
 from shopsight import __version__, publish
 from shopsight.audit import guards, proof
-from shopsight.audit.ledger import build_ledger
+from shopsight.audit.ledger import build_ledger, read_totals
 from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
@@ -215,15 +215,13 @@ def prove(run: Run) -> StageResult:
     """
     folder, record = run.workspace.folder, run.record
     sentences = {rule.id: (str(rule.action), rule.sentence) for rule in RULES.values()}
-    record.ledger = build_ledger(run.workspace.root, sentences)
-    record.proof = [proof.prove_extraction(run.snapshot, record.ledger)]
-    proof.demand(record.proof[-1])
-    record.proof.append(proof.prove_cleaning(record.ledger))
-    proof.demand(record.proof[-1])
+    totals = read_totals(run.workspace.root, is_ascii=not run.snapshot.is_utf8)
+    record.ledger = build_ledger(run.workspace.root, sentences, totals)
+    record.proof = [proof.require(proof.prove_extraction(run.snapshot, totals))]
+    record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
     files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
     record.totals = proof.clean_totals(files)
-    record.proof.append(proof.prove_marts(record.totals, files))
-    proof.demand(record.proof[-1])
+    record.proof.append(proof.require(proof.prove_marts(record.totals, files, totals["customers"].clean)))
     return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 
 
@@ -292,7 +290,7 @@ def _prove_written(
     # A run that took over has swept what this one wrote: that is a lost lease, not a broken proof.
     lease.check()
     run.record.proof.append(link)
-    proof.demand(link)
+    proof.require(link)
 
 
 #: In the order in which they run.

@@ -2,7 +2,7 @@
 
 The modules, in the order in which they build on each other: ``errors``, ``session`` (a connection),
 ``columns`` and ``catalog`` (which tables and columns there are), ``locks`` (one state for all connections),
-``packed``, ``lines`` and ``figures`` (the queries), ``snapshot`` (reading).
+``packed``, ``lines`` and ``control_totals`` (the queries), ``snapshot`` (reading).
 """
 
 from __future__ import annotations

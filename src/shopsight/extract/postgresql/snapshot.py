@@ -6,18 +6,18 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
 
+from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES, Kind
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import Family, is_sent_bare
+from shopsight.extract.postgresql.control_totals import read_totals
 from shopsight.extract.postgresql.errors import translated
-from shopsight.extract.postgresql.figures import ask_figures
 from shopsight.extract.postgresql.lines import line_query
 from shopsight.extract.postgresql.locks import locked_snapshot
 from shopsight.extract.postgresql.packed import Pages, bytes_of, packed_query, unpack
@@ -112,12 +112,11 @@ class PostgresSnapshot:
             for batch in connection.batches(query, batch_bytes):
                 yield partial(decode, batch)
 
-    def control_totals(self, connection: Session, table: str) -> tuple[int, Decimal | None]:
+    def control_totals(self, connection: Session, table: str, as_text: frozenset[str]) -> Totals:
         """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
         relation = self.relations[table]
         with translated(self.source, f"counting {relation.shown}"):
-            figures = ask_figures(connection, relation, is_utf8=self.is_utf8)
-        return figures.rows, figures.measure
+            return read_totals(connection, relation, as_text, is_utf8=self.is_utf8)
 
 
 def _decode_lines(table: str, as_text: frozenset[str], batch: pa.RecordBatch) -> pa.Table:

@@ -15,27 +15,26 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
 
-from shopsight.audit.control_totals import measure_of_units
+from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source, SourceCheck, check
+from shopsight.extract.sqlite.control_totals import read_totals, register_functions
 from shopsight.extract.sqlite.database import (
     Relation,
     change_counter,
     find_table,
     opened,
-    register_functions,
     table_names,
     texts_as_bytes,
     translated,
 )
-from shopsight.extract.sqlite.sql import figures, line
+from shopsight.extract.sqlite.sql import line
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class FileSnapshot:
     connections: list[FileConnection]
     source: Source
     relations: dict[str, Relation]
+    is_utf8: bool = True
 
     @property
     def column_types(self) -> dict[str, dict[str, str]]:
@@ -94,13 +94,11 @@ class FileSnapshot:
                     batch, size = [], 0
             yield partial(_decode, table, as_text, batch)
 
-    def control_totals(self, connection: FileConnection, table: str) -> tuple[int, Decimal | None]:
+    def control_totals(self, connection: FileConnection, table: str, as_text: frozenset[str]) -> Totals:
         """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
         relation = self.relations[table]
-        query = figures(table, relation.quoted, relation.columns)
         with translated(self.source):
-            rows, units = connection.driver.execute(query).fetchone()
-        return rows, None if units is None else measure_of_units(table, int(units))
+            return read_totals(connection.driver, table, relation.quoted, relation.columns, as_text)
 
 
 def _decode(table: str, as_text: frozenset[str], batch: list[bytes]) -> pa.Table:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from shopsight.audit.control_totals import cents_of, whole_of
 from shopsight.errors import SchemaMismatch, SourceError, SourceUnavailable
 from shopsight.extract.dialect import (
     STATE,
@@ -111,32 +110,6 @@ def texts_as_bytes(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.text_factory = str
-
-
-class _ExactSum:
-    """An aggregate: the sum of its argument's products, of any length, as text. Nulls count nothing."""
-
-    def __init__(self) -> None:
-        self._total = 0
-
-    def step(self, value: int | None, times: int | None) -> None:
-        if value is not None and times is not None:
-            self._total += value * times
-
-    def finalize(self) -> str:
-        return str(self._total)
-
-
-def register_functions(connection: sqlite3.Connection) -> None:
-    """SQLite has no exact decimals: these read and add up what :func:`sql.figures` asks for."""
-    (encoding,) = connection.execute("PRAGMA encoding").fetchone()
-
-    def reading(read: Callable[[str], int | None]) -> Callable[[bytes], int | None]:
-        return lambda text: read(text.decode(encoding, "replace"))
-
-    connection.create_function("shopsight_cents", 1, reading(cents_of), deterministic=True)
-    connection.create_function("shopsight_whole", 1, reading(whole_of), deterministic=True)
-    connection.create_aggregate("shopsight_sum", 2, _ExactSum)  # type: ignore[arg-type]
 
 
 @contextmanager
