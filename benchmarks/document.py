@@ -186,10 +186,10 @@ def _table(contenders: list[dict[str, Any]]) -> str:
 def _proof_cost(measured: Measured) -> str:
     run = measured["contenders"][f"run/{OURS}"]
     parts, whole = run["parts"], run["median"]
-    cost = parts["prove"] + parts["source_figures"] + parts["read_back"]
+    cost = parts["prove"] + parts["source_totals"] + parts["read_back"]
     return (
         f"Ledger and links 1 to 3 (the stage `prove`) {parts['prove']:.2f} s; link 1's figures asked of"
-        f" PostgreSQL, alone and by one connection, {parts['source_figures']:.2f} s; link 4's sums and"
+        f" PostgreSQL, alone and by one connection, {parts['source_totals']:.2f} s; link 4's sums and"
         f" digests asked of MongoDB {parts['read_back']:.2f} s: together {cost:.2f} s,"
         f" {cost / whole:.0%} of a whole run of {whole:.1f} s."
     )

@@ -12,7 +12,7 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import chdir
+from contextlib import chdir, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ from psycopg import sql
 from pymongo import MongoClient
 from tests.support.published_shop import PublishedShop, published_shop
 
+from shopsight.errors import WorkspaceError
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
 from shopsight_demo.servers.process import wait_gone
@@ -76,10 +77,13 @@ def _remove_abandoned_scratch() -> None:
         pid = folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]
         if folder.stat().st_uid != os.geteuid() or not pid.isdigit() or psutil.pid_exists(int(pid)):
             continue
-        for server in folder.glob("postgres*"):
-            PostgresServer(server).end()
-        for server in folder.glob("mongo*"):
-            MongoServer(server).end()
+        # What another user's tests, or another version's, left is only in the way if it is still running.
+        for server in (
+            *map(PostgresServer, folder.glob("postgres*")),
+            *map(MongoServer, folder.glob("mongo*")),
+        ):
+            with suppress(WorkspaceError):
+                server.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 

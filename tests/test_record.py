@@ -32,9 +32,9 @@ SNAPSHOT = Snapshot(
     schema=None,
     tables={
         "orders": SourceTable(
-            3, Decimal("12345678901234567.89"), {"order_id": "integer"}, {"order_id": "native"}
+            3, {"order_id": {"keyed": 2**120}}, {"order_id": "integer"}, {"order_id": "native"}
         ),
-        "customers": SourceTable(0, None, {}, {}),
+        "customers": SourceTable(0, {}, {}, {}),
     },
 )
 

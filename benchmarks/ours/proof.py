@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from benchmarks.peers.task import SOURCE_URL, TARGET_DATABASE, TARGET_URL, measured_within
-from shopsight.extract import source_figures
+from shopsight.contract import TABLES
+from shopsight.extract import source_totals
 from shopsight.publish import connect, read_back, read_digests, served
 
 TIMEOUT = timedelta(seconds=10)
 
 
 def main() -> None:
-    with measured_within("source_figures"):
-        source_figures(SOURCE_URL, schema=None, connect_timeout=TIMEOUT)
+    native: dict[str, dict[str, str]] = {name: {} for name in TABLES}
+    with measured_within("source_totals"):
+        source_totals(SOURCE_URL, schema=None, connect_timeout=TIMEOUT, physical=native)
     with connect(TARGET_URL, TARGET_DATABASE, TIMEOUT) as target:
         generation = served(target)
         assert generation is not None, "no run has published to this database yet"

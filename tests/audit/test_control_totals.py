@@ -53,7 +53,7 @@ def written(folder: Path, table: Table, *, types: dict[str, Any] | None = None, 
 
 
 def text_number(text: str) -> int:
-    return int(hashlib.md5(text.encode()).hexdigest()[:15], 16)
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:15], 16)
 
 
 def without_zeros(totals: Totals) -> dict[tuple[str, str], int]:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.cleaning import raw_frame
 from tests.support.staged import extracted, read, staged
 
-from shopsight.audit.ledger import build_ledger
+from shopsight.audit.ledger import build_ledger, read_totals
 from shopsight.clean import RULES
 from shopsight.contract import TABLES
 from shopsight.pipeline import stages
@@ -115,7 +115,7 @@ def test_the_ledger_counts_the_files_not_what_cleaning_says(tmp_path: Path) -> N
         (path,) = run.workspace.folder(folder).glob("*.parquet")
         rows = pl.read_parquet(path)
         rows[1:].write_parquet(path)
-    orders = build_ledger(run.workspace.root, SENTENCES).tables[3]
+    orders = build_ledger(run.workspace.root, SENTENCES, read_totals(run.workspace.root)).tables[3]
     assert (orders.rows_in, orders.rows_out, orders.rejected, orders.merged) == (6, 1, 2, 0)
     assert orders.measure_merged == D("0.00")
 
@@ -128,7 +128,7 @@ def test_a_table_in_several_files_is_one_table(tmp_path: Path) -> None:
     rows = read(run, "rejected/orders")
     rows[:1].write_parquet(folder / "part-00000.parquet")
     rows[1:].write_parquet(folder / "part-00001.parquet")
-    assert build_ledger(run.workspace.root, SENTENCES) == before
+    assert build_ledger(run.workspace.root, SENTENCES, read_totals(run.workspace.root)) == before
 
 
 def test_an_empty_shop_has_a_ledger_of_zeros(tmp_path: Path) -> None:

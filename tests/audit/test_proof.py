@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,16 +13,18 @@ import polars as pl
 import pytest
 from tests.support.clean_tables import clean_tables, write_tables
 
+from shopsight.audit.control_totals import Totals, as_document
 from shopsight.audit.identities import SumsTo
+from shopsight.audit.ledger import TableTotals
 from shopsight.audit.proof import (
     clean_totals,
-    require,
     mart_figures,
     prove_cleaning,
     prove_extraction,
     prove_marts,
     prove_target,
     rejected_figures,
+    require,
 )
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.errors import ProofBroken
@@ -66,34 +69,62 @@ def test_demand_raises_for_the_first_that_does_not_hold() -> None:
     assert (caught.value.expected, caught.value.found) == (D("5.00"), D("4.99"))
 
 
-def test_the_snapshot_s_figures_are_held_against_the_raw_files() -> None:
-    told = SourceTable(10, D("100.00"), {}, {})
+SENT = Counter({("", "rows"): 10, ("customer_id", "values"): 9, ("customer_id", "keyed"): 2**90})
+
+
+def of_orders(**stations: Totals) -> dict[str, TableTotals]:
+    """The totals of orders, those that are not given empty."""
+    names = ("sent", "raw", "clean", "rejected", "merged", "repairs")
+    return {"orders": TableTotals(*(stations.get(name, Counter()) for name in names))}
+
+
+def test_the_database_s_totals_are_held_against_the_raw_files() -> None:
+    told = SourceTable(10, as_document(SENT), {}, {})
     snapshot = Snapshot(
         "1", datetime(2024, 1, 1, tzinfo=UTC), "db", "postgresql", "18", None, {"orders": told}
     )
-    assert broken(prove_extraction(snapshot, Ledger([ORDERS]))) == []
-    fewer = replace(ORDERS, rows_in=9, measure_in=D("99.99"))
-    assert broken(prove_extraction(snapshot, Ledger([fewer]))) == [
-        ("orders: rows", 10, 9),
-        ("orders: sum(total_amount)", D("100.00"), D("99.99")),
+    assert broken(prove_extraction(snapshot, of_orders(sent=SENT))) == []
+    other = SENT - Counter({("customer_id", "keyed"): 1})
+    assert broken(prove_extraction(snapshot, of_orders(sent=other))) == [
+        ("orders.customer_id: keyed", 2**90, 2**90 - 1)
     ]
+    more = SENT + Counter({("status", "values"): 3})
+    assert broken(prove_extraction(snapshot, of_orders(sent=more))) == [("orders.status: values", 0, 3)]
 
 
-def test_the_ledger_s_identities_hold_to_the_row_and_the_cent() -> None:
-    assert broken(prove_cleaning(Ledger([ORDERS]))) == []
-    for change, difference in (
-        ({"rows_in": 9}, ("orders: rows", 10, 11)),
-        ({"rows_out": 6}, ("orders: rows", 11, 10)),
-        ({"rejected": 3}, ("orders: rows", 11, 12)),
-        ({"merged": 1}, ("orders: rows", 11, 10)),
-        ({"added": 0}, ("orders: rows", 10, 11)),
-        ({"measure_in": D("100.01")}, ("orders: sum(total_amount)", D("102.51"), D("102.50"))),
-        ({"measure_out": D("79.99")}, ("orders: sum(total_amount)", D("102.50"), D("102.49"))),
-        ({"measure_rejected": D("12.49")}, ("orders: sum(total_amount)", D("102.50"), D("102.49"))),
-        ({"measure_merged": D("0.00")}, ("orders: sum(total_amount)", D("102.50"), D("92.50"))),
-        ({"measure_repaired": D("2.49")}, ("orders: sum(total_amount)", D("102.49"), D("102.50"))),
+def test_what_came_in_and_was_repaired_is_what_was_kept_rejected_and_merged() -> None:
+    what = ("total_amount", "keyed")
+    stations = {"raw": 100, "repairs": -5, "clean": 80, "rejected": 10, "merged": 5}
+    ledger = Ledger([TableLedger("orders", 0, 0, 0, 0)])
+
+    def link(changed: dict[str, int]) -> Link:
+        numbers = {**stations, **changed}
+        return prove_cleaning(ledger, of_orders(**{name: Counter({what: n}) for name, n in numbers.items()}))
+
+    assert broken(link({})) == []
+    for station, difference in (
+        ("raw", (96, 95)),
+        ("repairs", (96, 95)),
+        ("clean", (95, 96)),
+        ("rejected", (95, 96)),
+        ("merged", (95, 96)),
     ):
-        assert broken(prove_cleaning(Ledger([replace(ORDERS, **change)]))) == [difference]
+        expected = [("orders.total_amount: keyed", *difference)]
+        assert broken(link({station: stations[station] + 1})) == expected
+
+
+def test_the_measure_is_conserved_to_the_cent() -> None:
+    nothing = of_orders()
+    assert broken(prove_cleaning(Ledger([ORDERS]), nothing)) == []
+    for change, difference in (
+        ({"measure_in": D("100.01")}, (D("102.51"), D("102.50"))),
+        ({"measure_out": D("79.99")}, (D("102.50"), D("102.49"))),
+        ({"measure_rejected": D("12.49")}, (D("102.50"), D("102.49"))),
+        ({"measure_merged": D("0.00")}, (D("102.50"), D("92.50"))),
+        ({"measure_repaired": D("2.49")}, (D("102.49"), D("102.50"))),
+    ):
+        found = broken(prove_cleaning(Ledger([replace(ORDERS, **change)]), nothing))
+        assert found == [("orders: sum(total_amount)", *difference)]
 
 
 def test_clean_totals_are_the_shop_s_figures(tmp_path: Path) -> None:
@@ -180,7 +211,7 @@ SUMS = [
 
 
 def proven(totals: dict[str, Any], marts: Path) -> Link:
-    return prove_marts(totals, ShopFiles(marts, marts, SUMS, load_settings()))
+    return prove_marts(totals, ShopFiles(marts, marts, SUMS, load_settings()), ())
 
 
 def write_marts(root: Path) -> None:

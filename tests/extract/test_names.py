@@ -16,10 +16,8 @@ from shopsight.errors import (
 )
 from shopsight.extract import extract
 from shopsight.extract.dialect import Source, matching_name, quote_name
-from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import SourceColumn, quote_text
 from shopsight.extract.postgresql.errors import connection_error, translated
-from shopsight.extract.postgresql.figures import figures_query
 from shopsight.extract.postgresql.lines import line
 
 SECOND = timedelta(seconds=1)
@@ -93,19 +91,6 @@ def test_a_line_quotes_text_and_sends_numbers_bare() -> None:
         'concat_ws(\',\', "ID", quote_ident("customer_id"::text), ("day" AT TIME ZONE \'UTC\')::date,'
         ' "total"::text::numeric, quote_ident("status"::text))'
     ) in line("orders", columns)
-
-
-@pytest.mark.parametrize(
-    ("precision", "scale", "is_plain"),
-    [(10, 2, True), (17, 2, True), (18, 2, False), (10, 3, False), (15, 0, True)],
-)
-def test_figures_look_at_single_values_only_where_the_type_admits_odd_ones(
-    precision: int, scale: int, is_plain: bool
-) -> None:
-    price = column("total_amount", "numeric", decimal_modifier(precision, scale))
-    orders = Relation("orders", "public", "orders", 1, True, True, {"total_amount": price})
-    assert ("CASE" not in figures_query(orders, is_utf8=True, is_guarded=False)) is is_plain
-    assert "CASE WHEN abs" in figures_query(orders, is_utf8=True, is_guarded=True)
 
 
 def driver_error(text: str, sqlstate: str | None = None) -> OperationalError:

@@ -17,9 +17,9 @@ import polars as pl
 import psycopg
 import pytest
 from tests.conftest import Restartable
+from tests.support.extracted import assert_proven, raw_measure
 from tests.support.literal_rows import load_rows
 
-from shopsight.audit.control_totals import raw_measure
 from shopsight.audit.parquet import count_rows
 from shopsight.contract import TABLES
 from shopsight.errors import (
@@ -30,7 +30,7 @@ from shopsight.errors import (
     SourceUnavailable,
     WorkspaceError,
 )
-from shopsight.extract import check_source, extract, source_figures
+from shopsight.extract import check_source, extract, source_totals
 from shopsight.extract.postgresql import locks, packed
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
@@ -96,13 +96,6 @@ def rows_of(folder: Path, table: str) -> list[tuple[Any, ...]]:
     return pl.read_parquet(folder / table).sort(TABLES[table].key).rows()
 
 
-def assert_proven(snapshot: Snapshot, folder: Path) -> None:
-    """What the database said of its tables is what the files hold."""
-    for name, told in snapshot.tables.items():
-        assert count_rows(folder / name) == told.rows, name
-        assert raw_measure(name, folder / name) == told.measure, name
-
-
 def rename_all(url: str, change: str) -> None:
     """Run a statement for each table; ``{table}`` and ``{columns}`` stand for its names."""
     execute(
@@ -144,7 +137,7 @@ def test_rows_in_pages_that_were_not_counted_yet_are_read_too(
     )
     load_rows(postgres_url, {"reviews": [(number, 1, 1, 5, DAY) for number in range(5000)]})
     snapshot = read(postgres_url, tmp_path)
-    assert snapshot.tables["reviews"].measure == 25_000
+    assert raw_measure(tmp_path, "reviews") == 25_000
     assert_proven(snapshot, tmp_path)
 
 
@@ -165,7 +158,7 @@ def test_a_wrong_type_in_the_last_row_makes_the_whole_column_text_once(
         "status": "native",
     }
     assert rows_of(tmp_path, "orders")[-1] == (50_001, 1, "infinity", "NaN", "paid")
-    assert snapshot.tables["orders"].measure == D("50000.00")
+    assert raw_measure(tmp_path, "orders") == D("50000.00")
     assert_proven(snapshot, tmp_path)
 
 
@@ -270,7 +263,7 @@ def test_all_tables_are_of_one_state_while_somebody_writes(postgres_url: str, tm
             snapshot = read(postgres_url, folder)
             assert_proven(snapshot, folder)
             # Each of the writer's transactions leaves these as they are; its single statements do not.
-            assert {name: t.measure for name, t in snapshot.tables.items() if t.measure is not None} == {
+            assert {name: raw_measure(tmp_path, name) for name in ("orders", "order_items", "reviews")} == {
                 "orders": D("300000.00"),
                 "order_items": D("3000.00"),
                 "reviews": D(9000),
@@ -299,7 +292,10 @@ def test_a_table_cannot_be_emptied_while_it_is_read(postgres_url: str, tmp_path:
     assert_proven(snapshot, tmp_path)
     assert snapshot.tables["orders"].rows == 3000
     assert emptied[0] > ended - 0.2
-    assert source_figures(postgres_url, schema=None, connect_timeout=PATIENCE).tables["orders"].rows == 0
+    asked = source_totals(
+        postgres_url, schema=None, connect_timeout=PATIENCE, physical={name: {} for name in TABLES}
+    )
+    assert asked.tables["orders"].rows == 0
 
 
 def test_a_migration_that_ends_while_its_lock_is_waited_for_is_looked_at_again(
@@ -362,17 +358,13 @@ def test_text_that_is_no_utf8_in_spite_of_the_encoding_is_marked(
     assert rows_of(tmp_path, "categories") == [(1, "M\ufffdx")]
 
 
-def test_figures_can_be_asked_for_without_reading(postgres_url: str, tmp_path: Path) -> None:
+def test_totals_can_be_asked_for_without_reading(postgres_url: str, tmp_path: Path) -> None:
     seed(postgres_url, SMALL, dirt=0.2, types=Types.TEXT)
     read_out = read(postgres_url, tmp_path)
-    asked = source_figures(postgres_url, schema=None, connect_timeout=PATIENCE)
-    for name in TABLES:
-        assert (asked.tables[name].rows, asked.tables[name].measure) == (
-            read_out.tables[name].rows,
-            read_out.tables[name].measure,
-        )
-        assert asked.tables[name].column_types == read_out.tables[name].column_types
-    assert asked.tables["orders"].measure
+    physical = {name: table.physical for name, table in read_out.tables.items()}
+    asked = source_totals(postgres_url, schema=None, connect_timeout=PATIENCE, physical=physical)
+    assert asked.tables == read_out.tables
+    assert asked.tables["orders"].totals["total_amount"]["values"]
     assert Snapshot.from_details(asked.as_details()) == asked
 
 
@@ -408,7 +400,7 @@ def test_a_database_of_another_encoding_is_read(
         connection.execute("INSERT INTO orders VALUES (1, 1, '2024-01-31', ' 12.50\t', 'paid')")
     snapshot = read(url, tmp_path)
     assert rows_of(tmp_path, "categories") == [(1, sent)]
-    assert snapshot.tables["orders"].measure == D("12.50")
+    assert raw_measure(tmp_path, "orders") == D("12.50")
     assert_proven(snapshot, tmp_path)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.support.extracted import assert_proven, raw_measure
 from tests.support.literal_rows import load_rows
 
-from shopsight.audit.control_totals import cents_of, raw_measure
-from shopsight.audit.parquet import count_rows
+from shopsight.audit.control_totals import cents_of
 from shopsight.contract import TABLES
 from shopsight.errors import (
     ConfigurationError,
@@ -24,7 +24,7 @@ from shopsight.errors import (
     SourceError,
     SourceUnavailable,
 )
-from shopsight.extract import check_source, extract, source_figures
+from shopsight.extract import check_source, extract, source_totals
 from shopsight.record import Snapshot
 from shopsight_demo.seed import ShopSize, Types, seed
 
@@ -69,13 +69,6 @@ def rows_of(folder: Path, table: str) -> list[tuple[Any, ...]]:
     return pl.read_parquet(folder / table).sort(TABLES[table].key).rows()
 
 
-def assert_proven(snapshot: Snapshot, folder: Path) -> None:
-    """What the file said of its tables is what the raw files hold."""
-    for name, told in snapshot.tables.items():
-        assert count_rows(folder / name) == told.rows, name
-        assert raw_measure(name, folder / name) == told.measure, name
-
-
 def test_all_values_arrive_as_they_are(file: Path, raw: Path) -> None:
     rows: dict[str, list[tuple[Any, ...]]] = {
         "categories": [(1, "Books")],
@@ -90,7 +83,7 @@ def test_all_values_arrive_as_they_are(file: Path, raw: Path) -> None:
     assert {name: rows_of(raw, name) for name in TABLES} == rows
     assert_proven(snapshot, raw)
     assert all(set(table.physical.values()) == {"native"} for table in snapshot.tables.values())
-    assert {name: t.measure for name, t in snapshot.tables.items() if t.measure is not None} == {
+    assert {name: raw_measure(raw, name) for name in ("orders", "order_items", "reviews")} == {
         "orders": D("19.99"),
         "order_items": D("19.00"),
         "reviews": D(5),
@@ -113,10 +106,9 @@ def test_a_dirty_shop_is_read_whole(types: Types, file: Path, raw: Path) -> None
     snapshot = read(file, raw, on_rows=on_rows)
     assert_proven(snapshot, raw)
     assert told == {name: table.rows for name, table in snapshot.tables.items()}
-    asked = source_figures(f"sqlite:///{file}", schema=None, connect_timeout=PATIENCE)
-    assert {name: (t.rows, t.measure) for name, t in asked.tables.items()} == {
-        name: (t.rows, t.measure) for name, t in snapshot.tables.items()
-    }
+    physical = {name: table.physical for name, table in snapshot.tables.items()}
+    asked = source_totals(f"sqlite:///{file}", schema=None, connect_timeout=PATIENCE, physical=physical)
+    assert asked.tables == snapshot.tables
 
 
 @pytest.mark.parametrize(
@@ -152,7 +144,7 @@ def test_an_amount_is_native_if_every_value_is_a_number_of_cents(
     execute(file, "INSERT INTO orders VALUES (?, ?, ?, ?, ?)", values=rows)
     snapshot = read(file, raw)
     assert [row[3] for row in rows_of(raw, "orders")] == expected
-    assert snapshot.tables["orders"].measure == D(measure)
+    assert raw_measure(raw, "orders") == D(measure)
     assert_proven(snapshot, raw)
 
 
@@ -215,7 +207,7 @@ def test_hostile_texts_stay_as_they_are(encoding: str, file: Path, raw: Path) ->
     snapshot = read(file, raw)
     assert [name for _, name in rows_of(raw, "categories")] == names
     assert [row[3] for row in rows_of(raw, "orders")] == amounts
-    assert snapshot.tables["orders"].measure == D("14.00")
+    assert raw_measure(raw, "orders") == D("14.00")
     assert_proven(snapshot, raw)
 
 
@@ -239,7 +231,7 @@ def test_the_database_takes_the_same_texts_for_numbers(file: Path, raw: Path) ->
     )
     snapshot = read(file, raw)
     assert [row[3] for row in rows_of(raw, "orders")] == texts
-    assert snapshot.tables["orders"].measure == D(sum(cents_of(text) or 0 for text in texts)).scaleb(-2)
+    assert raw_measure(raw, "orders") == D(sum(cents_of(text) or 0 for text in texts)).scaleb(-2)
     assert_proven(snapshot, raw)
 
 
@@ -254,7 +246,7 @@ def test_bytes_that_are_no_utf8_do_not_stop_it(file: Path, raw: Path) -> None:
     snapshot = read(file, raw)
     assert rows_of(raw, "categories") == [(1, "M\ufffdller")]
     assert [row[3] for row in rows_of(raw, "orders")] == ["1\ufffd", "2"]
-    assert snapshot.tables["orders"].measure == D("2.00")
+    assert raw_measure(raw, "orders") == D("2.00")
     assert_proven(snapshot, raw)
 
 
@@ -267,7 +259,7 @@ def test_a_wrong_value_in_the_last_row_makes_the_whole_column_text_once(file: Pa
     assert min(told) < 0
     assert snapshot.tables["orders"].physical["order_date"] == "text"
     assert rows_of(raw, "orders")[-1] == (5000, 1, "soon", "much", "paid")
-    assert snapshot.tables["orders"].measure == D("7500.00")
+    assert raw_measure(raw, "orders") == D("7500.00")
     assert_proven(snapshot, raw)
 
 
@@ -285,7 +277,7 @@ def test_sums_beyond_64_bits_stay_exact(file: Path, raw: Path) -> None:
     items = [(number, 1, 1, 9_999_999_999, 999_999_999_999_999) for number in range(3)]
     load_rows(f"sqlite:///{file}", {"order_items": items})
     snapshot = read(file, raw)
-    assert snapshot.tables["order_items"].measure == D(9_999_999_999 * 999_999_999_999_999 * 3)
+    assert raw_measure(raw, "order_items") == D(9_999_999_999 * 999_999_999_999_999 * 3)
     assert_proven(snapshot, raw)
 
 
@@ -311,7 +303,7 @@ def test_empty_tables_are_files_of_the_right_types(file: Path, raw: Path) -> Non
     load_rows(f"sqlite:///{file}", {})
     snapshot = read(file, raw)
     assert_proven(snapshot, raw)
-    assert str(snapshot.tables["orders"].measure) == "0.00"
+    assert str(raw_measure(raw, "orders")) == "0.00"
     assert pl.read_parquet_schema(raw / "reviews" / "part-00000.parquet") == {
         "review_id": pl.Int64,
         "product_id": pl.Int64,
@@ -346,8 +338,8 @@ def test_all_tables_are_of_one_state_while_somebody_writes(journal: str, file: P
 
         snapshot = read(file, raw, on_rows=on_rows)
     assert_proven(snapshot, raw)
-    assert snapshot.tables["orders"].measure == D("3000.00")
-    assert snapshot.tables["reviews"].measure == 5
+    assert raw_measure(raw, "orders") == D("3000.00")
+    assert raw_measure(raw, "reviews") == 5
     # A file without a write-ahead log lets nobody write as long as it is read.
     assert set(outcomes) == ({"written"} if journal == "WAL" else {"database is locked"})
 

@@ -29,11 +29,8 @@ negatives = st.sampled_from(["reject", "keep"])
 @contextmanager
 def run_of(shop: Mapping[str, pl.DataFrame], negative_amounts: str = "reject") -> Iterator[Run]:
     """The shop's run up to the proof, which holds or raises."""
-    measures = {
-        name: measure_in(name, shop[name]) if table.measure else None for name, table in TABLES.items()
-    }
     with tempfile.TemporaryDirectory() as folder:
-        yield staged(Path(folder), shop, measures=measures, negative_amounts=negative_amounts)
+        yield staged(Path(folder), shop, negative_amounts=negative_amounts)
 
 
 def with_row(frame: pl.DataFrame, row: tuple[Any, ...], table: str) -> pl.DataFrame:

@@ -167,7 +167,7 @@ RULES = [
 def sample_record() -> RunRecord:
     """A run that succeeded, with every part filled."""
     tables = {
-        t.table: SourceTable(t.rows_in, t.measure_in, {"id": "integer"}, {"id": "native"})
+        t.table: SourceTable(t.rows_in, {"table": {"rows": t.rows_in}}, {"id": "integer"}, {"id": "native"})
         for t in TABLE_LEDGERS
     }
     source_checks = [Check(f"{t.table}: rows", t.rows_in, t.rows_in) for t in TABLE_LEDGERS]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import polars as pl
 from tests.support.cleaning import raw_frame
 from tests.support.shop_rows import SHOP
 
-from shopsight.audit.control_totals import raw_measure
+from shopsight.audit.control_totals import as_document, totals_as_sent
 from shopsight.contract import TABLES
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline import stages
@@ -39,7 +38,6 @@ def literal_shop() -> dict[str, pl.DataFrame]:
 def extracted(
     workdir: Path,
     raw: Mapping[str, pl.DataFrame],
-    measures: Mapping[str, Decimal | None] | None = None,
     **settings: Any,
 ) -> Run:
     """A run whose extraction is done.
@@ -47,7 +45,6 @@ def extracted(
     Args:
         workdir: where its directory is made.
         raw: the six tables.
-        measures: what the source says of each; by default what the raw files hold.
         settings: other than the defaults.
     """
     settings = {"min_rejected_rows": 10**9, **settings}
@@ -59,8 +56,8 @@ def extracted(
         folder = workspace.folder("raw") / name
         folder.mkdir()
         raw[name].write_parquet(folder / "part-00000.parquet")
-        measure = raw_measure(name, folder) if measures is None else measures[name]
-        tables[name] = SourceTable(raw[name].height, measure, {}, {})
+        totals = as_document(totals_as_sent(folder, TABLES[name]))
+        tables[name] = SourceTable(raw[name].height, totals, {}, {})
     snapshot = Snapshot("1", AS_OF, "test", "test", "1", None, tables)
     workspace.raw.close({"snapshot": snapshot.as_details()})
     record = RunRecord(workspace.run_id, "run", "running", AS_OF, snapshot=snapshot)

@@ -28,7 +28,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -43,6 +43,7 @@ import pyarrow.parquet as pq
 
 from shopsight.audit.parquet import parquet_files, read_batches
 from shopsight.contract import Column, Kind, Table
+from shopsight.record import Check
 
 #: By column and figure a whole number of any length. Figures of a column: ``values``, how many are not null;
 #: ``keyed``, the sum of key × value; ``keyless``, the sum of the values in rows without a key; ``others`` and
@@ -212,6 +213,14 @@ def day_of(text: str) -> int | None:
         return (date(*map(int, match.groups())) - _EPOCH).days if match is not None else None
     except ValueError:
         return None
+
+
+def compared_totals(table: str, expected: Totals, found: Totals) -> Iterator[Check]:
+    """One equality per figure that either side has; a figure that a side lacks is 0 there."""
+    for column, figure in sorted({*expected, *found}):
+        if figure != "measure":
+            what = f"{table}.{column}" if column else table
+            yield Check(f"{what}: {figure}", expected[column, figure], found[column, figure])
 
 
 def as_document(totals: Totals) -> dict[str, dict[str, Decimal | int | None]]:

@@ -14,9 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shopsight.audit.control_totals import Flags, Integers, Totals, keyed_sum, numbers_of, totals_as_read
+from shopsight.audit.control_totals import (
+    Flags,
+    Integers,
+    Totals,
+    compared_totals,
+    keyed_sum,
+    numbers_of,
+    totals_as_read,
+)
 from shopsight.audit.parquet import read_batches
 from shopsight.contract import CUSTOMERS, Column, Kind, Table
+from shopsight.record import Check
 
 #: The mart's columns of whole numbers and texts; ``average_rating`` is compared by its bits.
 METRICS = Table(
@@ -32,6 +41,21 @@ METRICS = Table(
 )
 
 
+def customer_checks(
+    clean: Path, mart: Path, excluded_statuses: Iterable[str], customers: Totals
+) -> Iterator[Check]:
+    """Every column of ``customer_metrics`` against what the clean files say.
+
+    Args:
+        clean: the folder of the clean tables.
+        mart: the folder of ``customer_metrics``.
+        excluded_statuses: orders with these do not count, which is decided anew here.
+        customers: the control totals of the clean customers.
+    """
+    expected = expected_totals(clean, excluded_statuses, customers)
+    yield from compared_totals("customer_metrics", expected, mart_totals(mart))
+
+
 def mart_totals(mart: Path) -> Totals:
     """The control totals of ``customer_metrics`` as they are in its files, ``average_rating`` by its bits."""
     totals = totals_as_read(mart, METRICS)
@@ -42,13 +66,7 @@ def mart_totals(mart: Path) -> Totals:
 
 
 def expected_totals(clean: Path, excluded_statuses: Iterable[str], customers: Totals) -> Totals:
-    """The control totals that ``customer_metrics`` must have, worked out from the clean files.
-
-    Args:
-        clean: the folder of the clean tables.
-        excluded_statuses: orders with these do not count, which is decided anew here.
-        customers: the control totals of the clean customers.
-    """
+    """The control totals that ``customer_metrics`` must have; the arguments are :func:`customer_checks`'s."""
     totals: Totals = Counter({key: number for key, number in customers.items() if key[1] != "others"})
     places = _Places(_column(clean / "customers", "customer_id"))
     for name, values, is_there in _figures(clean, pa.array(sorted(excluded_statuses), pa.string()), places):

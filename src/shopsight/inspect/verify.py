@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 from shopsight import publish
-from shopsight.audit.control_totals import from_document
-from shopsight.audit.proof import CONTENT, compared_totals
+from shopsight.audit.control_totals import compared_totals, from_document
+from shopsight.audit.proof import CONTENT
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_totals
 from shopsight.inspect.compare import EXAMPLES, changed_leaves

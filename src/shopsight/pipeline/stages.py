@@ -18,6 +18,7 @@ import structlog
 
 from shopsight import __version__, publish
 from shopsight.audit import guards, proof
+from shopsight.audit.customer_checks import customer_checks
 from shopsight.audit.ledger import build_ledger, read_totals
 from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
@@ -221,7 +222,11 @@ def prove(run: Run) -> StageResult:
     record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
     files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
     record.totals = proof.clean_totals(files)
-    record.proof.append(proof.require(proof.prove_marts(record.totals, files, totals["customers"].clean)))
+    excluded = run.settings.excluded_order_statuses
+    customers = customer_checks(
+        files.clean, folder("marts/customer_metrics"), excluded, totals["customers"].clean
+    )
+    record.proof.append(proof.require(proof.prove_marts(record.totals, files, customers)))
     return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 
 
