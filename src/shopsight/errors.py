@@ -199,7 +199,7 @@ class SchemaMismatch(SourceError):
         hint = f" Did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(names) if names else "nothing"
         error = cls(
-            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint}",
+            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint} Nothing was extracted.",
             remedy=remedy
             or f"Create the {kind}, or a view that has it under this name, or name another --source-schema.",
         )

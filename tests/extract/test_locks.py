@@ -22,6 +22,7 @@ from tests.extract.test_postgresql import (
     rows_of,
     user_of,
 )
+from tests.support.literal_rows import load_rows
 
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SourceError
@@ -29,7 +30,6 @@ from shopsight.extract import check_source
 from shopsight.extract.dialect import Source
 from shopsight.extract.postgresql import PostgreSQL, locks
 from shopsight.record import Snapshot
-from shopsight_demo.seed import load_rows
 
 
 def read_while(migration: str, url: str, reader: str, folder: Path) -> Snapshot:

@@ -263,7 +263,7 @@ def test_all_tables_are_of_one_state_while_somebody_writes(postgres_url: str, tm
             snapshot = read(postgres_url, folder)
             assert_proven(snapshot, folder)
             # Each of the writer's transactions leaves these as they are; its single statements do not.
-            assert {name: raw_measure(tmp_path, name) for name in ("orders", "order_items", "reviews")} == {
+            assert {name: raw_measure(folder, name) for name in ("orders", "order_items", "reviews")} == {
                 "orders": D("300000.00"),
                 "order_items": D("3000.00"),
                 "reviews": D(9000),

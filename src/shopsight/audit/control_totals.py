@@ -216,8 +216,8 @@ def day_of(text: str) -> int | None:
 
 
 def compared_totals(table: str, expected: Totals, found: Totals) -> Iterator[Check]:
-    """One equality per figure that either side has; a figure that a side lacks is 0 there."""
-    for column, figure in sorted({*expected, *found}):
+    """The rows, then one equality per figure that either side has; a figure that a side lacks is 0 there."""
+    for column, figure in sorted({("", "rows"), *expected, *found}):
         if figure != "measure":
             what = f"{table}.{column}" if column else table
             yield Check(f"{what}: {figure}", expected[column, figure], found[column, figure])

@@ -69,16 +69,18 @@ def prove_cleaning(ledger: Ledger, totals: Mapping[str, TableTotals]) -> Link:
 
     def checks() -> Iterable[Check]:
         for table in ledger.tables:
-            if table.measure is not None:
-                entered = exact_sum([table.measure_in, table.measure_repaired])
-                left = exact_sum([table.measure_out, table.measure_rejected, table.measure_merged])
-                yield Check(f"{table.table}: {table.measure}", entered, left)
             at = totals[table.table]
-            entered_as, left_as = Counter(at.raw), Counter(at.clean)
-            entered_as.update(at.repairs)
-            for part in (at.rejected, at.merged):
-                left_as.update(part)
-            yield from compared_totals(table.table, entered_as, left_as)
+            entered, left = Counter(at.raw), Counter(at.clean)
+            entered.update(at.repairs)
+            left.update(at.rejected)
+            left.update(at.merged)
+            rows, *values = compared_totals(table.table, entered, left)
+            yield rows
+            if table.measure is not None:
+                came = exact_sum([table.measure_in, table.measure_repaired])
+                went = exact_sum([table.measure_out, table.measure_rejected, table.measure_merged])
+                yield Check(f"{table.table}: {table.measure}", came, went)
+            yield from values
 
     return _timed(RAW_IS_CLEAN, checks)
 

@@ -27,7 +27,9 @@ RULES = table_rules(
         "email_tidied",
         "Trimmed, lower case, invisible characters removed.",
         column="email",
-        when=col("email") != col("raw_email"),
+        # A text of blanks becomes none.
+        when=(col("email") != col("raw_email"))
+        | (col("email").is_null() & ~col("raw_email").is_null() & ~col("has_invalid_email")),
     ),
     repair(
         "email_cleared",

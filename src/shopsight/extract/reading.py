@@ -10,6 +10,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
 from shopsight.errors import translated_disk_errors
@@ -54,6 +57,7 @@ class Reader:
         with translated_disk_errors(self._folder):
             for table in self.as_text:
                 (self._folder / table).mkdir(parents=True, exist_ok=True)
+        was_utf8 = self._snapshot.is_utf8
         self._run(self._tasks(self.as_text))
         while self._unfit:
             unfit, self._unfit = self._unfit, {}
@@ -61,17 +65,22 @@ class Reader:
                 self._discard(table)
                 self.as_text[table] |= columns
             self._run(self._tasks(unfit))
+        if was_utf8 and not self._snapshot.is_utf8:
+            # The database hashed bytes that no file holds: now only the ASCII characters of texts count.
+            self._run([partial(self._ask_totals, table) for table in self.as_text])
 
     def _ask_totals(self, table: str, connection: Connection) -> None:
-        self.totals[table] = self._snapshot.control_totals(connection, table, self.as_text[table])
+        if table not in self._unfit:
+            self.totals[table] = self._snapshot.control_totals(connection, table, self.as_text[table])
 
     def _tasks(self, tables: Collection[str]) -> list[Task]:
-        totals: list[Task] = [partial(self._ask_totals, table) for table in tables]
-        return totals + [
+        parts: list[Task] = [
             partial(self._read_part, table, part, self._folder / table / f"part-{number:05}.parquet")
             for table in tables
             for number, part in enumerate(self._snapshot.parts(table))
         ]
+        # Last, because by then it is mostly known which columns arrive as text.
+        return parts + [partial(self._ask_totals, table) for table in tables]
 
     def _read_part(self, table: str, part: object, path: Path, connection: Connection) -> None:
         if table in self._unfit:
@@ -86,10 +95,19 @@ class Reader:
                 for decode in batches:
                     if self._stop.is_set():
                         return
-                    writer.write(decode)
+                    writer.write(partial(self._decoded, decode))
         except ValuesDoNotFit as misfit:
             with self._lock:
                 self._unfit[table] = self._unfit.get(table, frozenset()) | misfit.columns
+
+    def _decoded(self, decode: Callable[[], pa.Table]) -> pa.Table:
+        """The rows, noting if a text holds what stands for bytes that are not Unicode."""
+        rows = decode()
+        if self._snapshot.is_utf8:
+            texts = (column for column in rows.columns if pa.types.is_string(column.type))
+            if any(pc.any(pc.match_substring(text, "\ufffd")).as_py() for text in texts):
+                self._snapshot.is_utf8 = False
+        return rows
 
     def _count(self, table: str, rows: int) -> None:
         with self._lock:
