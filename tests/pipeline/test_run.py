@@ -392,8 +392,9 @@ def _fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_disk_that_is_full_after_the_flip_takes_nothing_back(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    bind_structlog()
     flip = publish.flip
 
     def flip_and_fill(*given: Any, **named: Any) -> None:
@@ -403,9 +404,10 @@ def test_disk_that_is_full_after_the_flip_takes_nothing_back(
     monkeypatch.setattr(publish, "flip", flip_and_fill)
     record = shop.run()
     assert (record.status, record.generation) == ("succeeded", 1)
-    said = capsys.readouterr().out
-    assert "record not saved" in said
-    assert "Generation 1 is published and served." in said
+    [event] = [
+        line.event for line in caplog.records if "not saved" in getattr(line, "event", {}).get("event", "")
+    ]
+    assert (event["event"], event["state"]) == ("record not saved", "Generation 1 is published and served.")
     with shop.target() as target:
         assert publish.find_run(target, record.run_id)["status"] == "succeeded"
 

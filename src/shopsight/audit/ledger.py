@@ -21,7 +21,7 @@ from shopsight.audit.control_totals import (
     totals_as_sent,
     totals_of_repairs,
 )
-from shopsight.audit.exact import exact_sum
+from shopsight.audit.exact import EXACT, exact_sum
 from shopsight.audit.parquet import read_batches, sum_column
 from shopsight.contract import TABLES, Kind, Table
 from shopsight.record import Ledger, RuleLedger, TableLedger
@@ -123,7 +123,7 @@ def _table_ledger(rejected: Path, table: Table, totals: TableTotals) -> TableLed
 def _amount(table: Table, units: int) -> Decimal:
     """A measure given in cents, or in pieces where there is no money in it."""
     has_money = any(column.kind is Kind.MONEY for column in table.columns)
-    return Decimal(units).scaleb(-2) if has_money else Decimal(units)
+    return EXACT.scaleb(Decimal(units), -2) if has_money else Decimal(units)
 
 
 def _rules_of(rejected: Path, table: str) -> dict[str, tuple[int, Decimal | None]]:

@@ -118,7 +118,8 @@ def _run(
         if as_json:
             kept = Workspace(settings.workdir, error.run_id).read_record() if error.run_id else {}
             if kept:
-                print_json(kept)
+                # A full disk keeps the record from saying why the run failed.
+                print_json({**kept, "error": error.as_document()})
         raise
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shopsight.audit.control_totals import PLAIN_KEY_PATTERN, Totals
+from shopsight.audit.exact import EXACT
 from shopsight.contract import MONEY_SCALE, TABLES, Column, Kind
 from shopsight.extract.dialect import quote_name
 from shopsight.extract.postgresql.catalog import Relation
@@ -54,9 +55,8 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
     totals: Totals = Counter()
     for aggregate, text in zip(aggregates, figures, strict=True):
         number = Decimal(0 if text in _NOT_A_NUMBER else text)
-        totals[aggregate.column, aggregate.figure] = int(
-            number.scaleb(MONEY_SCALE) if aggregate.is_amount else number
-        )
+        units = EXACT.scaleb(number, MONEY_SCALE) if aggregate.is_amount else number
+        totals[aggregate.column, aggregate.figure] = int(units)
     return totals
 
 
