@@ -19,7 +19,7 @@
        ├─ LeaseHeld                another run publishes: who, until when
        ├─ LeaseLost                this run was overtaken and may not publish
        ├─ SnapshotOutdated         what is served is younger than this run's snapshot
-       ├─ SnapshotAhead            the snapshot lies in the future by MongoDB's clock
+       ├─ SnapshotAhead            the snapshot is in the future by MongoDB's clock
        └─ ShrinkRefused            the new figures are suspiciously small
 
 Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what was
@@ -39,7 +39,7 @@ from typing import Any, Self
 
 
 class ExitCode(IntEnum):
-    """What the command line ends with."""
+    """The exit codes of the command line."""
 
     DONE = 0
     FAILED = 1
@@ -329,7 +329,7 @@ class SnapshotOutdated(PublishError):
 
 
 class SnapshotAhead(PublishError):
-    """The snapshot's moment lies in the future: once served, it would keep out every later one."""
+    """The snapshot is dated in the future: once served, it would keep out every later one."""
 
     exit_code = ExitCode.REFUSED
 

@@ -121,7 +121,7 @@ def _as_word(value: Any) -> str:
     return repr(text) if isinstance(value, str) and (not text or any(c.isspace() for c in text)) else text
 
 
-#: What every record has; anything else was added by whoever logged it, e.g. which flow run it belongs to.
+#: The attributes of every record; callers add others, for instance the flow run that it belongs to.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"event", "message", "asctime", "taskName"}
 
 
