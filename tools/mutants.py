@@ -99,7 +99,8 @@ def first_failure(tests: Sequence[str], source: Path) -> str | None:
     if done.returncode == 0:
         return None
     found = re.search(r"^(?:FAILED|ERROR) (\S+(?: \S+)*?)(?: - .*)?$", done.stdout, flags=re.MULTILINE)
-    if done.returncode != TESTS_FAILED or found is None:
+    # Without a test's name, the file itself could not be imported.
+    if done.returncode != TESTS_FAILED or found is None or "::" not in found[1]:
         raise MutantError(f"{' '.join(tests)} could not be run:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
     return found[1]
 

@@ -4,4 +4,4 @@ Data flows one way: extract → clean → metrics, insights → proof → publis
 Parquet in the run's own directory; :mod:`shopsight.pipeline.run` puts the stages in a row.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -32,7 +32,7 @@ STATUS_SPELLINGS = {"canceled": "cancelled"}
 
 
 class Kind(StrEnum):
-    """What a column holds; see the module's table."""
+    """The kind of a column's values; see the module's table."""
 
     KEY = "key"
     TEXT = "text"

@@ -19,7 +19,7 @@
        ├─ LeaseHeld                another run publishes: who, until when
        ├─ LeaseLost                this run was overtaken and may not publish
        ├─ SnapshotOutdated         what is served is younger than this run's snapshot
-       ├─ SnapshotAhead            the snapshot lies in the future by MongoDB's clock
+       ├─ SnapshotAhead            the snapshot is in the future by MongoDB's clock
        └─ ShrinkRefused            the new figures are suspiciously small
 
 Driver errors are translated where they occur, ``raise … from`` the original. A message says where, what was
@@ -39,7 +39,7 @@ from typing import Any, Self
 
 
 class ExitCode(IntEnum):
-    """What the command line ends with."""
+    """The exit codes of the command line."""
 
     DONE = 0
     FAILED = 1
@@ -50,7 +50,7 @@ class ExitCode(IntEnum):
 
 # Credentials as drivers, libpq, URLs, environments and dumped dictionaries spell them. Where a spelling is
 # ambiguous (a raw @, / or blank in a password), rather too much is hidden than too little. What is hidden
-# already is not looked at again, so that a line of JSON stays one when it is redacted twice.
+# already is left alone, so that a line of JSON stays one when it is redacted twice.
 _NAME = (
     r"(?:[\w-]{0,60}(?:password|passwd|passphrase|pwd|secret|api[_-]?key|(?:session|access|auth)[_-]?token))"
 )
@@ -89,7 +89,7 @@ _CREDENTIALS = (
 
 
 def redact(text: str) -> str:
-    """The text with every credential in it replaced by ``***``, and the host left to be read.
+    """The text with every credential in it replaced by ``***``, and the host left readable.
 
     >>> redact("cannot reach postgresql://ann:s3cret@db/shop?password=s3cret")
     'cannot reach postgresql://***@db/shop?password=***'
@@ -329,13 +329,13 @@ class SnapshotOutdated(PublishError):
 
 
 class SnapshotAhead(PublishError):
-    """The snapshot's moment lies in the future: once served, it would keep out every later one."""
+    """The snapshot is dated in the future: once served, it would keep out every later one."""
 
     exit_code = ExitCode.REFUSED
 
 
 class ShrinkRefused(PublishError):
-    """The new figures are so much smaller than the served ones that publishing needs a person's word."""
+    """The new figures are so much smaller than the served ones that a person must allow publishing."""
 
     exit_code = ExitCode.REFUSED
 
@@ -365,7 +365,7 @@ def _tree(kind: type[ShopsightError]) -> Iterator[type[ShopsightError]]:
 
 
 def defect(error: BaseException) -> ShopsightError:
-    """The error that stands for one that nobody foresaw.
+    """The error for an exception that shopsight did not expect.
 
     >>> defect(KeyError("total")).message
     "KeyError: 'total'"
@@ -380,7 +380,7 @@ def defect(error: BaseException) -> ShopsightError:
 def is_retryable(error: BaseException) -> bool:
     """Whether trying again can help; the one predicate of every orchestrator.
 
-    Operating system errors are looked at where they occur and arrive here translated; anything unknown is
+    Operating system errors are translated where they occur; anything unknown is
     a defect, and repeating a defect only delays its report.
     """
     return isinstance(error, ShopsightError) and error.is_retryable

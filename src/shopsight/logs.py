@@ -71,7 +71,7 @@ def bind_structlog() -> None:
 
 
 def redacted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A processor: every text in the event without credentials, however deep it lies.
+    """A processor: every text in the event without credentials, at any depth.
 
     >>> redacted(None, "info", {"event": "connect", "urls": ["mongodb://ann:s3cret@db/"]})
     {'event': 'connect', 'urls': ['mongodb://***@db/']}
@@ -121,7 +121,7 @@ def _as_word(value: Any) -> str:
     return repr(text) if isinstance(value, str) and (not text or any(c.isspace() for c in text)) else text
 
 
-#: What every record has; anything else was added by whoever logged it, e.g. which flow run it belongs to.
+#: The attributes of every record; callers add others, for instance the flow run that it belongs to.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"event", "message", "asctime", "taskName"}
 
 
@@ -161,7 +161,7 @@ class ReadableFormatter(logging.Formatter):
         return line if record.levelno == logging.INFO else f"{line[:8]} {record.levelname:<8}{line[9:]}"
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, traceback included, without credentials and what a terminal would obey."""
+        """The record, traceback included, without credentials and control characters."""
         text = redact(super().format(record))
         return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
@@ -178,4 +178,4 @@ class _StderrHandler(logging.StreamHandler[Any]):
 
     @stream.setter
     def stream(self, stream: Any) -> None:
-        """The base class sets it; what counts is ``sys.stderr``."""
+        """The base class sets it; only ``sys.stderr`` is used."""

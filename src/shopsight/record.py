@@ -54,7 +54,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """What the database itself says of one table, in the snapshot's transaction.
+    """What the database itself reports of one table, in the snapshot's transaction.
 
     Attributes:
         rows: ``count(*)``.
@@ -105,7 +105,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class TableLedger:
-    """What became of one table's rows and of its measure.
+    """The fate of one table's rows and of its measure, as counts and sums.
 
     ``rows_in + added = rows_out + rejected + merged`` and, exact to the cent,
     ``measure_in + measure_repaired = measure_out + measure_rejected + measure_merged``.

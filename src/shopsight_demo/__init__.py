@@ -1,1 +1,1 @@
-"""What the demo and the tests need beside the product: real servers, and made-up shops."""
+"""Real servers and made-up shops, for the demo and the tests."""

@@ -147,7 +147,7 @@ def down(
     workdir: Workdir = None,
     remove: Annotated[bool, typer.Option("--remove", help="Delete the databases as well.")] = False,
 ) -> None:
-    """Stop the demo's databases, whoever uses them."""
+    """Stop the demo's databases, even if another process uses them."""
     from shopsight_demo import servers
 
     folder = settings_from(workdir=workdir).workdir

@@ -300,7 +300,7 @@ def test_a_run_that_is_gone_or_has_no_figures_says_so(tmp_path: Path) -> None:
     unfinished.workspace.insights.manifest_path.unlink()
     with pytest.raises(WorkspaceError, match="has no figures to explain"):
         TracedRun.open(tmp_path, unfinished.run_id)
-    with pytest.raises(WorkspaceError, match="none of which was published"):
+    with pytest.raises(WorkspaceError, match="were not published"):
         TracedRun.open(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""One name for each country, whatever it was called: pycountry's, and an alias table of our own beside it.
+"""One name for each country: pycountry's names, and a table of further aliases.
 
 Only the distinct values of a shop come here.
 """
@@ -12,10 +12,10 @@ from functools import cache
 
 import pycountry
 
-#: What stands where there is no country.
+#: Replaces a missing country.
 UNKNOWN_COUNTRY = "Unknown"
 
-# Where pycountry has only the official form with its commas, or one that nobody uses.
+# For countries whose name in pycountry is only the official form with commas, or is hardly used.
 _DISPLAY_NAMES = {
     "BN": "Brunei",
     "BQ": "Caribbean Netherlands",
@@ -110,7 +110,7 @@ _ALIASES = {
 
 
 def display_names(written: Iterable[str]) -> dict[str, str]:
-    """What each of the texts that names a country is shown as; unknown ones are left out.
+    """The display name for each text that names a country; unknown texts are left out.
 
     Names, official names, ISO codes of two or three letters or digits, and common aliases are known, whatever
     their case, accents and full stops. A display name is its own: naming twice changes nothing.

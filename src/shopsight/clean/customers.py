@@ -133,7 +133,7 @@ def _clean_countries(rows: Frame, countries: Frame) -> Frame:
 def _distinct_countries(rows: Frame) -> Frame:
     """Each country as it came, with ``clean_country``, ``is_known_country`` and ``is_country_long``.
 
-    Grain: one row per distinct text that is not blank; few, whatever the number of customers. Held in memory.
+    Grain: one row per distinct text that is not blank; few, however many customers there are. Held in memory.
     """
     distinct = rows.select("country").unique().with_columns(tidy_country=tidied(col("country")))
     distinct = materialize(distinct.filter(~col("tidy_country").is_null()))

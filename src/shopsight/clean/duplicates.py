@@ -93,7 +93,7 @@ def mark_duplicates(
 
 
 def is_candidate() -> nw.Expr:
-    """Whether a row passes all rules on its own and is the one of its key to be kept."""
+    """Whether a row passes all rules on its own and is the kept one of its key."""
     return col("is_sound") & ~col("is_conflict") & ~col("is_identical")
 
 
@@ -122,7 +122,7 @@ def _differing_keys(rows: Frame, key: str) -> Frame:
 
 
 def _mark_copies(rows: Frame, key: str, evaluate: Callable[[Frame], Frame]) -> Frame:
-    """Rows that are all the same for each key: it makes no difference which one is kept."""
+    """Marks rows that share a key and are the same: any one of them is kept."""
     place = col(key).cum_count().over(key, order_by=key)
     checked = evaluate(materialize(rows.with_columns((place > 1).alias("is_extra"))))
     is_identical = col("is_sound") & col("is_extra")
@@ -130,7 +130,7 @@ def _mark_copies(rows: Frame, key: str, evaluate: Callable[[Frame], Frame]) -> F
 
 
 def _mark_conflicts(checked: Frame, table: Table, preference: Sequence[str]) -> Frame:
-    """Rows of which some have one key and differ: the last one in the order of preference is kept."""
+    """Marks rows that share a key and differ: the last one in the order of preference is kept."""
     names = checked.collect_schema().names()
     rows = checked.with_columns(
         _side_by_side(preference).alias("content"),

@@ -152,7 +152,7 @@ def clean_orders(
 def distinct_statuses(rows: Frame) -> Frame:
     """Each status as it came, with ``clean_status``, null where it is blank, and ``is_status_long``.
 
-    Grain: one row per distinct ``status``; few, whatever the number of orders. Held in memory.
+    Grain: one row per distinct ``status``; few, however many orders there are. Held in memory.
 
     Args:
         rows: as read.

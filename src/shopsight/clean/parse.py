@@ -160,7 +160,7 @@ def _whole_number(text: nw.Expr) -> nw.Expr:
     formed = nw.when(text.str.contains(_WHOLE)).then(text)
     digits = formed.str.replace_all(r"\.0*$", "").str.replace_all(r"^[+-]?0*", "").str.zfill(19)
     is_negative = formed.str.starts_with("-")
-    # Of the same length, so that text compares as numbers do.
+    # Both have the same length, so texts compare as numbers do.
     fits = (digits <= _GREATEST) | (is_negative & (digits == _LEAST))
     sign = nw.when(is_negative).then(nw.lit("-")).otherwise(nw.lit(""))
     return nw.when(fits).then(nw.concat_str(sign, digits))

@@ -1,4 +1,4 @@
-"""What a shop's owner decides about cleaning, and the limits that are the same for every shop."""
+"""The shop owner's choices for cleaning, and the limits that are the same for every shop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATUS_LENGTH_LIMIT = 100
 
 @dataclass(frozen=True)
 class CleaningPolicy:
-    """What cleaning depends on beside the rows.
+    """The inputs of cleaning beside the rows.
 
     Attributes:
         today: the day of the snapshot; later dates are in the future.

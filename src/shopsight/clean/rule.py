@@ -1,4 +1,4 @@
-"""What a rule is, and how a table's rules split its rows into kept, rejected and merged ones.
+"""Rules, and how a table's rules split its rows into kept, rejected and merged ones.
 
 A table's module brings its rows to one wide frame: every column clean under its own name and untouched as
 ``raw_<column>``, beside the columns that rules look at. All outputs are filters of that one frame, so that an
@@ -38,7 +38,7 @@ Condition = nw.Expr | Callable[[CleaningPolicy], nw.Expr]
 
 
 class Action(StrEnum):
-    """What a rule does.
+    """The effect of a rule.
 
     *repair* changes a value and records it; *flag* keeps the row and counts it; *merge* folds a row into
     another; *reject* sets the whole row aside.
@@ -51,7 +51,7 @@ class Action(StrEnum):
 
 
 class Phase(StrEnum):
-    """When a rejection is decided.
+    """The moment at which a rejection is decided.
 
     ``ROW``: from the row and its parents. ``GROUP``: from other sound rows, so after those. ``REASON``: the
     rule rejects nothing, and names a nearer cause for a row that another rule rejects.
@@ -144,7 +144,7 @@ def table_rules(table: Table, *rules: Rule) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What became of one table's rows.
+    """One table's rows after cleaning.
 
     Attributes:
         kept: the contract's columns in its types.
@@ -194,7 +194,7 @@ def split_rows(
     more_columns: Sequence[str] = (),
     add_reasons: Callable[[Frame], Frame] = lambda rejected: rejected,
 ) -> Cleaned:
-    """What becomes of the rows: each is kept, merged or rejected.
+    """Split the rows: each is kept, merged or rejected.
 
     Args:
         rows: checked, with all columns that the table's rules look at.

@@ -26,7 +26,7 @@ PANELS = {
     "Look after": ("runs", "verify", "generations", "rollback", "metrics"),
 }
 
-#: How long a person waits for a database, unless ``connect_timeout`` is set: nobody watches a scheduled run.
+#: How long a command on a terminal waits for a database, unless ``connect_timeout`` is set.
 BY_HAND = timedelta(seconds=3)
 
 
@@ -140,7 +140,7 @@ def settings_from(
 
 
 def require_databases(settings: Settings, *, with_source: bool = True, is_patient: bool = False) -> None:
-    """End at once where an address is wrong or, unless patient, a database cannot be reached.
+    """End at once if an address is wrong or, unless patient, a database cannot be reached.
 
     Raises:
         ShopsightError: names everything that is wrong.

@@ -1,4 +1,4 @@
-"""What ``plan`` and ``verify`` found, for the terminal. Texts are made safe by :func:`say` and the tables."""
+"""The results of ``plan`` and ``verify`` on the terminal. :func:`say` and the tables make texts safe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ YES, BUT, NO = ("✓ ", "green"), ("✗ ", "yellow"), ("✗ ", "bold red")
 
 
 def print_plan(plan: Plan) -> None:
-    """What publishing would change: documents, customers, ranks, insights; guard and proof."""
+    """The changes that publishing would make: documents, customers, ranks, insights; guard and proof."""
     if plan.served is None:
         say("Nothing is published yet: this would be the first generation.")
     else:

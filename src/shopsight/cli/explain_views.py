@@ -1,4 +1,4 @@
-"""What ``explain`` found, for the terminal."""
+"""The results of ``explain`` on the terminal."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _insight(trace: InsightTrace, limit: int | None) -> Iterator[RenderableType]
             fields = {c.name: one_line(format_value(row[c.name], c.kind)) for c in insight.columns}
             yield _fields_table(fields)
         if not len(trace.published):
-            yield "It is not among the published rows; this is what would stand behind it."
+            yield "It is not among the published rows; these would be the rows behind it."
     if insight.evidence is None:
         yield "This insight declares no rows behind it."
         return
@@ -138,7 +138,7 @@ def _insight(trace: InsightTrace, limit: int | None) -> Iterator[RenderableType]
 
 
 def _shown_columns(trace: InsightTrace, rows: Listing) -> list[str]:
-    """Without what is the same in every row: the key, and whether the row takes part if all do."""
+    """The listing without columns that are the same in every row: the key, and whether the row takes part."""
     columns = [name for name in _LABELS if name in rows.frame.columns and name not in (trace.key or {})]
     if {"total_amount", "total_amount_spent", "rating"} & set(columns):
         columns.remove("amount")

@@ -1,4 +1,4 @@
-"""How the command line prints: consoles, JSON, errors, progress.
+"""Printing on the command line: consoles, JSON, errors, progress.
 
 A terminal obeys control characters, and names come from a database: :func:`say` and the tables replace them,
 :func:`print_json` escapes them. Where the output is no terminal, no line is wrapped or cut.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shopsight.pipeline.stages import Progress as ProgressCallback
 
 _UNLIMITED = 1_000_000
-# JSON itself escapes the ones below U+0020; these are C1 and what turns the direction of text.
+# JSON itself escapes those below U+0020; these are C1 and those that change the direction of text.
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _UNLIMITED)

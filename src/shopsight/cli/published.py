@@ -1,4 +1,4 @@
-"""What is published, as commands show it."""
+"""The served generation, as commands show it."""
 
 from __future__ import annotations
 

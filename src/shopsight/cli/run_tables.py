@@ -132,7 +132,7 @@ def runs_table(records: Sequence[dict[str, Any]]) -> FittingTable:
 
 
 def tick(holds: bool) -> Text:
-    """The mark for what is as it should be, or is not."""
+    """The mark for right or wrong."""
     return Text("✓", style="green") if holds else Text("✗", style="bold red")
 
 

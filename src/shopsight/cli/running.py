@@ -124,7 +124,7 @@ def _run(
 
 
 def print_run(record: RunRecord) -> None:
-    """What a run did: stages, ledger, rules, proof, and what is served now."""
+    """Print a finished run: stages, ledger, rules, proof, and the served generation."""
     from shopsight.cli.run_tables import ledger_table, proof_table, rules_table, stages_table
     from shopsight.report.formatting import format_moment
 

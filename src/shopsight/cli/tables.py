@@ -30,7 +30,7 @@ class Field:
     Attributes:
         heading: its heading; where there is little room, each word has a line of its own.
         is_figure: set to the right and never cut.
-        is_whole: never cut, though it is no figure.
+        is_whole: never cut, although it is not a figure.
         spared: left out where there is no room, the greatest number first; 0 never.
     """
 
@@ -107,7 +107,7 @@ class FittingTable:
         return Text(heading.replace(" ", "\n") if is_broken else heading)
 
     def _width(self, index: int, *, is_narrow: bool) -> int:
-        """How wide a column must be; where there is little room, names may be cut to 16 cells."""
+        """The least width of a column; where there is little room, names may be cut to 16 cells."""
         cells = [self._heading(index, is_narrow=is_narrow), *(row[index] for row in self.rows)]
         width = max(cell_len(line) for cell in cells for line in cell.plain.split("\n"))
         return min(width, _LEAST_NAME) if is_narrow and self.fields[index].may_be_cut else width

@@ -1,7 +1,7 @@
 """Big tables one range of keys at a time, so that no hash table ever holds all of their keys.
 
 Joining order items to orders takes a hash table of the orders, and so does counting by order: its size
-would grow with the shop. Work on one range of orders at a time needs small tables, whatever the shop's size.
+would grow with the shop. Work on one range of orders at a time needs small tables for a shop of any size.
 Reading a range costs little if keys are roughly in the order of the rows, as they are in shops: Parquet's
 statistics tell which row groups to skip. Otherwise the column of keys is read once more for each range, and
 the result is the same.
@@ -57,7 +57,7 @@ def key_ranges(rows: Frame, key: str, most: int | None = None) -> list[KeyRange]
     least one range, and no more on an engine that bounds its memory itself.
 
     Args:
-        rows: the rows to count; only the key is looked at.
+        rows: the rows to count; only their keys are read.
         key: a column of whole numbers.
         most: the most rows in a range, unless more have one key; by default :data:`ROWS_IN_RANGE`.
     """

@@ -1,4 +1,4 @@
-"""What a frame and an engine are to cleaning and marts, which know no engine by name.
+"""Frames and engines as cleaning and marts see them: without an engine's name.
 
 An engine that is added implements :class:`Engine`, and the functions on frames below must know its frames.
 """

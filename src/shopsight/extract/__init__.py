@@ -85,14 +85,14 @@ def extract(
 def source_totals(
     url: str, *, schema: str | None, connect_timeout: timedelta, physical: Mapping[str, Mapping[str, str]]
 ) -> Snapshot:
-    """What the database reports of the six tables now, as :func:`extract` returns it, without reading rows.
+    """The database's own report of the six tables now, as :func:`extract` returns it; reads no rows.
 
     Args:
         url: the source, credentials included.
         schema: see :func:`extract`.
         connect_timeout: see :func:`extract`.
-        physical: by table and column, ``native`` or ``text``: how the columns of an earlier snapshot arrived,
-            with which this one is to be compared.
+        physical: by table and column, ``native`` or ``text``: how the columns of the earlier snapshot arrived
+            that this one is compared with.
 
     Raises:
         SourceError: and the others of :func:`extract`.
@@ -111,7 +111,7 @@ def source_totals(
 
 
 def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) -> list[SourceCheck]:
-    """What of the source can be reached and read: connection, version, and each of the six tables.
+    """Checks of the source: connection, version, and whether each of the six tables can be read.
 
     Grain: one check. A check that needs an earlier, failed one is left out. Reads no rows, and reports a
     faulty source instead of raising.

@@ -1,4 +1,4 @@
-"""What a dialect is, and what all dialects share."""
+"""The interface of a dialect, and the code that all dialects share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE = "Nothing was extracted."
 
 @dataclass(frozen=True)
 class Source:
-    """Where to read. ``url`` may hold credentials and is never shown."""
+    """The database to read. ``url`` may hold credentials and is never shown."""
 
     url: str = field(repr=False)
     schema: str | None
@@ -101,7 +101,7 @@ class OpenSnapshot(Protocol):
         """The columns that are read as text from the start, because their type is unlike the contract's."""
 
     def parts(self, table: str) -> Sequence[Any]:
-        """The table in disjoint parts, each of which becomes one file; at least one."""
+        """The table in disjoint parts, at least one; each part becomes one file."""
 
     def read(
         self, connection: Any, table: str, part: Any, as_text: frozenset[str], batch_bytes: int

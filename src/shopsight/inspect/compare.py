@@ -1,4 +1,4 @@
-"""What differs between a published generation and a run's files, summed up for people: ``plan``."""
+"""Compares a published generation with a run's files and sums up the differences, for ``plan``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = 10
 
 @dataclass
 class Counts:
-    """How many documents of a collection are added, removed, changed and the same."""
+    """The numbers of a collection's documents that are added, removed, changed and the same."""
 
     added: int = 0
     removed: int = 0
@@ -83,7 +83,7 @@ def largest_changes(differences: Iterable[Difference]) -> list[CustomerChange]:
 
 
 def _amount(document: Row) -> Decimal:
-    """What a customer spent; 0 where somebody else wrote something else."""
+    """The customer's total_amount_spent; 0 where an altered document has no amount."""
     amount = document.get("total_amount_spent")
     return amount if isinstance(amount, Decimal) and amount.is_finite() else Decimal("0.00")
 

@@ -1,4 +1,4 @@
-"""Whether a run could succeed from here (databases, disk, versions), and whether one did lately."""
+"""Checks whether a run could succeed from here (databases, disk, versions) and whether one did lately."""
 
 from __future__ import annotations
 

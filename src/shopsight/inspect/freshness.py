@@ -1,4 +1,4 @@
-"""Whether readers get data as new as was promised."""
+"""Checks whether the served data are as new as promised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shopsight.settings import spoken
 
 @dataclass(frozen=True)
 class Freshness:
-    """Whether readers get data that is as new as was promised.
+    """Whether the served data are as new as promised.
 
     Attributes:
         is_fresh: something is served, and its ``valid_until`` has not passed.

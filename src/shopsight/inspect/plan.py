@@ -1,4 +1,4 @@
-"""What a run would change, without publishing it: every stage but the last, then a comparison."""
+"""Finds what a run would change without publishing it: every stage but the last, then a comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shopsight.settings import Settings
 
 @dataclass(frozen=True)
 class Plan:
-    """What publishing now would change.
+    """The changes that publishing now would make.
 
     Attributes:
         record: the run that was made for it; its proof holds links 1 to 3.
@@ -74,7 +74,7 @@ def make_plan(settings: Settings, *, on_progress: Progress | None = None) -> Pla
 
 
 def compare_with_served(run: Run, target: publish.Target) -> Plan:
-    """What a run whose marts are complete would change."""
+    """The changes that a run with complete marts would make."""
     marts, rejected = run.workspace.folder("marts"), run.workspace.folder("rejected")
     served = publish.served(target)
     # The served run's id and moment, so that only differences of content are found.

@@ -1,4 +1,4 @@
-"""Whether source and target can be reached: asked before anything else, and of both together."""
+"""Checks whether source and target can be reached: before anything else, and both together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was recorded of a generation when it was proven and published; ``verify`` compares with it.
+"""The record of a generation from when it was proven and published; ``verify`` compares with it.
 
 Three places hold it: the generation's own note in MongoDB (``generations``), the run's document in
 ``pipeline_runs``, and ``run.json`` beside the run's files. To stay unseen, a change to what is served must
@@ -22,7 +22,7 @@ Figures = dict[str, Figure | str]
 
 
 class Recorded:
-    """What was recorded of the served generation.
+    """The record of the served generation.
 
     A run that is resumed after it was published records its next try in the same places. Such a record is of
     another generation and is ignored. The generation's own note never is.
@@ -49,7 +49,7 @@ class Recorded:
         return Snapshot.from_details(details) if details else None
 
     def figures(self) -> Figures:
-        """What was proven; at least the digests that were noted."""
+        """The proven figures; at least the digests that were noted."""
         digests = {f"{view}: {CONTENT}": digest for view, digest in self.note.get("digests", {}).items()}
         return {**digests, **proven_figures(self.record)}
 
@@ -80,7 +80,7 @@ def compared(expected: Figures, found: Figures, *, prefix: str = "") -> list[Che
 
 
 def proven_figures(record: Document) -> Figures:
-    """What the proof's fourth link of a run's document expected, by what its checks are called."""
+    """The figures that link 4 in a run's document expected, by the name of the check."""
     links = [link for link in record.get("proof") or () if link["name"] == MARTS_ARE_TARGET]
     return {
         check["what"]: check["expected"] if check["what"].endswith(CONTENT) else as_figure(check["expected"])

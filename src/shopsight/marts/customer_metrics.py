@@ -10,7 +10,7 @@ from shopsight.marts.money import MONEY_SUM, divide_money
 
 
 def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, reviews: Frame) -> Frame:
-    """What each customer spent, ordered and rated, customers without orders included.
+    """Each customer's spending, orders and mean rating; customers without orders included.
 
     Grain: one row per row of ``customers``; key: ``customer_id``. Rows come in no particular order.
 

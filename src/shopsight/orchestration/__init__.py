@@ -1,9 +1,9 @@
-"""The pipeline by itself, every three hours: names, retries, timeouts, schedules; no logic of the shop.
+"""Runs the pipeline by itself, every three hours: names, retries, timeouts, schedules; no shop logic.
 
 - :mod:`~shopsight.orchestration.serve`: ``shopsight serve``, the process that an operator starts.
 - :mod:`~shopsight.orchestration.prefect_flow`: the six stages as a Prefect flow.
 - :mod:`~shopsight.orchestration.airflow_dag`: the same stages as an Airflow DAG.
-- :mod:`~shopsight.orchestration.stage_process`: a run in a process of its own, which both of them drive.
+- :mod:`~shopsight.orchestration.stage_process`: one stage in a process of its own, started by both of them.
 
 Prefect and Airflow cannot share an environment; each is imported only by modules whose names begin with it.
 """
@@ -24,7 +24,7 @@ def run_id_for(moment: datetime, orchestrator_run_id: str) -> str:
     """The pipeline's id for a run of an orchestrator: the same in each of its tasks and tries.
 
     Args:
-        moment: when that run was due; ids sort by it.
+        moment: the time at which that run was due; ids sort by it.
         orchestrator_run_id: what the orchestrator calls it, unique there.
 
     >>> from datetime import UTC

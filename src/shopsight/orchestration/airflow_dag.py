@@ -4,11 +4,11 @@
 
 - **Settings** come from the workers' environment: `SHOPSIGHT_SOURCE_URL`, `SHOPSIGHT_TARGET_URL`,
   `SHOPSIGHT_WORKDIR` (a folder that all tasks of a run see), and the rest of docs/settings.md.
-- **The run's id** follows from the DAG run's; the data lie in the run's directory, one folder a stage. A task
+- **The run's id** follows from the DAG run's; the data are in the run's directory, one folder a stage. A task
   that is cleared or tried again keeps the whole stages, so the snapshot stays the same.
 - **Retries** only help against databases that are away; anything else fails at once and says what to do.
-- **Publication** is all or nothing: whatever fails, readers keep the last good generation. One run publishes
-  at a time, whoever started it.
+- **Publication** is all or nothing: if anything fails, readers keep the last good generation. One run
+  publishes at a time, no matter how it was started.
 - Run it with the parameter `allow_shrink` to let the shrink guard pass once.
 
 To use it, put a file with this line into the DAGs folder:
@@ -23,10 +23,10 @@ from typing import Any
 from airflow.sdk import chain, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-# Nothing heavier: the scheduler loads this file again and again.
+# No heavier import here, because the scheduler loads this file repeatedly.
 from shopsight.orchestration import run_id_for
 
-#: The net below the stages' own timeout (``SHOPSIGHT_STAGE_TIMEOUT``, an hour by default).
+#: A fallback for the stages' own timeout (``SHOPSIGHT_STAGE_TIMEOUT``, an hour by default).
 OUTER_TIMEOUT = timedelta(hours=6)
 
 

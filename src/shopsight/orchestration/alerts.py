@@ -43,7 +43,7 @@ log = structlog.stdlib.get_logger("shopsight.orchestration.alerts")
 
 
 class Kind(StrEnum):
-    """Why an alert is sent; docs/operations.md says what to do at each."""
+    """The reason for an alert; docs/operations.md says what to do at each."""
 
     FAILED = "failed"
     CRASHED = "crashed"
@@ -59,7 +59,7 @@ class Alert:
 
     Attributes:
         text: a sentence or two, enough to act on; without credentials.
-        fields: what a program would look at: run_id, stage, error, remedy, table, share …
+        fields: values for programs: run_id, stage, error, remedy, table, share …
     """
 
     kind: Kind
@@ -142,7 +142,7 @@ def send(settings: Settings, alert: Alert) -> None:
     log.warning("alert", kind=str(alert.kind), text=alert.text, **alert.fields)
     body = json.dumps(alert.as_payload(), default=str, ensure_ascii=False).encode()
     url = settings.alert_webhook.get_secret_value() if settings.alert_webhook is not None else ""
-    # Empty is none, because an environment file cannot leave a name out as easily.
+    # Empty means none, because an environment file cannot leave a name out as easily.
     if url and (reason := _post(url, body)):
         log.error("alert not sent", by="webhook", to=urlsplit(url).hostname, reason=reason)
     if settings.alert_command and (reason := _run_command(settings.alert_command, body)):

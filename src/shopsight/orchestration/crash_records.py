@@ -43,7 +43,7 @@ def mark_crashed(settings: Settings, run_id: str, error: ShopsightError) -> RunR
 
 
 def mark_crashed_runs(settings: Settings, *, except_for: Collection[str] = ()) -> list[RunRecord]:
-    """Note every run of this working directory that says it goes on, and whose process is gone.
+    """Mark every run of this working directory whose record says it is running and whose process is gone.
 
     Args:
         settings: the settings.
@@ -82,5 +82,5 @@ def _ended(settings: Settings, record: RunRecord, error: ShopsightError) -> RunR
 
 
 def _is_unfinished(record: RunRecord) -> bool:
-    """Whether the run seems to go on, or noted only that it was stopped."""
+    """Whether the record says that the run is at work, or only that it was stopped."""
     return record.status == "running" or (record.error or {}).get("type") == "RunStopped"

@@ -13,8 +13,8 @@ from shopsight.settings import Settings
 def settings_environment(settings: Settings) -> dict[str, str]:
     """The settings as ``SHOPSIGHT_*`` variables, from which ``load_settings()`` makes the same settings.
 
-    What is None is left out: no source of settings had it. The working directory becomes absolute, so that
-    a child may be started elsewhere.
+    A value of None is left out, because no source of settings gave it. The working directory becomes
+    absolute, so that a child may be started elsewhere.
 
     >>> settings_environment(Settings(top_n=7))["SHOPSIGHT_TOP_N"]
     '7'

@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger("shopsight.flow")
 
 @dataclass(frozen=True)
 class Artifact:
-    """One page of the UI: a table, and what it is, in Markdown. ``key`` names it from run to run."""
+    """One page of the UI: a table and its description, in Markdown. ``key`` names it from run to run."""
 
     key: str
     description: str

@@ -1,8 +1,8 @@
 """The six stages as a Prefect flow: a task a stage, each in a process of its own.
 
-Tasks pass the run's id; the data lie in the run's directory. Settings come from the environment, so that no
+Tasks pass the run's id; the data are in the run's directory. Settings come from the environment, so that no
 credential gets into Prefect. ``python -m shopsight.orchestration.prefect_flow FLOW_RUN_ID`` does a flow run
-with this flow, whatever entry point and pull steps the deployment in Prefect names.
+with this flow, no matter which entry point and pull steps the deployment in Prefect names.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def main() -> None:
         run_flow(
             run_shopsight,
             flow_run=flow_run,
-            # Not the flow run's own, which may have changed since they were checked.
+            # The flow run's own may have changed since they were checked.
             parameters={"allow_shrink": given.allow_shrink},
             return_type="state",
         )

@@ -1,8 +1,8 @@
 """Does the scheduled runs of our deployment in Prefect, one at a time, each in a process of its own.
 
-Prefect's own workers run the code that the deployment names. So anybody who may write to the API could have
-them run anything. This one runs our own flow and nothing else: it takes from the API only that a run is due,
-and the parameter ``allow_shrink``.
+Prefect's own workers run the code that the deployment names. So any client that may write to the API could
+have them run anything. This one runs our own flow and nothing else: it takes from the API only that a run is
+due, and the parameter ``allow_shrink``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from shopsight.settings import Settings
 DEPLOYMENT = "scheduled"
 #: How long a flow run may take to stop: a publication's time, and a little to say so.
 FLOW_STOP_SECONDS = PUBLISH_STOP_SECONDS + 3 * STOP_SECONDS
-#: A missed run that is no older is done as it is.
+#: A missed run that is not older than this is done unchanged.
 RECENT = timedelta(minutes=10)
 RECONCILE_EVERY = timedelta(minutes=1)
 MISSED = "Missed while the service was down; one run makes up for all."
@@ -89,7 +89,7 @@ class FlowRunner:
             self._schedule_now({})
 
     def look(self) -> None:
-        """See to the run under way, and start one that is due."""
+        """Check the run under way, and start one that is due."""
         now = datetime.now(UTC)
         self._look_at_process()
         due = self._due(now)
@@ -116,7 +116,7 @@ class FlowRunner:
             try:
                 self._finish()
             except Exception:
-                # The next start says of it that it crashed.
+                # The next start marks it as crashed.
                 log.exception("the run's end could not be told to Prefect")
 
     def _begin(self, flow_run: FlowRun) -> None:
@@ -155,7 +155,7 @@ class FlowRunner:
         return state is not None and state.is_final()
 
     def _finish(self) -> None:
-        """The run's process has ended. Where it could not say so, say how."""
+        """Report how the run ended, if its process ended without reporting it."""
         if self._process is None or self._flow_run is None:
             return
         flow_run = self._client.read_flow_run(self._flow_run.id)
@@ -166,7 +166,7 @@ class FlowRunner:
         self._process = self._flow_run = None
 
     def _reconcile(self, now: datetime) -> None:
-        """Mark runs as crashed that are under way by Prefect or by their record, and have no process."""
+        """Mark as crashed the runs that Prefect or their record calls running and that have no process."""
         self._next_reconcile = now + RECONCILE_EVERY
         ours = self._flow_run
         for flow_run in self._read(_UNDER_WAY):
@@ -219,7 +219,7 @@ class FlowRunner:
 
 
 def _refusal(parameters: Mapping[str, Any]) -> str:
-    """Why a run with these parameters is not done; empty if it is."""
+    """The reason to refuse a run with these parameters; empty if there is none."""
     unknown = sorted(set(parameters) - {"allow_shrink"})
     if unknown:
         return f"The run has parameters that shopsight's flow does not know: {', '.join(unknown)}."

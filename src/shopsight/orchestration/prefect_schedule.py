@@ -1,4 +1,4 @@
-"""The moments that a cron line names, as Prefect's own scheduler reckons them (UTC); slow to load."""
+"""The times that a cron line names, computed as Prefect's scheduler does (UTC); slow to load."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from shopsight.errors import ShopsightError, translated_disk_errors
 from shopsight.orchestration.child import end_child, start_child
 
-#: Prefect's own port; when somebody else has it, any free one.
+#: Prefect's usual port; if it is taken, any free one is used.
 USUAL_PORT = 4200
-#: Some seconds as a rule; minutes on a machine that is overloaded.
+#: Usually some seconds; minutes on an overloaded machine.
 START_SECONDS = 300.0
 STOP_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ def client_environment(home: Path, api_url: str, *, is_terminal: bool) -> dict[s
         "PREFECT_HOME": str(home.absolute()),
         "PREFECT_API_URL": api_url,
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-        # Nothing is sent to anybody.
+        # No telemetry.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         # Our own log lines in its UI.
@@ -72,12 +72,12 @@ class PrefectServer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process runs."""
+        """Whether its process is alive."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def log_path(self) -> Path:
-        """What it says."""
+        """The file with its output."""
         return self._home / "server.log"
 
     @property
@@ -104,7 +104,7 @@ class PrefectServer:
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
-            # Whoever reaches the API can start runs: other users of this machine, and web pages in a browser.
+            # Other users of this machine, and web pages in a browser, can reach the API and could start runs.
             "PREFECT_SERVER_API_AUTH_STRING": password,
             "PREFECT_API_AUTH_STRING": password,
             "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
@@ -140,7 +140,7 @@ class PrefectServer:
         """Wait until it answers.
 
         Raises:
-            ShopsightError: it ended, or did not answer in time; the message has its last words.
+            ShopsightError: it ended, or did not answer in time; the message has the end of its log.
         """
         deadline = time.monotonic() + seconds
         while not is_healthy(self.api_url):
@@ -149,7 +149,7 @@ class PrefectServer:
                 raise ShopsightError(
                     f"Prefect's server {how}. It said: {self._last_words() or 'nothing'}",
                     remedy=f"See {self.log_path}. Damaged files under {self._home} may be removed: they hold"
-                    " the history of schedules, nothing of the shop.",
+                    " the history of schedules and no data of the shop.",
                 )
             time.sleep(0.2)
 

@@ -1,7 +1,7 @@
 """When ``serve`` runs the pipeline: intervals become cron lines, because a count from the last start drifts.
 
-A schedule by interval counts from the moment it was made, anew at each start of the service; a cron line
-names the moments themselves, so a restart changes nothing. All of it is UTC.
+An interval counts from the moment the schedule was made, so it begins again at each start of the service. A
+cron line names the times themselves, so a restart changes nothing. All times are UTC.
 """
 
 from __future__ import annotations

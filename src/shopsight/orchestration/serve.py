@@ -1,4 +1,4 @@
-"""``shopsight serve``: all that an operator starts.
+"""``shopsight serve``: the only process that an operator starts.
 
 ::
 
@@ -9,7 +9,7 @@
     └─ embedded databases        if the settings say so
 
 Ctrl-C and SIGTERM end all of it, from the inside out: a publication ends by itself first, anything else is
-dropped and done anew after the next start. If this process is killed, its children end by themselves.
+dropped and done again after the next start. If this process is killed, its children end by themselves.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _serve(settings: Settings, port: int | None, announce: Callable[[str], None]
     elif not is_healthy(api_url, seconds=10):
         raise ShopsightError(
             f"No Prefect server answers at {api_url}.",
-            remedy="Correct PREFECT_API_URL, or unset it: then serve starts a server of its own.",
+            remedy="Correct PREFECT_API_URL, or unset it: then serve starts its own server.",
         )
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
@@ -129,8 +129,8 @@ def _serve(settings: Settings, port: int | None, announce: Callable[[str], None]
             try:
                 runner.look()
             except Exception:
-                # The API may go away between two calls. Everything is looked at again.
-                log.exception("runs could not be looked after")
+                # The API may go away between two calls. The next round checks everything again.
+                log.exception("runs could not be checked")
         watch.look(datetime.now(UTC))
         time.sleep(LOOK_SECONDS)
 
@@ -186,7 +186,7 @@ class FreshnessWatch:
         self._is_told = False
 
     def look(self, now: datetime) -> None:
-        """Look, if it is time to. A MongoDB that is away is judged by what it said last."""
+        """Check, if it is time to. While MongoDB is away, its last answer counts."""
         if now < self._next_look:
             return
         self._next_look = now + timedelta(seconds=FRESHNESS_SECONDS)

@@ -27,7 +27,7 @@ from shopsight.settings import Settings
 
 #: How long a stage may take to stop when it is asked to.
 STOP_SECONDS = 5.0
-#: How long a publication may take to end by itself when the run is stopped; then it is killed.
+#: How long a publication may take to finish when the run is stopped; then it is killed.
 PUBLISH_STOP_SECONDS = 60.0
 
 log = structlog.stdlib.get_logger("shopsight.stage")

@@ -55,7 +55,7 @@ def _address(kind: Literal["source", "target"], url: str, workdir: Path) -> Iter
     if url != EMBEDDED:
         yield url
         return
-    # An extra: whoever has databases of their own needs neither the servers nor what they need.
+    # An extra, because runs against databases of one's own do not need the servers.
     from shopsight_demo.servers import server  # noqa: PLC0415
 
     with server(kind, workdir) as started:

@@ -16,7 +16,7 @@ A stage whose manifest is whole (the files that it names and no others, each of 
 again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
 either no manifest or a true one.
 
-The files hold personal data: directories are 0700 and files 0600, whatever the umask.
+The files hold personal data: directories are 0700 and files 0600 under any umask.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Stage:
 
     @property
     def manifest_path(self) -> Path:
-        """Where the manifest lies."""
+        """The manifest's path."""
         return self.root / "manifests" / f"{self.name}.json"
 
     def begin(self) -> None:
@@ -209,12 +209,12 @@ class Workspace:
 
     @property
     def raw(self) -> Stage:
-        """What extraction read."""
+        """Extraction, with the raw files."""
         return Stage("extract", self.root, ("raw",))
 
     @property
     def clean(self) -> Stage:
-        """What cleaning kept, set aside and changed."""
+        """Cleaning, with the kept, rejected, merged and changed rows."""
         return Stage("clean", self.root, ("clean", "rejected"))
 
     @property

@@ -1,4 +1,4 @@
-"""What a generation's collections hold: sums, digests, and differences document by document.
+"""The content of a generation's collections: sums, digests, and differences document by document.
 
 A collection's digest is the SHA-256 of its documents' SHA-256s, sorted. It does not depend on their order,
 and shows a document that was changed, lost or added even if all sums agree.
@@ -104,7 +104,7 @@ def read_back(target: Target, generation: Stored) -> dict[str, Figures]:
         paths = {name: f"${name}" for name in _CUSTOMER_FIGURES}
         figures = {naming.CUSTOMER_METRICS: _sums(customers.aggregate([_group(None, paths)]), paths)}
         for insight in insights.find({}, {"columns": 1}):
-            # A document that a stranger altered must not stop verify, which reports it.
+            # An altered document must not stop verify, which reports it.
             columns = [c["name"] for c in insight.get("columns", ()) if _is_figure(c)]
             paths = {name: f"$rows.{name}" for name in columns}
             unwound: list[Document] = [{"$match": {"_id": insight["_id"]}}, {"$unwind": "$rows"}]
@@ -192,7 +192,7 @@ def _merged(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument
 
 
 def _is_before(stored: object, expected: int) -> bool:
-    """Whether no document to come has the stored ``_id``; none ever has one of another type."""
+    """Whether no later document can have the stored ``_id``; a document never has one of another type."""
     return type(stored) is not type(expected) or stored < expected
 
 

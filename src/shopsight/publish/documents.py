@@ -69,7 +69,7 @@ class InsightColumn(Protocol):
 
 
 class InsightText(Protocol):
-    """What an insight says of itself."""
+    """The text and columns of an insight."""
 
     @property
     def id(self) -> str:
@@ -81,7 +81,7 @@ class InsightText(Protocol):
 
     @property
     def description(self) -> str:
-        """What one row is and how it is computed."""
+        """A sentence on what one row is and how it is computed."""
 
     @property
     def columns(self) -> Iterable[InsightColumn]:
@@ -104,7 +104,7 @@ def run_documents(
     Args:
         marts: holds ``customer_metrics`` and ``insights/<id>``.
         rejected: holds one folder per table.
-        insights: what the insights say of themselves, in the order of the report.
+        insights: the text and columns of the insights, in the order of the report.
         run_id: the run that the documents name.
         as_of: the moment of its snapshot.
         on_truncated: called for each insight whose rows are not all published.

@@ -63,7 +63,7 @@ def flip(
     valid_for: timedelta,
     on_step: OnStep | None = None,
 ) -> None:
-    """Serve a written generation: wait for its indexes, point the three views, say so in ``published``.
+    """Serve a written generation: wait for its indexes, point the three views, update ``published``.
 
     Each view changes from one moment to the next, and all three within milliseconds. A reader that needs them
     of one generation asks ``published`` (:mod:`shopsight.reader`). The record is given its generation and
@@ -241,7 +241,7 @@ def _chosen(kept: list[Generation], to: int | None) -> Generation:
 
 
 def _kept_entry(target: Target, generation: int) -> Document:
-    """What ``published`` will say of a kept generation.
+    """The content of ``published`` for a kept generation.
 
     Raises:
         PublishError: a collection does not hold the documents it was published with.

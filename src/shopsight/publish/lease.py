@@ -1,10 +1,10 @@
-"""The lease: at most one run publishes, on whatever machine it was started.
+"""The lease: at most one run publishes, on any machine.
 
 One document, ``lease`` / ``_id: "publish"``::
 
     token        the fencing token: grows with every acquisition, never falls
     run_id       the run that holds it
-    holder       host and pid, and what tells whether that process is dead
+    holder       host and pid, and what shows whether that process is dead
     expires_at   by the server's clock; the clients' clocks do not matter
 
 A heartbeat renews it at a third of its duration, from a thread that ends with the process. A process that was
@@ -38,7 +38,7 @@ _ALIVE = {"$gt": ["$expires_at", "$$NOW"]}
 
 
 def _clock() -> float:
-    """Seconds that go on counting while the process is stopped and while the machine sleeps."""
+    """Seconds of a clock that continues while the process is stopped and while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -271,7 +271,7 @@ def is_surely_dead(holder: Mapping[str, Any]) -> bool:
 
 @cache
 def _realm() -> str | None:
-    """What makes a pid unique: this start of this kernel, and the namespace that counts the pids."""
+    """The scope in which a pid is unique: this boot of this kernel, and the pid namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -282,7 +282,7 @@ def _realm() -> str | None:
 def _state(pid: int) -> tuple[str, int] | tuple[None, None]:
     """The process's state, and the kernel's tick at which it started; None where that cannot be read.
 
-    The wall clock is no use here: it shifts when it is set.
+    The wall clock is not used, because it shifts when it is set.
     """
     try:
         # The second field is the program's name in parentheses and may hold blanks and parentheses.

@@ -48,7 +48,7 @@ OnRows = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was inserted into a collection; ``digest`` is that of the bytes that were sent."""
+    """The documents inserted into a collection; ``digest`` is that of the bytes that were sent."""
 
     documents: int
     bytes: int
@@ -65,8 +65,8 @@ class WrittenGeneration:
         as_of: the moment of the snapshot it was made from.
         collections: by view, the collection.
         loaded: by view, what was inserted.
-        truncated: by insight whose rows are not all published, the number of those that are.
-        indexes: what the flip waits for.
+        truncated: for each insight whose rows are not all published, the number of published rows.
+        indexes: the index builds that the flip waits for.
     """
 
     generation: int
@@ -112,7 +112,7 @@ def write_generation(
         marts: holds ``customer_metrics`` and ``insights/<id>``.
         rejected: holds one folder per table.
         record: the run: its id, its snapshot and its figures.
-        insights: what the insights say of themselves, in the order of the report.
+        insights: the text and columns of the insights, in the order of the report.
         on_rows: called with the view and the number of documents of each insert.
         threads: the number of inserts under way at a time.
 
@@ -299,7 +299,7 @@ def _build_indexes(target: Target, collection: str, fields: Iterable[str]) -> Fu
 
 
 def _figures(record: RunRecord) -> dict[str, Figure]:
-    """What the shrink guard of the next run compares with: clean rows by table, and the revenue."""
+    """The figures that the next run's shrink guard compares with: clean rows by table, and the revenue."""
     figures: dict[str, Figure] = {table.table: table.rows_out for table in record.ledger.tables}
     if "revenue" in record.totals:
         figures["revenue"] = record.totals["revenue"]

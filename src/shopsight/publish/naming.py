@@ -1,4 +1,4 @@
-"""The names in the MongoDB database, and whether what has them is shopsight's."""
+"""The names in the MongoDB database, and whether shopsight owns the collections that have them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PUBLISHED = "published"
 GENERATIONS = "generations"
 LEASE = "lease"
 
-#: By collection of shopsight's own, what each of its documents looks like.
+#: For each of shopsight's own collections, the form of its documents.
 _SHAPES: dict[str, Document] = {
     LEASE: {"_id": "publish", "token": {"$type": "number"}, "expires_at": {"$type": "date"}},
     PUBLISHED: {"_id": "current", "token": {"$type": "number"}, "generation": {"$type": "number"}},
     GENERATIONS: {"_id": {"$type": "number"}, "state": {"$type": "string"}},
     PIPELINE_RUNS: {"_id": {"$type": "string"}, "kind": {"$type": "string"}, "status": {"$type": "string"}},
 }
-#: The number of documents that are looked at in each of them: runs and generations grow for years.
+#: The number of documents that are checked in each of them, because histories grow for years.
 _SHAPE_DOCUMENTS = 100
 
 _GENERATION = re.compile(rf"({'|'.join(VIEWS)})\.g(\d+)")
@@ -76,7 +76,7 @@ def check_names(target: Target) -> None:
 
 
 def _foreign(target: Target, name: str, entry: Any) -> str | None:
-    """What has one of shopsight's names without being shopsight's; None if it is."""
+    """A description of what has this name without being shopsight's; None if it is shopsight's."""
     kind = entry["type"]
     if name in VIEWS:
         if kind != "view":

@@ -1,4 +1,4 @@
-"""What this user can do on this MongoDB, tried out, for ``doctor``."""
+"""Checks for ``doctor``: tries what this user can do on this MongoDB."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _tried(target: Target, name: str, step: Step) -> TargetCheck:
 
 
 def _scratch_steps(scratch: str) -> list[tuple[str, Step]]:
-    """What a run does with the collections of a generation, done with one that nobody reads."""
+    """Do with a scratch collection what a run does with a generation's collections."""
     view = f"{scratch}.view"
 
     def write(target: Target) -> str:

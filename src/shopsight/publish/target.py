@@ -173,7 +173,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 def translate(error: PyMongoError | BSONError, where: str) -> ShopsightError:
-    """The error of shopsight that stands for one of the driver's."""
+    """Shopsight's error for one of the driver's."""
     said, code = _said(error), _code(error)
     if code in _REFUSED_CODES:
         return ConfigurationError(

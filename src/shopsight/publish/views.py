@@ -25,7 +25,7 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Served:
-    """What is served: the content of ``published``.
+    """The served generation: the content of ``published``.
 
     Attributes:
         generation: its number.
@@ -47,7 +47,7 @@ class Served:
 
 
 def served(target: Target) -> Served | None:
-    """What is served now; None before the first run."""
+    """The generation that is served now; None before the first run."""
     with target.translated():
         document = target.db[naming.PUBLISHED].find_one(_CURRENT)
     if document is None:
@@ -65,7 +65,7 @@ def served_figures(target: Target) -> dict[str, Any] | None:
 
 
 def generation_note(target: Target, generation: int) -> dict[str, Any]:
-    """What was noted of a generation when it was written and published; empty when there is no such note."""
+    """The note made when a generation was written and published; empty when there is none."""
     with target.translated():
         document = target.db[naming.GENERATIONS].find_one({"_id": generation})
     note: dict[str, Any] = plain(document or {})
@@ -85,7 +85,7 @@ def point_view(target: Target, view: str, collection: str) -> None:
 
 
 def set_published(target: Target, served_next: Mapping[str, Any], token: int) -> bool:
-    """Say what is served from now on, unless a greater token said so already.
+    """Write what is served from now on, unless a greater token has written it already.
 
     Args:
         target: where.
@@ -93,7 +93,7 @@ def set_published(target: Target, served_next: Mapping[str, Any], token: int) ->
         token: the fencing token of the run.
 
     Returns:
-        Whether it was said.
+        Whether it was written.
     """
     document = {name: {"$literal": value} for name, value in {**served_next, "token": token}.items()}
     with target.translated():
@@ -149,7 +149,7 @@ def heal_views(target: Target) -> list[str]:
 
 
 def shown_collections(target: Target) -> dict[str, str | None]:
-    """By view, the collection that it shows as it is; None for one that is gone or shows something else."""
+    """By view, the collection that it shows unchanged; None if it is gone or shows something else."""
     views = _views(target)
     shown = {view: options["viewOn"] for view, options in views.items() if not options.get("pipeline")}
     return {view: shown.get(view) for view in naming.VIEWS}

@@ -1,4 +1,4 @@
-"""What the page draws of an insight: its :class:`shopsight.marts.insights.insight.Chart`, or a table.
+"""Draws an insight on the page: by its :class:`shopsight.marts.insights.insight.Chart`, or as a table.
 
 No insight is known here by its id. What is drawn depends on the chart and on the kinds of its columns.
 """
@@ -34,7 +34,7 @@ _STEPS = (1, 3, 6, 12, 24, 48, 96, 192, 384)
 
 @dataclass(frozen=True)
 class Drawing:
-    """What the page shows of an insight.
+    """An insight as the page shows it.
 
     Attributes:
         kind: the macro in ``charts.html`` that draws it; ``note`` is a sentence in place of a chart.

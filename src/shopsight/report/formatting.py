@@ -1,4 +1,4 @@
-"""How values are written: the same on the page, in the terminal and in Prefect's tables.
+"""Formats values: the same on the page, in the terminal and in Prefect's tables.
 
 Thousands are separated by commas. Money has two decimals and no symbol, because the shop's currency is not
 known. Null is an en dash.

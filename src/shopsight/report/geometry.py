@@ -1,4 +1,4 @@
-"""Where the marks of a chart are, in per cent of the chart's box.
+"""Positions of a chart's marks, in per cent of the chart's box.
 
 ADR 7 says why the page draws its charts itself. Floats are used for places only, never for figures.
 """

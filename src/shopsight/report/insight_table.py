@@ -70,7 +70,7 @@ class InsightTable:
         return format_value(row.get(name), self.column(name)["kind"])
 
     def namer(self, name: str) -> Callable[[Any], str]:
-        """How a column's values are written as names: dates that are all firsts of a month are months."""
+        """The format of a column's values as names: dates that are all the first of a month become months."""
         kind = self.column(name)["kind"]
         values = [row[name] for row in self.rows if row.get(name) is not None]
         if kind == "date" and all(isinstance(value, date) and value.day == 1 for value in values):

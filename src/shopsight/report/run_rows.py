@@ -128,7 +128,7 @@ def format_measure(table: str, value: Decimal | int | None) -> str:
 
 @dataclass(frozen=True)
 class RuleRow:
-    """What one rule did; ``length`` is its rows as a share of the table's."""
+    """The effect of one rule; ``length`` is its rows as a share of the table's."""
 
     rule: str
     action: str

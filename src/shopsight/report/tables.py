@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: More rows than this make the page heavy; the rest is in MongoDB and the page says so.
 MOST_ROWS = 1000
-#: What a spreadsheet takes for the beginning of a formula.
+#: Characters that a spreadsheet takes for the beginning of a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

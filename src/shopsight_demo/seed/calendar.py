@@ -1,4 +1,4 @@
-"""When a shop sells: it grows, has seasons, and a weekly rhythm."""
+"""The days on which a shop sells: it grows, has seasons, and a weekly rhythm."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _DEAREST_CENTS = 999_999
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What orders and reviews need to know of the products, each array by product, the first being product 1.
+    """The facts about products that orders and reviews use; each array by product, from product 1.
 
     Attributes:
         cents: the price when the shop opened.

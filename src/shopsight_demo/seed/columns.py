@@ -51,7 +51,7 @@ def numbers(values: Numbers) -> pa.Array:
 
 
 class Draft:
-    """One block of a table while it is being dirtied: Arrow columns, of which single rows can be changed.
+    """One block of a table while it is made dirty: Arrow columns whose single rows can be changed.
 
     Args:
         columns: by name, in the table's order; the key first.

@@ -1,4 +1,4 @@
-"""What the seeding asks of a SQL database; SQLite and PostgreSQL add what differs between them."""
+"""The interface to a SQL database that is seeded; SQLite and PostgreSQL add what differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shopsight.errors import ConfigurationError, SourceError
 
 
 def quote(name: str) -> str:
-    """An identifier as SQL has it, whatever is in it.
+    """An identifier quoted for SQL; it may hold any characters.
 
     >>> print(quote('a"b'))
     "a""b"

@@ -21,7 +21,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Needs(StrEnum):
-    """What a database must allow for a kind of dirt to be in it."""
+    """The freedom that a database must give for a kind of dirt to be in it."""
 
     NOTHING = "nothing"
     LOOSE = "tables without constraints"
@@ -60,7 +60,7 @@ class Spread:
         self._salt = np.random.SeedSequence(salt).generate_state(1, np.uint64)[0]
 
     def block(self, start: int, stop: int) -> tuple[Numbers, Numbers]:
-        """The stretches whose rows lie in ``start`` to ``stop``, and these rows, counted from ``start``."""
+        """The stretches with rows from ``start`` to ``stop``, and these rows, counted from ``start``."""
         if not self._share:
             return no_rows(), no_rows()
         stretch = 1 / self._share
@@ -79,7 +79,7 @@ class Spread:
 
 
 class DirtPlan:
-    """Which rows of one table are dirty, and how.
+    """The dirty rows of one table, and their kinds of dirt.
 
     Args:
         table: the table's name.

@@ -29,7 +29,7 @@ class TablesExist(ConfigurationError):
 
 @dataclass(frozen=True)
 class SeedReport:
-    """What was loaded.
+    """The loaded shop.
 
     Attributes:
         rows: by table, how many rows.

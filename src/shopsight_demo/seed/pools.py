@@ -1,4 +1,4 @@
-"""What the made-up shop is made of, read from ``pools.toml``: small pools that the generator gathers from."""
+"""The words of the made-up shop, from ``pools.toml``: small pools that the generator gathers from."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from shopsight_demo.seed.database import quote
 
 
 class Types(StrEnum):
-    """How the loose tables hold keys, dates, amounts and counts."""
+    """The types of keys, dates, amounts and counts in the loose tables."""
 
     NATIVE = "native"
     TEXT = "text"

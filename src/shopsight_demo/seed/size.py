@@ -1,4 +1,4 @@
-"""How big and how dirty a shop is to be made."""
+"""The size of a made-up shop, and its share of dirt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shopsight_demo.seed.schemas import Types
 #: The shop's last day unless another is given: fixed, so that a seed means the same rows on every day.
 DEFAULT_END_DATE = date(2025, 12, 31)
 
-#: Orders are made in blocks of so many; every figure of a block depends on the seed and its number alone.
+#: The number of orders in a block; a block's content depends on the seed and the block's number alone.
 BLOCK_ROWS = 65_536
 
 
@@ -90,7 +90,7 @@ class Recipe:
 
     @property
     def allowed(self) -> frozenset[Needs]:
-        """What the database allows of the needs of dirt."""
+        """The freedoms for dirt that the database gives."""
         allowed = {Needs.NOTHING}
         if not self.constraints:
             allowed.add(Needs.LOOSE)

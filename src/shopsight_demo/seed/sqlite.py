@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from shopsight.errors import ConfigurationError, SourceError, SourceUnavailable
 from shopsight_demo.seed.database import Database, quote
 
-#: How long to wait for another program to finish writing the file.
+#: How long to wait while another program writes the file.
 WAIT_SECONDS = 5.0
 
 

@@ -134,7 +134,7 @@ class Trade:
         counts = np.minimum(rng.geometric(1 / size.items_per_order, len(day)), _MOST_LINES)
         order = np.repeat(np.arange(len(day)), counts)
         product = _popular(rng, size.products, len(order), 2.0, self._recipe.seed)
-        # What was put in before suggests what comes next: some pairs of products go together.
+        # The product before suggests the next one: some pairs of products go together.
         follows = (np.diff(order, prepend=-1) == 0) & (rng.random(len(order)) < 0.2)
         product = np.where(follows, (np.roll(product, 1) * 7 + 3) % size.products, product)
         years = self._calendar.years_since_opening(day)[order]
@@ -176,7 +176,7 @@ class Trade:
 
 
 def _popular(rng: np.random.Generator, count: int, draws: int, exponent: float, seed: int) -> Numbers:
-    """Numbers below ``count``, a few of which come often: the one of rank r about r^(1/exponent - 1) times.
+    """Numbers below ``count``; a few are frequent: the one of rank r comes about r^(1/exponent - 1) times.
 
     The ranks are dealt out over the numbers, so that popular ones are not neighbours.
     """
@@ -186,7 +186,7 @@ def _popular(rng: np.random.Generator, count: int, draws: int, exponent: float, 
 
 
 def _totals(rng: np.random.Generator, lines: Lines) -> Numbers:
-    """What each order costs: its lines, plus shipping for some, less a discount for some."""
+    """The total of each order: its lines, plus shipping for some, less a discount for some."""
     starts = np.flatnonzero(np.diff(lines.order, prepend=-1))
     total: Numbers = np.add.reduceat(lines.quantity * lines.cents, starts)
     ships = (total < _FREE_SHIPPING_CENTS) & (rng.random(len(total)) < 0.3)

@@ -20,7 +20,7 @@ _FUTURE = tuple((day - _EPOCH).days for day in (date(2999, 12, 31), date(9999, 1
 _ANCIENT = tuple((day - _EPOCH).days for day in (date(1969, 12, 31), date(1900, 1, 1), date(1, 1, 1)))
 #: The form of what cannot be read, or is huge, in the columns that are no keys.
 _FORMS = {"date": "dates", "total": "amounts", "price": "amounts", "quantity": "counts", "rating": "counts"}
-#: So far beyond every real key that it stays unknown.
+#: Far beyond every real key, so that it stays unknown.
 _NOWHERE = 1_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: who uses them, who starts and ends them, and their files.
+"""The common part of the embedded servers: their users, their start and end, and their files.
 
 ::
 
@@ -131,12 +131,12 @@ class EmbeddedServer(ABC):
         return self.url
 
     def stop(self) -> None:
-        """Leave the server; it ends if nobody else uses it and nobody asked to keep it."""
+        """Leave the server; it ends if no other process uses it and it was not asked to stay."""
         if self._use is None:
             return
         use, self._use = self._use, None
         if not self.folder.is_dir():
-            # Somebody removed the folder, so nobody can join this server any more.
+            # The folder was removed, so no process can join this server any more.
             os.close(use)
             process, place = self._known
             end_process(process, self.stop_signal)
@@ -148,7 +148,7 @@ class EmbeddedServer(ABC):
             self._end_if_unused()
 
     def end(self) -> bool:
-        """End the server, whoever uses it; returns whether it ran."""
+        """End the server, even if others use it; returns whether it ran."""
         if not self.folder.is_dir():
             return False
         with self._exclusively():
@@ -278,7 +278,7 @@ class EmbeddedServer(ABC):
 
     @property
     def _user(self) -> pwd.struct_passwd | None:
-        """Whom the server runs as; None for the caller."""
+        """The user that the server runs as; None for the caller."""
         return pwd.getpwuid(self.home.lstat().st_uid) if self._is_roots else None
 
     def _options(self, **environment: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Folders outside the working directory, for what cannot be in it, and the user that root's servers run as.
+"""Folders outside the working directory, for files that cannot be in it, and the user of root's servers.
 
 A place has an unguessable name, and a file in the working directory records it. It counts only while it is
-still a folder of the caller's own: whoever can write to the temporary directory could make another.
+still a folder of the caller's own, because other users can make folders in the temporary directory, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the database itself says of a table: the control totals that the proof starts from.
+"""PostgreSQL's own control totals of a table: the figures that the proof starts from.
 
 Asked in SQL over the whole table at once, in the same snapshot and apart from the reading. Values are the
 numbers that :mod:`shopsight.audit.control_totals` defines; a column that arrives as text counts by its text.

@@ -38,7 +38,7 @@ _PARAMETERS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
-    # But nobody waits long behind a migration's lock.
+    # But do not wait long for a migration's lock.
     "lock_timeout": "30s",
     # Fail where a policy would hide rows, as pg_dump does.
     "row_security": "off",
@@ -207,7 +207,7 @@ def _join(
     session.execute(f"SET TRANSACTION SNAPSHOT {quote_text(exported)}")
     for relation in relations.values():
         _read_no_rows(session, relation)
-    # What a view's function reads is locked only when it is called, and may be waited for.
+    # Tables that a view's function reads are locked when it is called; that lock may be waited for.
     _set(session, {"lock_timeout": parameters["lock_timeout"]})
 
 

@@ -42,7 +42,7 @@ _BEYOND_ALL = 4_294_967_295
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: Makes columns of the number of rows and the aggregates' bytes; None where a value does not fit.
+#: Makes columns from the number of rows and the aggregates' bytes; None where a value does not fit.
 Decode = Callable[[int, list[pa.Buffer]], list[pa.Array | None]]
 
 
@@ -212,7 +212,7 @@ def _pair(first_name: str, first: SourceColumn, second_name: str, second: Source
 
 
 def _decode_pair(rows: int, parts: list[pa.Buffer]) -> list[pa.Array | None]:
-    if parts[0].size != 8 * rows:  # there are nulls, whatever the catalog says
+    if parts[0].size != 8 * rows:  # there are nulls, although the catalog rules them out
         return [None, None]
     found = np.frombuffer(parts[0], ">i4").reshape(rows, 2).astype(np.int64)
     return [_array(found[:, place].copy(), None, Kind.KEY) for place in (0, 1)]

@@ -39,7 +39,7 @@ _EXTENT = """
 
 @dataclass(frozen=True)
 class Extent:
-    """How many pages a table has, and whether it has values that are larger than a page."""
+    """The number of a table's pages, and whether it has values that are larger than a page."""
 
     pages: int
     has_large_values: bool

@@ -1,4 +1,4 @@
-"""What SQLite itself says of a table: the control totals that the proof starts from.
+"""SQLite's own control totals of a table: the figures that the proof starts from.
 
 Values are the numbers that :mod:`shopsight.audit.control_totals` defines; a column that arrives as text
 counts by its text. SQLite's arithmetic turns to floating point beyond 64 bits, so products are made in SQL
@@ -94,7 +94,7 @@ def _number(source: str, column: Column) -> str:
         return f"CAST(julianday({source}) - 2440587.5 AS INTEGER)"
     if column.kind is not Kind.MONEY:
         return source
-    # Up to a million millions the nearest double of an amount leaves no doubt about its cents.
+    # Below 1 trillion the nearest double of an amount determines its cents.
     return (
         f"(CASE WHEN typeof({source}) = 'integer' THEN {source} * 100"
         f" WHEN abs({source}) < 1e12 THEN CAST(round({source} * 100.0) AS INTEGER)"
@@ -114,7 +114,7 @@ def _text(source: str) -> str:
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Give the connection what its SQL lacks: exact sums of products, hashes, and exact cents."""
+    """Add functions that SQLite lacks: exact sums of products, hashes, and exact cents."""
     (encoding,) = connection.execute("PRAGMA encoding").fetchone()
 
     @lru_cache(maxsize=4096)

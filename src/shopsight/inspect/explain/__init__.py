@@ -1,7 +1,7 @@
-"""Which rows stand behind a published figure, which were left out, and by what rule.
+"""Traces a published figure to its rows: which are behind it, which were left out, and by what rule.
 
 In: the Parquet files of a kept run. Out: traces, as plain values for ``--json`` and for the terminal. No
-database is asked. What the rows add up to is added up anew.
+database is asked. The sums are computed again from the listed rows.
 """
 
 from shopsight.inspect.explain.customer import CustomerTrace, explain_customer

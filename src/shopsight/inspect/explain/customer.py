@@ -22,7 +22,7 @@ _TABLES = (CUSTOMERS, ORDERS, ORDER_ITEMS, REVIEWS)
 
 @dataclass(frozen=True)
 class CustomerTrace(Trace):
-    """What stands behind one customer's figures.
+    """The rows behind one customer's figures.
 
     Attributes:
         customer_id: the customer; not the one that was asked for if that one was merged into another.

@@ -29,7 +29,7 @@ _ORDERS = {
 
 @dataclass(frozen=True)
 class Tally:
-    """How many rows of a table, and what they carry of its measure (None where it carries none)."""
+    """A number of a table's rows, and their share of its measure (None where it has none)."""
 
     table: str
     what: str
@@ -39,7 +39,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class InsightTrace(Trace):
-    """What stands behind an insight, or behind one row of it.
+    """The rows behind an insight, or behind one row of it.
 
     Attributes:
         insight: its definition.

@@ -1,4 +1,4 @@
-"""What all traces are made of: listings of rows, and sums that are compared with what was published."""
+"""The parts of all traces: listings of rows, and sums that are compared with what was published."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AddedUp:
 
 @dataclass(frozen=True)
 class Trace:
-    """What stands behind figures of one run.
+    """The rows behind figures of one run.
 
     Attributes:
         run: the run's id, generation and moment.

@@ -23,7 +23,7 @@ from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import Shop
 from shopsight.pipeline.workspace import Workspace
 
-#: What stands beside a rejected row, kept as text while the row's values are read.
+#: Columns beside a rejected row's own, which stay text while the row's values are read.
 _BESIDE = (Column("rule", Kind.TEXT), Column("measure", Kind.TEXT))
 
 
@@ -90,7 +90,7 @@ class TracedRun:
         return rows.drop(raw_name("rule"), raw_name("measure"))
 
     def repairs(self, table: str) -> Frame:
-        """What was changed in a table's kept rows."""
+        """The changes to a table's kept rows."""
         return self._scan(f"rejected/repairs/{table}")
 
     def merged(self, table: str) -> Frame:
@@ -103,7 +103,7 @@ class TracedRun:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn what goes wrong while the run's files are read into a clear error.
+        """Translate errors in reading the run's files.
 
         Raises:
             WorkspaceError: they were removed meanwhile, or are damaged.
@@ -133,7 +133,7 @@ def _newest_published(workdir: Path) -> str:
         if Workspace(workdir, run_id).is_published:
             return run_id
     kept = ", ".join(run_ids[-5:])
-    found = f"Kept are {kept}, none of which was published" if kept else "It holds no run"
+    found = f"The runs that are kept ({kept}) were not published" if kept else "It holds no run"
     raise WorkspaceError(
         f"The files of the last published run are not under {workdir / 'runs'}. {found}.",
         remedy="Explain where the runs are kept (--workdir), name a run with --run, or start a new one with"

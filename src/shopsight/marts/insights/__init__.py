@@ -1,7 +1,7 @@
 """From the clean tables and the customers' metrics to answers about the shop.
 
 In comes a :class:`Shop`, out come frames of a few rows each, in their stated order. An insight is one module
-of this package with an ``INSIGHT``; adding the file is all that it takes. docs/definitions.md defines every
+of this package with an ``INSIGHT``; adding the file is enough. docs/definitions.md defines every
 column.
 """
 

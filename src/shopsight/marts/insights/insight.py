@@ -1,4 +1,4 @@
-"""What an insight is: a name, columns with a meaning, and a pure function of the shop."""
+"""The definition of an insight: a name, columns with a meaning, and a pure function of the shop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shopsight.marts.insights.evidence import Evidence
 from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM
 
-#: What a column holds. ``share`` is a part of one, ``number`` any other figure that is not whole.
+#: The kind of a column's values. ``share`` is a part of 1, ``number`` any other figure that is not whole.
 InsightKind = Literal["key", "text", "date", "money", "count", "share", "number"]
 
 DTYPES: dict[InsightKind, IntoDType] = {
@@ -32,7 +32,7 @@ DTYPES: dict[InsightKind, IntoDType] = {
 
 @dataclass(frozen=True)
 class InsightOptions:
-    """What the user may choose.
+    """The user's choices.
 
     Attributes:
         top_n: how many rows the top lists have.
@@ -56,7 +56,7 @@ class InsightColumn:
 
 @dataclass(frozen=True)
 class Chart:
-    """How an insight is drawn. It names columns, so that the report knows no insight by its id.
+    """The drawing of an insight. It names columns, so that the report knows no insight by its id.
 
     A chart whose columns are not among the published ones is drawn as a table.
 
@@ -97,7 +97,7 @@ class Insight:
         chart: how the report draws it.
         rank: its place in the report; insights of one rank are ordered by id.
         identities: what its rows must satisfy; the proof checks it.
-        evidence: the rows that stand behind it; None if it does not say.
+        evidence: the rows behind it; None if it declares none.
     """
 
     id: str
