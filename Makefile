@@ -19,7 +19,7 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
+.PHONY: tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
 	.venv .venv-airflow .venv-bench
 
 help: ## list what there is to do
@@ -70,6 +70,9 @@ bench: .venv/stamp .venv-bench/stamp ## the benchmark against its peers (SCALE=0
 
 mutants: .venv/stamp ## plant small faults in the code and see the tests catch each
 	$(BIN)/python tools/mutants.py
+
+tamper: .venv/stamp ## alter data between the stages, and see the proof notice (ARGS="--only clean/orders")
+	$(BIN)/python tools/tamper.py $(ARGS)
 
 faults: .venv/stamp ## kill runs and servers a hundred times, and count what survived
 	$(BIN)/python tools/faults.py

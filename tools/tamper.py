@@ -226,7 +226,7 @@ class Ground:
         return Outcome(alteration, link, link is None and digests == self._digests)
 
     def _settings_at(self, workdir: Path) -> Settings:
-        return load_settings(workdir=workdir, target_database=workdir.name, **self._settings)
+        return load_settings(workdir=workdir, target_database=f"tamper_{workdir.name}", **self._settings)
 
     def _alter(self, workspace: Workspace, alteration: Alteration, change: Change) -> None:
         folder = workspace.root / alteration.station / alteration.table
