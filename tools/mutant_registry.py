@@ -1,4 +1,4 @@
-"""The faults that ``make mutants`` plants: each replaces a text that stands exactly once in its file."""
+"""The faults that ``make mutants`` plants: each replaces a text that occurs exactly once in its file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Mutant:
     """One small fault.
 
     Attributes:
-        fault: what the code then does wrong.
+        fault: the wrong behaviour that follows.
         path: the file, under ``src/shopsight``.
-        old: what stands there.
-        new: what is put in its place.
-        tests: the tests that are to notice it, quickest first.
+        old: the text there.
+        new: the text in its place.
+        tests: the tests that must notice it, quickest first.
     """
 
     fault: str
