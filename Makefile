@@ -49,7 +49,7 @@ demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 test: .venv/stamp programs ## all tests, doctests included, on real databases (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
-test-orchestration: .venv/stamp ## the service killed in every stage, its server and its worker killed (minutes)
+test-orchestration: .venv/stamp ## the service, its runs and its server killed in every stage (minutes)
 	$(BIN)/python -m pytest tests/orchestration/test_service.py -m "orchestration or not orchestration" $(ARGS)
 
 test-airflow: .venv-airflow/stamp ## the same pipeline as an Airflow DAG, in Airflow's own environment

@@ -1,4 +1,4 @@
-"""The faults that ``make mutants`` plants: each replaces a text that stands exactly once in its file."""
+"""The faults that ``make mutants`` plants: each replaces a text that occurs exactly once in its file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Mutant:
     """One small fault.
 
     Attributes:
-        fault: what the code then does wrong.
+        fault: the wrong behaviour that follows.
         path: the file, under ``src/shopsight``.
-        old: what stands there.
-        new: what is put in its place.
-        tests: the tests that are to notice it, quickest first.
+        old: the text there.
+        new: the text in its place.
+        tests: the tests that must notice it, quickest first.
     """
 
     fault: str
@@ -446,8 +446,8 @@ MUTANTS = (
     Mutant(
         "Link 2 compares no control totals, but measures alone",
         "audit/proof.py",
-        "yield from compared_totals(table.table, entered_as, left_as)",
-        "pass",
+        "compared_totals(table.table, entered",
+        "compared_totals(table.table, left",
         _PROOF,
     ),
     Mutant(
@@ -455,27 +455,6 @@ MUTANTS = (
         "audit/customer_checks.py",
         'counting = batch.filter(pc.invert(pc.is_in(batch["status"].cast(pa.string()), value_set=excluded)))',
         "counting = batch",
-        _CUSTOMER_CHECKS,
-    ),
-    Mutant(
-        "Half a cent of an average order goes down in the proof",
-        "audit/customer_checks.py",
-        "averages = (2 * abs(spent) + orders) //",
-        "averages = (2 * abs(spent) + orders - 1) //",
-        _CUSTOMER_CHECKS,
-    ),
-    Mutant(
-        "Units of orders that do not count go to the first customer in the proof",
-        "audit/customer_checks.py",
-        "np.append(buyers, customers)[place]",
-        "np.append(buyers, 0)[place]",
-        _CUSTOMER_CHECKS,
-    ),
-    Mutant(
-        "A customer's rating is not compared",
-        "audit/customer_checks.py",
-        '_bits(rated["average_rating"]))',
-        '_bits(rated["average_rating"]) * 0)',
         _CUSTOMER_CHECKS,
     ),
     Mutant(
@@ -523,8 +502,8 @@ MUTANTS = (
     Mutant(
         "Link 2 leaves merged rows out",
         "audit/proof.py",
-        "for part in (at.rejected, at.merged):",
-        "for part in (at.rejected,):",
+        "at.merged",
+        "Counter()",
         _LINKS,
     ),
     Mutant(

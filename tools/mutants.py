@@ -1,10 +1,10 @@
 """Plant small faults in a copy of the code, one at a time, and see a test fail for each: ``make mutants``.
 
-The checkout is not touched. Each fault (tools/mutant_registry.py) runs the tests that are to notice it, first
-without any fault, so that a failure means the fault. The table in docs/mutants.md is written anew.
+The checkout is not touched. For each fault (tools/mutant_registry.py) the tests that must notice it are run,
+first without any fault, so that a failure is due to the fault. The table in docs/mutants.md is rewritten.
 
     python tools/mutants.py              all of them
-    python tools/mutants.py --only link  those whose fault or file has this in it; writes no table
+    python tools/mutants.py --only link  those whose fault or file contains this; writes no table
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 600
 HEADING = """# Planted faults
 
 `make mutants` plants each of these small faults in a copy of the code, one at a time, and runs the tests that
-are to notice it; a fault that no test notices is an error. The table is written by that run.
+must notice it; a fault that no test notices is an error. That run writes the table.
 
 | where | fault | noticed by |
 | --- | --- | --- |
@@ -41,7 +41,7 @@ are to notice it; a fault that no test notices is an error. The table is written
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one fault: the test that failed first; None if none did."""
+    """The outcome of one fault: the test that failed first; None if none did."""
 
     mutant: Mutant
     killer: str | None
@@ -49,19 +49,19 @@ class Verdict:
 
 
 class MutantError(Exception):
-    """A fault that cannot be planted, or tests that tell nothing of it."""
+    """A fault that cannot be planted, or tests that cannot be run."""
 
 
 def planted(mutant: Mutant, source: str) -> str:
     """The file with the fault.
 
     Raises:
-        MutantError: what is to be replaced does not stand there exactly once.
+        MutantError: the text to replace does not occur exactly once.
     """
     found = source.count(mutant.old)
     if found != 1:
         raise MutantError(
-            f"{mutant.path}: what «{mutant.fault}» replaces stands there {found} times, not once"
+            f"{mutant.path}: the text that «{mutant.fault}» replaces occurs {found} times, not once"
         )
     return source.replace(mutant.old, mutant.new)
 
@@ -106,7 +106,7 @@ def first_failure(tests: Sequence[str], source: Path) -> str | None:
 
 
 def check_import(source: Path) -> None:
-    """Make sure that it is the copy which is imported."""
+    """Make sure that the copy is imported."""
     code = "import shopsight; print(shopsight.__file__)"
     environment = {**os.environ, "PYTHONPATH": str(source)}
     done = subprocess.run(
@@ -117,7 +117,7 @@ def check_import(source: Path) -> None:
 
 
 def judge(mutants: Sequence[Mutant]) -> list[Verdict]:
-    """Plant the faults one after the other, and tell of each as it is judged."""
+    """Plant the faults one after the other, and print each outcome."""
     verdicts = []
     with tempfile.TemporaryDirectory(prefix="shopsight-mutants-") as folder:
         source = Path(folder) / "src"
@@ -141,7 +141,7 @@ def judge(mutants: Sequence[Mutant]) -> list[Verdict]:
 
 
 def told(verdict: Verdict) -> str:
-    """A verdict as a line."""
+    """A verdict on one line."""
     outcome = f"killed by {verdict.killer}" if verdict.killer else "SURVIVED"
     return f"{verdict.mutant.path}: {verdict.mutant.fault}: {outcome} ({verdict.seconds:.0f} s)"
 
@@ -163,7 +163,7 @@ def _test_name(killer: str | None) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Plant small faults and see the tests catch each.")
-    parser.add_argument("--only", default="", help="only faults whose text or file has this in it")
+    parser.add_argument("--only", default="", help="only faults whose text or file contains this")
     only = parser.parse_args().only
     chosen = [mutant for mutant in MUTANTS if only.lower() in f"{mutant.path} {mutant.fault}".lower()]
     verdicts = judge(chosen)
