@@ -91,7 +91,7 @@ def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
     1 Ann ann@example.com United States
     3 Unknown customer 3 None Unknown
     >>> cleaned.merged.collect().rows()
-    [('customers', 2, 1, 'customers.same_email', None)]
+    [('customers', 2, 1, 'customers.same_email', None, 2, 'Ann', ' ANN@example.com', 'us')]
     """
     countries = _distinct_countries(rows)
 
