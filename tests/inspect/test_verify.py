@@ -41,7 +41,7 @@ def test_what_was_published_is_intact_and_current(
         "insights: view of",
         "published: as_of",
     }
-    assert {check.what for check in found.source} >= {"source: address", "orders: sum(total_amount)"}
+    assert {check.what for check in found.source} >= {"source: address", "orders.total_amount: keyed"}
     assert shop.exit_code(monkeypatch, "verify") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "MongoDB serves what was proven" in said
@@ -192,14 +192,15 @@ def test_a_source_that_moved_on_is_told_and_is_no_failure(
     shop.execute("INSERT INTO orders VALUES (900, 1, '2024-05-01', 10.25, 'completed')")
     found = verify(shop.settings)
     assert (found.is_intact, found.is_current) == (True, False)
-    assert [(check.what, check.expected, check.found) for check in found.moved] == [
-        ("orders: rows", 6, 7),
-        ("orders: sum(total_amount)", D("154.74"), D("164.99")),
-    ]
+    moved = {check.what: check for check in found.moved}
+    assert {what.partition(".")[0].partition(":")[0] for what in moved} == {"orders"}
+    assert (moved["orders: rows"].expected, moved["orders: rows"].found) == (6, 7)
+    amounts = moved["orders.total_amount: keyed"]
+    assert int(amounts.found or 0) - int(amounts.expected or 0) == 900 * 1025
     assert shop.exit_code(monkeypatch, "verify") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "The source has moved on since" in said
-    assert "orders: sum(total_amount) 154.74 164.99 +10.25" in said
+    assert "orders: rows 6 7" in said
 
 
 def test_a_moved_source_and_a_tampered_target_are_told_apart(
@@ -210,7 +211,10 @@ def test_a_moved_source_and_a_tampered_target_are_told_apart(
     assert shop.exit_code(monkeypatch, "verify", "--json") == 3
     document = json.loads(capsys.readouterr().out)
     assert (document["is_intact"], document["is_current"]) == (False, False)
-    assert [check["what"] for check in document["moved"]] == ["reviews: rows", "reviews: sum(rating)"]
+    moved = [check["what"] for check in document["moved"]]
+    assert moved[0] == "reviews: rows"
+    assert "reviews.rating: keyed" in moved
+    assert all(what.startswith("reviews") for what in moved)
     assert [(d["collection"], d["id"], d["kind"]) for d in document["documents"]] == [
         ("customer_metrics", 3, "removed")
     ]
