@@ -81,6 +81,7 @@ class OpenSnapshot(Protocol):
         as_of: the database's clock when the snapshot was taken, UTC.
         server_version: as the database reports it.
         is_utf8: whether its texts are in Unicode; else only ASCII counts in control totals.
+        hashes_bytes: whether control totals see bytes that are not Unicode as they are, which no file holds.
         connections: at least one.
         column_types: by table, in the order in which tables should be read; by the contract's column, the
             type as the database names it.
@@ -90,6 +91,7 @@ class OpenSnapshot(Protocol):
     as_of: datetime
     server_version: str
     is_utf8: bool
+    hashes_bytes: bool
 
     @property
     def connections(self) -> Sequence[Connection]: ...  # noqa: D102 - see the attributes

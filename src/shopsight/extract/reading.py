@@ -103,7 +103,7 @@ class Reader:
     def _decoded(self, decode: Callable[[], pa.Table]) -> pa.Table:
         """The rows, noting if a text holds what stands for bytes that are not Unicode."""
         rows = decode()
-        if self._snapshot.is_utf8:
+        if self._snapshot.is_utf8 and self._snapshot.hashes_bytes:
             texts = (column for column in rows.columns if pa.types.is_string(column.type))
             if any(pc.any(pc.match_substring(text, "\ufffd")).as_py() for text in texts):
                 self._snapshot.is_utf8 = False

@@ -63,6 +63,7 @@ class PostgresSnapshot:
     is_utf8: bool
     relations: dict[str, Relation]
     extents: dict[str, Extent]
+    hashes_bytes: bool = True
 
     @property
     def column_types(self) -> dict[str, dict[str, str]]:

@@ -59,6 +59,7 @@ class FileSnapshot:
     source: Source
     relations: dict[str, Relation]
     is_utf8: bool = True
+    hashes_bytes: bool = False
 
     @property
     def column_types(self) -> dict[str, dict[str, str]]:
