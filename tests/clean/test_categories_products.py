@@ -60,7 +60,7 @@ def test_products_without_name_or_category_are_kept() -> None:
         (3, "products.name_missing", " ", "Unknown product 3"),
     ]
     assert outcome.kept("categories") == [(0, "Uncategorised"), (1, "Books")]
-    assert outcome.repairs("categories") == [(0, ADDED, None, "0")]
+    assert outcome.repairs("categories") == [(0, ADDED, None, "Uncategorised")]
 
 
 def test_no_category_is_added_when_no_kept_product_needs_it() -> None:
@@ -75,7 +75,7 @@ def test_a_category_0_of_the_shops_own_is_not_taken_for_products_without() -> No
     outcome = cleaned(categories=[(0, "Books"), (-1, "Toys")], products=[(1, "Atlas", 0), (2, "Globe", None)])
     assert outcome.kept("products") == [(1, "Atlas", 0), (2, "Globe", -2)]
     assert outcome.kept("categories") == [(-2, "Uncategorised"), (-1, "Toys"), (0, "Books")]
-    assert outcome.repairs("categories") == [(-2, ADDED, None, "-2")]
+    assert outcome.repairs("categories") == [(-2, ADDED, None, "Uncategorised")]
 
 
 def test_an_uncategorised_category_that_is_there_is_used() -> None:

@@ -207,5 +207,5 @@ def test_an_error_that_comes_again_is_not_retried(
     )
     error = refused(postgres_url, tmp_path, SourceError)
     assert said in error.message
-    assert "reading public.categories" in error.message
+    assert "public.categories" in error.message
     assert not error.is_retryable
