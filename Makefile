@@ -12,9 +12,9 @@ unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 # Tests wait for servers much of their time: one process more than a small machine has cores.
 TEST_PROCESSES ?= 3
-PACKAGES := chromium chromium-driver fonts-dejavu-core nodejs sqlite3 systemd
+PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core mariadb-server-core nodejs sqlite3 systemd
 PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
-	&& command -v systemd-analyze
+	&& command -v systemd-analyze && command -v mariadb-install-db && PATH=$$PATH:/usr/sbin command -v mariadbd
 AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
@@ -79,7 +79,7 @@ faults: .venv/stamp ## kill runs and servers a hundred times, and count what sur
 
 pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgrade also takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
-	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra prefect --group dev \
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra mysql --extra prefect --group dev \
 		--output-file requirements/dev.txt
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra airflow --group airflow-test \
 		--output-file requirements/airflow.txt

@@ -1,4 +1,4 @@
-"""Real servers for the tests: one PostgreSQL and one MongoDB a session, and a database for each test.
+"""Real servers for the tests: one of each kind a session, and a database for each test.
 
 Their data are in a scratch folder, which the session removes at its end. The next session ends and removes
 what a killed one left behind.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pymysql
 import pytest
 from psycopg import sql
 from pymongo import MongoClient
@@ -26,7 +27,7 @@ from tests.support.published_shop import PublishedShop, published_shop
 
 from shopsight.errors import WorkspaceError
 from shopsight.pipeline.run import STAGES, open_run, run_stage
-from shopsight_demo.servers import EmbeddedServer, MongoServer, PostgresServer
+from shopsight_demo.servers import EmbeddedServer, MariaDBServer, MongoServer, PostgresServer
 from shopsight_demo.servers.process import wait_gone
 
 SCRATCH_PREFIX = "shopsight-test-"
@@ -47,6 +48,11 @@ FAST_POSTGRES = {
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
+}
+FAST_MARIADB = {
+    "innodb-flush-log-at-trx-commit": "0",
+    "innodb-buffer-pool-size": "64M",
+    "innodb-log-file-size": "32M",
 }
 
 
@@ -81,6 +87,7 @@ def _remove_abandoned_scratch() -> None:
         for server in (
             *map(PostgresServer, folder.glob("postgres*")),
             *map(MongoServer, folder.glob("mongo*")),
+            *map(MariaDBServer, folder.glob("mariadb*")),
         ):
             with suppress(WorkspaceError):
                 server.end()
@@ -102,6 +109,24 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         yield postgres_server.url_of(name.as_string().strip('"'))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(scratch: Path) -> Iterator[MariaDBServer]:
+    """The session's MariaDB."""
+    with MariaDBServer(scratch / "mariadb", options=FAST_MARIADB) as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
+    """The URL of an empty database of this test's own, credentials included."""
+    name = f"test_{uuid.uuid4().hex}"
+    address = {"unix_socket": str(mariadb_server.socket_path), "password": mariadb_server.password}
+    with pymysql.connect(user="root", **address) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        yield mariadb_server.url_of(name)
+        cursor.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +202,12 @@ def restartable_postgres(scratch: Path) -> Iterator[Restartable]:
     yield from _restartable(
         PostgresServer(scratch / f"postgres-{uuid.uuid4().hex[:8]}", options=FAST_POSTGRES)
     )
+
+
+@pytest.fixture
+def restartable_mariadb(scratch: Path) -> Iterator[Restartable]:
+    """A MariaDB of this test's own."""
+    yield from _restartable(MariaDBServer(scratch / f"mariadb-{uuid.uuid4().hex[:8]}", options=FAST_MARIADB))
 
 
 @pytest.fixture

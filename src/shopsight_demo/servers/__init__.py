@@ -1,7 +1,7 @@
-"""A real PostgreSQL and a real MongoDB, started in the working directory, for the demo and the tests.
+"""Real servers, started in the working directory, for the demo and the tests: PostgreSQL, MariaDB, MongoDB.
 
-These are the servers' own programs, from PyPI (docs/adr/0001-embedded-servers.md). They listen on a unix
-socket and on 127.0.0.1, with generated passwords that only the caller can read.
+These are the servers' own programs, from PyPI (docs/adr/0001-embedded-servers.md); MariaDB's are Debian's.
+They listen on a unix socket or on 127.0.0.1, with generated passwords that only the caller can read.
 """
 
 from __future__ import annotations
@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Literal
 
 from shopsight_demo.servers.embedded import EmbeddedServer
+from shopsight_demo.servers.mariadb import MariaDBServer
 from shopsight_demo.servers.mongo import MongoServer
 from shopsight_demo.servers.postgres import PostgresServer
 
-__all__ = ["KINDS", "EmbeddedServer", "MongoServer", "PostgresServer", "connection_help", "server"]
+__all__ = [
+    "KINDS",
+    "EmbeddedServer",
+    "MariaDBServer",
+    "MongoServer",
+    "PostgresServer",
+    "connection_help",
+    "server",
+]
 
 Kind = Literal["source", "target"]
 KINDS: tuple[Kind, ...] = ("source", "target")

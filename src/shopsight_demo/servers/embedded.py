@@ -9,6 +9,7 @@
         users              locked, shared, by every process that uses the server
         keep               exists while the server is to outlive its users (`shopsight up`)
         place              the path of the place that holds `home`, if root started the server
+        socket-place       the path of the place that holds the socket, if `home` has too long a name
     <home>/                the server's own files; the folder itself, unless root started the server
         data/
 
@@ -42,7 +43,14 @@ from typing import Any, ClassVar, Self
 import psutil
 
 from shopsight.errors import ConfigurationError, ShopsightError, WorkspaceError, translated_disk_errors
-from shopsight_demo.servers.places import becoming, make_home, recorded_place, usable_copy
+from shopsight_demo.servers.places import (
+    SOCKET_FOLDER,
+    becoming,
+    make_home,
+    make_place,
+    recorded_place,
+    usable_copy,
+)
 from shopsight_demo.servers.process import end_process, find_process, how_it_ended, lock_file, write_private
 
 START_SECONDS = 60.0
@@ -196,7 +204,19 @@ class EmbeddedServer(ABC):
         """The folder of the database's files."""
         return self.home / "data"
 
+    @property
+    def socket_folder(self) -> Path:
+        """The folder of the socket: ``home``, or a place elsewhere if that has too long a name."""
+        if SOCKET_FOLDER.fullmatch(str(self.home)):
+            return self.home
+        return recorded_place(self.folder / "socket-place") or self.folder / "no-place"
+
     # What the kinds of servers call
+
+    def make_socket_folder(self) -> None:
+        """Make the socket's folder, if need be."""
+        if not self.socket_folder.is_dir():
+            make_place(self.folder / "socket-place")
 
     def run(self, command: Sequence[str | Path], *, given: str | None = None) -> None:
         """Run a program in ``home`` as the server's user.
@@ -354,4 +374,7 @@ class EmbeddedServer(ABC):
                 os.close(alone)
 
     def _end(self) -> bool:
-        return end_process(self.process(), self.stop_signal)
+        ran = end_process(self.process(), self.stop_signal)
+        if place := recorded_place(self.folder / "socket-place"):
+            shutil.rmtree(place)
+        return ran

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from importlib.util import find_spec
@@ -14,7 +13,6 @@ import psutil
 
 from shopsight.errors import SourceUnavailable
 from shopsight_demo.servers.embedded import EmbeddedServer
-from shopsight_demo.servers.places import SOCKET_FOLDER, make_place, recorded_place
 from shopsight_demo.servers.process import wait_gone, write_private
 
 USER = "postgres"
@@ -42,13 +40,6 @@ class PostgresServer(EmbeddedServer):
         host = quote(str(self.socket_folder), safe="")
         return f"postgresql://{USER}:{self.password}@/{quote(database, safe='')}?host={host}"
 
-    @property
-    def socket_folder(self) -> Path:
-        """The folder of the socket: ``home``, or a place elsewhere if that has too long a name."""
-        if SOCKET_FOLDER.fullmatch(str(self.home)):
-            return self.home
-        return recorded_place(self.folder / "socket-place") or self.folder / "no-place"
-
     def program(self, name: str) -> Path:
         """One of PostgreSQL's programs.
 
@@ -67,8 +58,7 @@ class PostgresServer(EmbeddedServer):
     def _launch(self) -> None:
         programs = self.usable(self._packages, _BINARIES.parent, _LIBRARIES) / _BINARIES
         write_private(self.folder / "pgpass", f"*:*:*:{USER}:{self.password}\n")
-        if not self.socket_folder.is_dir():
-            make_place(self.folder / "socket-place")
+        self.make_socket_folder()
         if os.path.lexists(self.data):
             self._clean_up_after_crash()
         else:
@@ -126,9 +116,3 @@ class PostgresServer(EmbeddedServer):
                 continue
         leftovers = [self.data / "postmaster.pid", self.socket_folder / f".s.PGSQL.{_PORT}.lock"]
         self.run(["rm", "-f", *leftovers])
-
-    def _end(self) -> bool:
-        ran = super()._end()
-        if place := recorded_place(self.folder / "socket-place"):
-            shutil.rmtree(place)
-        return ran

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 import psycopg
+import pymysql
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
@@ -36,6 +37,7 @@ from shopsight.settings import Settings, load_settings
 from shopsight_demo.servers import (
     KINDS,
     EmbeddedServer,
+    MariaDBServer,
     MongoServer,
     PostgresServer,
     connection_help,
@@ -70,6 +72,16 @@ def settings(workdir: Path, **others: str) -> Settings:
     return load_settings(source_url="embedded", target_url="embedded", workdir=workdir, **others)
 
 
+@contextlib.contextmanager
+def on_mariadb(one: MariaDBServer) -> Iterator[pymysql.cursors.Cursor]:
+    address = {"unix_socket": str(one.socket_path), "password": one.password}
+    with (
+        pymysql.connect(user="root", database="shop", **address) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
+
+
 def is_running(one: EmbeddedServer) -> bool:
     return one.process() is not None
 
@@ -94,6 +106,13 @@ def test_postgres_listens_on_its_socket_only(postgres_server: PostgresServer) ->
     assert stat.S_IMODE((postgres_server.socket_folder / ".s.PGSQL.5432").stat().st_mode) == 0o700
 
 
+def test_mariadb_listens_on_its_socket_only(mariadb_server: MariaDBServer) -> None:
+    process = mariadb_server.process()
+    assert process is not None
+    assert process.net_connections("inet") == []
+    assert stat.S_IMODE(mariadb_server.home.stat().st_mode) == 0o700
+
+
 def test_mongo_listens_on_loopback_only(mongo_server: MongoServer) -> None:
     process = mongo_server.process()
     assert process is not None
@@ -102,8 +121,10 @@ def test_mongo_listens_on_loopback_only(mongo_server: MongoServer) -> None:
     assert [c for c in process.net_connections("unix") if c.laddr.endswith(".sock")] == []
 
 
-def test_the_servers_do_not_run_as_root(postgres_server: PostgresServer, mongo_server: MongoServer) -> None:
-    for one in (postgres_server, mongo_server):
+def test_the_servers_do_not_run_as_root(
+    postgres_server: PostgresServer, mariadb_server: MariaDBServer, mongo_server: MongoServer
+) -> None:
+    for one in (postgres_server, mariadb_server, mongo_server):
         process = one.process()
         assert process is not None
         assert process.uids().real != 0
@@ -114,6 +135,15 @@ def test_postgres_wants_its_password(postgres_server: PostgresServer) -> None:
     for url in (wrong, postgres_server.url.replace(f":{postgres_server.password}", "")):
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(url)
+
+
+def test_mariadb_wants_its_password(mariadb_server: MariaDBServer) -> None:
+    for password in ("wrong", ""):
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
+            pymysql.connect(unix_socket=str(mariadb_server.socket_path), user="root", password=password)
+    with on_mariadb(mariadb_server) as cursor:
+        cursor.execute("SELECT User, Host FROM mysql.global_priv ORDER BY 1")
+        assert cursor.fetchall() == (("mariadb.sys", "localhost"), ("root", "localhost"))
 
 
 def test_mongo_wants_its_password(mongo_server: MongoServer) -> None:
@@ -137,8 +167,10 @@ def test_secrets_are_their_owners_alone(postgres_server: PostgresServer, mongo_s
     assert postgres_server.password != mongo_server.password
 
 
-def test_no_password_is_on_a_command_line(postgres_server: PostgresServer, mongo_server: MongoServer) -> None:
-    for one in (postgres_server, mongo_server):
+def test_no_password_is_on_a_command_line(
+    postgres_server: PostgresServer, mariadb_server: MariaDBServer, mongo_server: MongoServer
+) -> None:
+    for one in (postgres_server, mariadb_server, mongo_server):
         process = one.process()
         assert process is not None
         assert one.password not in " ".join(process.cmdline())
@@ -283,6 +315,18 @@ def test_a_killed_postgres_restarts_with_its_data(restartable_postgres: Restarta
     assert restartable_postgres.restart() == url
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_a_killed_mariadb_restarts_with_its_data(restartable_mariadb: Restartable) -> None:
+    url, server = restartable_mariadb.url, restartable_mariadb.server
+    assert isinstance(server, MariaDBServer)
+    with on_mariadb(server) as cursor:
+        cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    restartable_mariadb.kill()
+    assert restartable_mariadb.restart() == url
+    with on_mariadb(server) as cursor:
+        cursor.execute("SELECT answer FROM kept")
+        assert cursor.fetchone() == (42,)
 
 
 def test_a_server_that_is_just_being_killed_is_not_joined(
