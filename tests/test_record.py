@@ -50,7 +50,7 @@ def test_a_check_holds_only_if_both_figures_are_the_same() -> None:
     assert not Check("orders rows", None, 0).holds
 
 
-def test_the_document_holds_plain_values_and_each_checks_verdict() -> None:
+def test_the_document_counts_equalities_and_holds_the_broken_ones_in_full() -> None:
     record = RunRecord(
         "r1",
         "run",
@@ -58,7 +58,7 @@ def test_the_document_holds_plain_values_and_each_checks_verdict() -> None:
         NOON,
         snapshot=SNAPSHOT,
         stages=[StageReport("extract", "done", NOON, 1.5, rows_out=3)],
-        proof=[Link("source = raw", [Check("orders rows", 3, 3), Check("reviews rows", 2, 1)])],
+        proof=[Link.of("source = raw", [Check("orders: rows", 3, 3), Check("orders.total: values", 2, 1)])],
         totals={"revenue": Decimal("9.99")},
     )
     document = record.as_document()
@@ -66,10 +66,8 @@ def test_the_document_holds_plain_values_and_each_checks_verdict() -> None:
     assert document["proof"] == [
         {
             "name": "source = raw",
-            "checks": [
-                {"what": "orders rows", "expected": 3, "found": 3, "holds": True},
-                {"what": "reviews rows", "expected": 2, "found": 1, "holds": False},
-            ],
+            "compared": {"orders": 2},
+            "broken": [{"what": "orders.total: values", "expected": 2, "found": 1}],
             "seconds": 0.0,
         }
     ]
@@ -105,7 +103,7 @@ def test_record_survives_its_document_in_json_and_in_mongodb() -> None:
         stages=[StageReport("extract", "done", NOON, 1.5, rows_out=3)],
         ledger=Ledger([orders], [RuleLedger("total_missing", "orders", "reject", "No total.", 1)]),
         proof=[
-            Link(
+            Link.of(
                 "4",
                 [
                     Check("revenue", Decimal("12345678901234567.89"), None),
@@ -116,6 +114,7 @@ def test_record_survives_its_document_in_json_and_in_mongodb() -> None:
             )
         ],
         totals={"revenue": Decimal("9.90"), "customers": 1},
+        figures={"monthly_sales": {"sum(revenue)": Decimal("9.90"), "SHA-256": "12" * 32}},
         versions={"shopsight": "1.0"},
         error={"type": "ProofBroken", "message": "9.90", "remedy": "", "stage": None, "run_id": None},
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -166,11 +167,34 @@ class Check:
 
 @dataclass(frozen=True)
 class Link:
-    """One link of the proof: ``source = raw``, ``raw = clean``, ``clean = marts`` or ``marts = MongoDB``."""
+    """One link of the proof: ``source = raw``, ``raw = clean``, ``clean = marts`` or ``marts = MongoDB``.
+
+    Attributes:
+        compared: how many equalities were checked, by table, mart or collection.
+        broken: those that do not hold, with both figures.
+    """
 
     name: str
-    checks: list[Check]
+    compared: dict[str, int]
+    broken: list[Check]
     seconds: float = 0.0
+
+    @classmethod
+    def of(cls, name: str, checks: Iterable[Check], seconds: float = 0.0) -> Link:
+        """The link with these equalities; what each is about stands before the first ``.`` or ``:``."""
+        made = list(checks)
+        compared = Counter(re.split("[.:]", check.what, maxsplit=1)[0] for check in made)
+        return cls(name, dict(compared), [check for check in made if not check.holds], seconds)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Link:
+        """A link of a run's document."""
+        return _LINK.validate_python(dict(document))
+
+    @property
+    def equalities(self) -> int:
+        """How many equalities were checked."""
+        return sum(self.compared.values())
 
 
 @dataclass
@@ -182,6 +206,7 @@ class RunRecord:
         status: ``running``, ``succeeded``, ``failed`` or ``refused``.
         generation: the generation that it published; None while it has none.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
+        figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
     """
 
@@ -198,16 +223,13 @@ class RunRecord:
     ledger: Ledger = field(default_factory=Ledger)
     proof: list[Link] = field(default_factory=list)
     totals: dict[str, Figure] = field(default_factory=dict)
+    figures: dict[str, dict[str, Compared]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     error: dict[str, Any] | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The record as plain values: dicts, lists, datetimes, Decimals. ``_id`` is the run id."""
-        document = dataclasses.asdict(self)
-        for link in document["proof"]:
-            for check in link["checks"]:
-                check["holds"] = check["expected"] == check["found"]
-        return {"_id": self.run_id, **document}
+        return {"_id": self.run_id, **dataclasses.asdict(self)}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RunRecord:
@@ -220,4 +242,5 @@ class RunRecord:
 
 
 _SNAPSHOT = TypeAdapter(Snapshot)
+_LINK = TypeAdapter(Link)
 _RECORD = TypeAdapter(RunRecord)

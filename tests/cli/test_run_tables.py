@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from tests.support.report_sample import insight, sample_insights, sample_record
+from tests.support.report_sample import broken_sum, insight, sample_insights, sample_record
 
 from shopsight.cli.run_tables import (
     insight_table,
@@ -153,9 +153,9 @@ def test_rules_show_what_they_did() -> None:
 
 def test_proof_counts_what_holds_and_shows_both_figures_of_what_does_not() -> None:
     document = record()
-    checks = len(document["proof"][2]["checks"])
+    checks = sum(document["proof"][2]["compared"].values())
     assert f"{checks} of {checks} hold" in printed(proof_table(document))
-    document["proof"][2]["checks"][1].update(found=Decimal("13120448.04"), holds=False)
+    document["proof"][2]["broken"] = [broken_sum()]
     text = printed(proof_table(document))
     assert re.search(r"sum\(total_amount_spent\) +13,120,448\.05 +13,120,448\.04 +✗", text)
     assert re.search(rf"3 \(clean = marts\) .*{checks - 1} of {checks} hold +✗", text)

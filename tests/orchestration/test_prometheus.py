@@ -45,8 +45,8 @@ def _record(**changes: Any) -> RunRecord:
             ],
         ),
         proof=[
-            Link("source = raw", [Check("orders.rows", 100, 100)]),
-            Link("raw = clean", [Check("orders.rows", 1, 2)]),
+            Link.of("source = raw", [Check("orders.rows", 100, 100)]),
+            Link.of("raw = clean", [Check("orders.rows", 1, 2)]),
         ],
         versions={"shopsight": "0.1.0"},
     )

@@ -32,9 +32,10 @@ def full_record() -> RunRecord:
         [RuleLedger("orders.null_total", "orders", "reject", "A null total.", 1, None)],
     )
     record.proof = [
-        Link("1 (source = raw)", [Check("orders: measure", HUGE, HUGE), Check("rows", 1, 2)], 0.1)
+        Link.of("1 (source = raw)", [Check("orders: measure", HUGE, HUGE), Check("rows", 1, 2)], 0.1)
     ]
     record.error = SourceUnavailable("postgresql://ann:s3cret@db went away", remedy="Start it.").as_document()
+    record.figures = {"rejected_rows": {"sum(measure, orders.total_missing)": HUGE, "SHA-256": "ab" * 32}}
     record.status = "failed"
     return record
 
@@ -45,7 +46,7 @@ def test_a_saved_run_comes_back_as_it_was_to_the_last_digit(publisher: Publisher
     found = publish.find_run(publisher.target, record.run_id)
     assert found == record.as_document()
     assert found["ledger"]["tables"][0]["measure_in"] == HUGE
-    assert found["proof"][0]["checks"][1]["holds"] is False
+    assert found["proof"][0]["broken"] == [{"what": "rows", "expected": 1, "found": 2}]
     stored = publisher.target.db["pipeline_runs"].find_one()
     assert stored is not None
     assert stored["totals"]["revenue"] == Decimal128("60.00")

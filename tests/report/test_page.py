@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 
 import bson
 import pytest
-from tests.support.report_sample import insight, sample_insights, sample_record
+from tests.support.report_sample import broken_sum, insight, sample_insights, sample_record
 
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import INSIGHTS
@@ -164,7 +164,7 @@ def test_hostile_texts_stay_texts() -> None:
         rule.update(rule=attack, sentence=attack)
     for link in record["proof"]:
         link["name"] = attack
-        link["checks"][0]["what"] = attack
+        link.update(compared={attack: 1}, broken=[{"what": attack, "expected": 1, "found": 2}])
     record["stages"][0].update(name=attack, outcome=attack)
     harmless, page = page_of(), page_of(record, insights)
     assert page.wrongly_closed == []
@@ -230,20 +230,20 @@ def test_bar_of_a_rule_is_its_share_of_the_table() -> None:
     assert '<span class="bar flag" style="width: 19.92%"></span>' in html  # 31,877 of 160,000 orders
 
 
-def test_proof_lists_every_equality() -> None:
+def test_proof_counts_the_equalities_of_each_table() -> None:
     page = page_of()
-    checks = [check for link in sample_record().proof for check in link.checks]
+    proof = sample_record().proof
     labels = [attributes.get("aria-label") for _, attributes in page.tags]
-    assert labels.count("holds") == len(checks)
-    assert f"All {len(checks)} equalities hold" in page.text
+    assert labels.count("holds") == sum(len(link.compared) for link in proof)
+    assert f"All {sum(link.equalities for link in proof)} equalities hold" in page.text
     assert "Every row and every cent is accounted for." in page.text
-    for link in sample_record().proof:
-        assert f"{link.name}\n✓ {len(link.checks)} equalities hold" in page.text
+    for link in proof:
+        assert f"{link.name}\n✓ {link.equalities} equalities hold" in page.text
 
 
 def test_broken_proof_names_what_is_broken_and_promises_nothing() -> None:
     record = changed()
-    record["proof"][3]["checks"][1].update(found=Decimal("13120448.04"), holds=False)
+    record["proof"][3]["broken"] = [broken_sum()]
     page = page_of(record)
     assert "The proof is broken" in page.text
     assert "Every row and every cent is accounted for." not in page.text

@@ -164,6 +164,15 @@ RULES = [
 ]
 
 
+def broken_sum() -> dict[str, Any]:
+    """An equality that does not hold, as a run's document has it."""
+    return {
+        "what": "customer_metrics: sum(total_amount_spent)",
+        "expected": Decimal("13120448.05"),
+        "found": Decimal("13120448.04"),
+    }
+
+
 def sample_record() -> RunRecord:
     """A run that succeeded, with every part filled."""
     tables = {
@@ -228,10 +237,10 @@ def sample_record() -> RunRecord:
         stages=stages,
         ledger=Ledger(TABLE_LEDGERS, RULES),
         proof=[
-            Link("1 (source = raw)", source_checks, 0.021),
-            Link("2 (raw = clean + rejected + merged)", clean_checks, 0.001),
-            Link("3 (clean = marts)", marts, 0.164),
-            Link("4 (marts = MongoDB)", marts, 0.048),
+            Link.of("1 (source = raw)", source_checks, 0.021),
+            Link.of("2 (raw = clean + rejected + merged)", clean_checks, 0.001),
+            Link.of("3 (clean = marts)", marts, 0.164),
+            Link.of("4 (marts = MongoDB)", marts, 0.048),
         ],
         totals={
             "customers": 19_204,

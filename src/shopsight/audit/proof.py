@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from shopsight.audit.parquet import count_rows, parquet_files, sum_column
 from shopsight.audit.recounts import statuses
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.errors import ProofBroken
-from shopsight.record import Check, Figure, Ledger, Link, Snapshot
+from shopsight.record import Check, Compared, Figure, Ledger, Link, Snapshot
 
 SOURCE_IS_RAW = "1 (source = raw)"
 RAW_IS_CLEAN = "2 (raw = clean + rejected + merged)"
@@ -45,9 +46,8 @@ def require(link: Link) -> Link:
     Raises:
         ProofBroken: for the first that does not.
     """
-    for check in link.checks:
-        if not check.holds:
-            raise ProofBroken.between(link.name, check.what, check.expected, check.found)
+    for check in link.broken:
+        raise ProofBroken.between(link.name, check.what, check.expected, check.found)
     return link
 
 
@@ -134,30 +134,33 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
 
 
 def prove_target(
-    expected: Mapping[str, Mapping[str, Figure]],
-    read_back: Callable[[], Mapping[str, Mapping[str, Figure]]],
-    encoded: Mapping[str, str],
-    read_digests: Callable[[], Mapping[str, str]],
+    expected: Mapping[str, Mapping[str, Compared]],
+    read_back: Callable[[], Mapping[str, Mapping[str, Compared]]],
 ) -> Link:
     """Link 4: what the marts add up to and the documents made of them, against what MongoDB holds.
 
     Args:
-        expected: by mart, the figures of :func:`mart_figures`.
-        read_back: gives the same figures by the server's own aggregation.
-        encoded: by collection, the digest of the documents as they were encoded.
-        read_digests: gives the same of the documents as the server hands them out.
+        expected: by mart, the figures of :func:`mart_figures`; by collection, the digest of the documents as
+            they were encoded (:func:`with_digests`).
+        read_back: gives the same: figures by the server's own aggregation, and digests of the documents as
+            the server hands them out.
     """
 
     def checks() -> Iterable[Check]:
         found = read_back()
-        for mart, figures in expected.items():
+        for name, figures in expected.items():
             for what, figure in figures.items():
-                yield Check(f"{mart}: {what}", figure, found.get(mart, {}).get(what))
-        digests = read_digests()
-        for collection, digest in encoded.items():
-            yield Check(f"{collection}: {CONTENT}", digest, digests.get(collection))
+                yield Check(f"{name}: {what}", figure, found.get(name, {}).get(what))
 
     return _timed(MARTS_ARE_TARGET, checks)
+
+
+def with_digests(
+    figures: Mapping[str, Mapping[str, Figure]], digests: Mapping[str, str]
+) -> dict[str, dict[str, Compared]]:
+    """The figures by mart, and beside them the digests by collection."""
+    contents = {name: {CONTENT: digest} for name, digest in digests.items()}
+    return {name: {**figures.get(name, {}), **contents.get(name, {})} for name in {**figures, **contents}}
 
 
 def mart_figures(folder: Path) -> dict[str, Figure]:
@@ -195,5 +198,5 @@ def _is_summable(field: Any) -> bool:
 
 def _timed(name: str, checks: Callable[[], Iterable[Check]]) -> Link:
     started = time.perf_counter()
-    made = list(checks())
-    return Link(name, made, round(time.perf_counter() - started, 3))
+    link = Link.of(name, checks())
+    return replace(link, seconds=round(time.perf_counter() - started, 3))

@@ -12,13 +12,13 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from shopsight.audit.proof import CONTENT, MARTS_ARE_TARGET
+from shopsight.audit.proof import CONTENT
 from shopsight.publish import Served
-from shopsight.record import Check, Figure, Snapshot
+from shopsight.record import Check, Compared, Snapshot
 
 Document = Mapping[str, Any]
-#: By what a check of the proof's fourth link is called.
-Figures = dict[str, Figure | str]
+#: By ``<mart or collection>: <figure>``.
+Figures = dict[str, Compared]
 
 
 class Recorded:
@@ -51,7 +51,7 @@ class Recorded:
     def figures(self) -> Figures:
         """The proven figures; at least the digests that were noted."""
         digests = {f"{view}: {CONTENT}": digest for view, digest in self.note.get("digests", {}).items()}
-        return {**digests, **proven_figures(self.record)}
+        return {**digests, **flat(self.record.get("figures", {}))}
 
     def checks(self) -> list[Check]:
         """The records against each other, and what ``published`` says against them."""
@@ -66,7 +66,7 @@ class Recorded:
             Check("published: valid_until", _moment(until), _moment(served.valid_until)),
         ]
         if self.kept and self.stored:
-            ours, theirs = proven_figures(self.kept), proven_figures(self.stored)
+            ours, theirs = (flat(record.get("figures", {})) for record in (self.kept, self.stored))
             checks += compared(ours, theirs, prefix="pipeline_runs: ")
             checks += [
                 Check(f"pipeline_runs: {what}", None, theirs[what]) for what in theirs.keys() - ours.keys()
@@ -79,18 +79,16 @@ def compared(expected: Figures, found: Figures, *, prefix: str = "") -> list[Che
     return [Check(f"{prefix}{what}", figure, found.get(what)) for what, figure in expected.items()]
 
 
-def proven_figures(record: Document) -> Figures:
-    """The figures that link 4 in a run's document expected, by the name of the check."""
-    links = [link for link in record.get("proof") or () if link["name"] == MARTS_ARE_TARGET]
+def flat(figures: Mapping[str, Mapping[str, Any]]) -> Figures:
+    """Figures by mart or collection under one name each. In a file, decimals are text."""
     return {
-        check["what"]: check["expected"] if check["what"].endswith(CONTENT) else as_figure(check["expected"])
-        for link in links
-        for check in link["checks"]
+        f"{name}: {what}": figure if what == CONTENT else _as_figure(figure)
+        for name, by_what in figures.items()
+        for what, figure in by_what.items()
     }
 
 
-def as_figure(value: Any) -> Figure | str:
-    """A figure as it was recorded: in a file, decimals are text."""
+def _as_figure(value: Any) -> Compared:
     try:
         return Decimal(value) if isinstance(value, str) else value
     except InvalidOperation:

@@ -14,11 +14,11 @@ from typing import Any
 
 from shopsight import publish
 from shopsight.audit.control_totals import compared_totals, from_document
-from shopsight.audit.proof import CONTENT
+from shopsight.audit.proof import CONTENT, with_digests
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_totals
 from shopsight.inspect.compare import EXAMPLES, changed_leaves
-from shopsight.inspect.recorded import Figures, Recorded, compared
+from shopsight.inspect.recorded import Figures, Recorded, compared, flat
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
@@ -148,12 +148,7 @@ def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
 
 def _served_figures(target: Target, served: Served) -> Figures:
     """The server's own aggregation and the digests, by what the proof's checks are called."""
-    found = publish.read_back(target, served).items()
-    figures: Figures = {
-        f"{mart}: {what}": figure for mart, by_name in found for what, figure in by_name.items()
-    }
-    digests = publish.read_digests(target, served).items()
-    return {**figures, **{f"{view}: {CONTENT}": digest for view, digest in digests}}
+    return flat(with_digests(publish.read_back(target, served), publish.read_digests(target, served)))
 
 
 def _altered_documents(

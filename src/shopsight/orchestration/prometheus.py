@@ -66,9 +66,7 @@ def _run_families(record: RunRecord) -> list[Family]:
         )
     ]
     applied: Samples = [({"table": r.table, "rule": r.rule, "action": r.action}, r.rows) for r in rules]
-    holds: Samples = [
-        ({"link": link.name}, int(all(check.holds for check in link.checks))) for link in record.proof
-    ]
+    holds: Samples = [({"link": link.name}, int(not link.broken)) for link in record.proof]
     return [
         ("run_info", "The last run: its id, status and shopsight's version; always 1.", [(info, 1)]),
         _single(

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
@@ -286,11 +285,10 @@ def _prove_written(
     # The digest covers a truncated insight; its sums are not those of the mart.
     expected |= {name: {"rows": rows} for name, rows in written.truncated.items()}
     expected["rejected_rows"] = proof.rejected_figures(run.record.ledger)
+    run.record.figures = proof.with_digests(expected, written.digests)
     link = proof.prove_target(
-        expected,
-        partial(publish.read_back, target, written),
-        written.digests,
-        partial(publish.read_digests, target, written),
+        run.record.figures,
+        lambda: proof.with_digests(publish.read_back(target, written), publish.read_digests(target, written)),
     )
     # A run that took over has swept what this one wrote: that is a lost lease, not a broken proof.
     lease.check()

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
+from shopsight.record import Link
 from shopsight.report.formatting import (
     DASH,
     divide_money,
@@ -161,47 +162,38 @@ def rules_by_table(record: Document) -> dict[str, list[RuleRow]]:
 
 
 @dataclass(frozen=True)
-class CheckRow:
-    """One equality of the proof, with all digits."""
-
-    what: str
-    expected: str
-    found: str
-    holds: bool
-
-
-@dataclass(frozen=True)
 class LinkRow:
-    """One link of the proof and its equalities."""
+    """One link of the proof.
+
+    Attributes:
+        equalities: how many were checked.
+        subjects: what they are about: table, mart or collection, how many equalities, how many broken.
+        broken: those that do not hold: what, expected and found, with all digits.
+    """
 
     name: str
     seconds: str
-    checks: list[CheckRow]
-
-    @property
-    def broken(self) -> list[CheckRow]:
-        """The equalities that do not hold."""
-        return [check for check in self.checks if not check.holds]
+    equalities: int
+    subjects: list[tuple[str, int, int]]
+    broken: list[tuple[str, str, str]]
 
 
 def links(record: Document) -> list[LinkRow]:
     """The proof, link by link."""
-    return [
-        LinkRow(
-            link["name"],
-            format_seconds(link["seconds"]),
-            [
-                CheckRow(
-                    check["what"],
-                    format_exact(check["expected"]),
-                    format_exact(check["found"]),
-                    check["holds"],
-                )
-                for check in link["checks"]
-            ],
+    rows = []
+    for document in record["proof"]:
+        link = Link.from_document(document)
+        broken = Link.of(link.name, link.broken).compared
+        rows.append(
+            LinkRow(
+                link.name,
+                format_seconds(link.seconds),
+                link.equalities,
+                [(what, count, broken.get(what, 0)) for what, count in link.compared.items()],
+                [(c.what, format_exact(c.expected), format_exact(c.found)) for c in link.broken],
+            )
         )
-        for link in record["proof"]
-    ]
+    return rows
 
 
 @dataclass(frozen=True)
