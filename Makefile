@@ -12,6 +12,8 @@ unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 # Tests wait for servers much of their time: one process more than a small machine has cores.
 TEST_PROCESSES ?= 3
+# How many shops `make reference` makes up; a few are part of `make test`.
+SHOPS ?= 300
 PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core mariadb-server-core nodejs sqlite3 systemd
 PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
 	&& command -v systemd-analyze && command -v mariadb-install-db && PATH=$$PATH:/usr/sbin command -v mariadbd
@@ -19,7 +21,7 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
+.PHONY: reference tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
 	.venv .venv-airflow .venv-bench
 
 help: ## list what there is to do
@@ -48,6 +50,9 @@ demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 
 test: .venv/stamp programs ## all tests, doctests included, on real databases (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
+
+reference: .venv/stamp ## every figure against an independent reference, over random dirty shops (SHOPS=300; minutes)
+	REFERENCE_SHOPS=$(SHOPS) $(BIN)/python -m pytest tests/reference $(ARGS)
 
 test-orchestration: .venv/stamp ## the service, its runs and its server killed in every stage (minutes)
 	$(BIN)/python -m pytest tests/orchestration/test_service.py -m "orchestration or not orchestration" $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import polars as pl
 import pytest
 from bson.decimal128 import Decimal128
 from pymongo.collection import Collection
+from tests.support.cleaning import raw_frame
 from tests.support.published_shop import PublishedShop, changed_after, published_shop, rewrite
 from tests.support.shop_rows import SHOP
+from tests.support.staged import literal_shop, read, staged
 
 from shopsight import publish
 from shopsight.audit.proof import CLEAN_IS_MARTS, MARTS_ARE_TARGET, RAW_IS_CLEAN, SOURCE_IS_RAW
@@ -262,6 +265,19 @@ def test_a_document_altered_before_the_flip_breaks_the_fourth_link(
     assert caught.value.what.startswith(what)
     assert caught.value.expected != caught.value.found
     assert sqlite_shop.served_generation() is None
+
+
+@pytest.mark.parametrize(("cents", "average"), [((1, 2), "0.02"), ((-2, -3), "-0.03")])
+def test_average_that_ends_in_half_a_cent_is_proven(
+    workdir: Path, cents: tuple[int, int], average: str
+) -> None:
+    shop = literal_shop()
+    orders = [(200 + n, 3, date(2024, 3, 9), D(amount) / 100, "completed") for n, amount in enumerate(cents)]
+    dated = shop["orders"].with_columns(pl.col("order_date").str.to_date())
+    shop["orders"] = pl.concat([dated, raw_frame("orders", orders)])
+    run = staged(workdir, shop, negative_amounts="keep")
+    metrics = {row["customer_id"]: row for row in read(run, METRICS).to_dicts()}
+    assert metrics[3]["average_order_value"] == D(average)
 
 
 def test_truncated_insight_is_published_proven_and_verified(

@@ -142,7 +142,7 @@ def test_a_rejected_order_of_a_merged_customer_stands_as_it_was() -> None:
     ]
 
 
-def test_an_order_of_a_customer_whose_rows_were_all_rejected_says_so() -> None:
+def test_an_order_of_a_customer_whose_key_is_unreadable_is_of_an_unknown_customer() -> None:
     outcome = orders_of(
         customers=[("1", "Ann", "a@example.com", "Germany"), ("2x", "Bo", "b@example.com", "Germany")],
         orders=[(1, "2", DAY, "1", "done"), (2, "2x", DAY, "1", "done"), (3, "1", DAY, "1", "done")],

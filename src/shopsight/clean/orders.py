@@ -14,7 +14,6 @@ from shopsight.clean.references import (
     follow_merges,
     merged_customer,
     missing_reference,
-    rejected_parent,
     unknown_reference,
 )
 from shopsight.clean.rule import (
@@ -58,7 +57,6 @@ RULES = table_rules(
         ),
     ),
     reject("status_too_long", "A tidied status of more than 100 characters.", when=col("is_status_long")),
-    rejected_parent("customer"),
     unknown_reference("customer"),
     repair(
         "total_from_items",
@@ -128,7 +126,7 @@ def clean_orders(
     >>> print(*cleaned.kept.collect().row(0))
     1 1 2024-01-01 9.50 cancelled False
     >>> sorted(cleaned.rejected.collect()["rule"])
-    ['orders.customer_unknown', 'orders.parent_rejected']
+    ['orders.customer_unknown', 'orders.customer_unknown']
     """
 
     def evaluate(rows: Frame) -> Frame:
@@ -139,14 +137,11 @@ def clean_orders(
         rows = check_rows(rows, ORDERS, _ROW_RULES, policy, measure=readable_amount("total_amount"))
         return rows.with_columns(measure=nw.when(~col("has_no_total")).then(col("measure")))
 
-    def add_reasons(rejected: Frame) -> Frame:
-        return customers.explain(rejected.with_columns(customer_id=col("named_customer_id")))
-
     repeated = repeated_keys(rows, ORDERS.key)
     if item_totals is not None:
         rows = _fill_totals(rows, item_totals)
     rows = mark_duplicates(rows, ORDERS, evaluate, repeated, _PREFERENCE)
-    return split_rows(rows, ORDERS, _ROW_RULES, policy, more_columns=["is_counting"], add_reasons=add_reasons)
+    return split_rows(rows, ORDERS, _ROW_RULES, policy, more_columns=["is_counting"])
 
 
 def distinct_statuses(rows: Frame) -> Frame:

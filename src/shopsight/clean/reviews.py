@@ -32,7 +32,7 @@ RULES = table_rules(
         when=(col("rating") < 1) | (col("rating") > 5),
     ),
     *date_rules("review_date"),
-    rejected_parent("product", "customer"),
+    rejected_parent("product"),
     unknown_reference("product"),
     unknown_reference("customer"),
     reject(
@@ -82,17 +82,13 @@ def clean_reviews(rows: Frame, products: Parents, customers: Parents, policy: Cl
         rating = readable_number("rating", MEASURED_RATING_LIMIT)
         return check_rows(rows, REVIEWS, RULES, policy, measure=rating)
 
-    def add_reasons(rejected: Frame) -> Frame:
-        named = rejected.with_columns(customer_id=col("named_customer_id"))
-        return products.explain(customers.explain(named))
-
     checked = mark_duplicates(rows, REVIEWS, evaluate, repeated_keys(rows, REVIEWS.key), _PREFERENCE)
     latest = _last_of_the_day(rows, customers, checked)
     if latest is None:
         checked = checked.with_columns(last_review_id=col("review_id"))
     else:
         checked = checked.join(latest, on=_OCCASION, how="left")
-    return split_rows(checked, REVIEWS, RULES, policy, add_reasons=add_reasons)
+    return split_rows(checked, REVIEWS, RULES, policy, add_reasons=products.explain)
 
 
 def _last_of_the_day(rows: Frame, customers: Parents, checked: Frame) -> Frame | None:

@@ -118,15 +118,11 @@ def table_rules(table: Table, *rules: Rule) -> tuple[Rule, ...]:
     """A table's rules: those that every table has, then its own."""
     common = (
         reject(
-            "key_missing",
-            f"A row without {table.key}.",
-            when=col(table.key).is_null() & ~col("is_unreadable"),
-        ),
-        reject(
             "unreadable_value",
             "A key, a number, an amount or a date that cannot be read as one.",
             when=col("is_unreadable"),
         ),
+        reject("key_missing", f"A row without {table.key}.", when=col(table.key).is_null()),
         reject(
             "duplicate_key",
             f"Another row with this {table.key} says something else and is kept.",

@@ -1,0 +1,214 @@
+"""Made-up shops, small and dirty: every kind of dirt that docs/definitions.md names, in one or another.
+
+A shop is made clean, then dirt is put into it, and at last the columns that the database has as text are
+written as people write values. One seed, one shop.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tests.reference.shop import COLUMNS, Cell
+
+D = Decimal
+Rows = list[list[Cell]]
+
+NAMES = ["Ann", "Bo Li", "Ça va", "O'Hara", "👩‍👩‍👧 Co", "ann", "Zoë"]
+COUNTRIES = ["Germany", "United States", "Netherlands", "Côte d'Ivoire", "Atlantis"]
+STATUSES = ["completed", "completed", "completed", "shipped", "cancelled", "refunded"]
+#: Few amounts, so that customers, months and countries tie.
+AMOUNTS = [D("10.00"), D("20.00"), D("20.00"), D("9.99"), D("0.01"), D("0.00"), D("123.45")]
+
+#: By column, or by kind, what stands there instead of a sound value.
+DIRT: dict[str, list[Cell]] = {
+    "number": [None, 999, 0, -1, 2**63 - 1],
+    "name": [
+        None,
+        "",
+        "  ",
+        " Ann\t Lee ",
+        "Bo\u200b",
+        "\u202eevil",
+        "x" * 10_000,
+        "y" * 10_001,
+        "\u00adBo\u3000L",
+    ],
+    "email": [
+        *(None, " ", "XXXXXXXXX", "x*#@x.xx", "ann@example", "ann@-example.com", "a..b@example.com"),
+        *("ann@example.c", "a b@example.com", '"a"@example.com', "JÖRG@müller.de", "o'hara@my-shop.com"),
+        *("ann@example.1com", f"{'a' * 243}@example.com", f"{'a' * 242}@example.com", "ann@x1.museum"),
+    ],
+    "country": [
+        *(None, "", "DE", "deutschland", " usa ", "U.S.A.", "holland", "Cote d'Ivoire", "CIV", "Zaire"),
+        *("  Middle\u00a0 Earth", "z" * 10_001, "unknown"),
+    ],
+    "status": [
+        *(None, " ", "Completed ", "canceled", "CANCELLED", "ship\u200bped", "Refunded", "unavailable"),
+        *("s" * 100, "s" * 101, "Unknown"),
+    ],
+    "order_date": [None, date(1970, 1, 1), date(1969, 12, 31), date(1, 1, 1), date(9999, 12, 31)],
+    "amount": [
+        *(None, D("-5.00"), D("-0.05"), D("0.00"), D(10) ** 12, D(10) ** 12 - D("0.01"), -(D(10) ** 12)),
+    ],
+    "quantity": [None, 0, -1, 10_000_000, 10_000_001, -10_000_001, 10**10, -(10**10)],
+    "rating": [None, 0, 6, -1, 10**17, 10**18],
+}
+FRACTIONS: list[Cell] = [D("0.005"), D("2.675"), D("-0.005"), D("9.994"), D("1.23456"), D("19.9950")]
+UNREADABLE: dict[str, list[str]] = {
+    "number": ["x", "42.5", "1,000", "1e5", "9223372036854775808", "--1", "4 2", "٣"],
+    "amount": ["1,234.50", "$5", "5 €", "1e5", "NaN", "12,50", ".", "1000000000000000"],
+    "date": ["31/01/2024", "2024-02-30", "infinity", "0000-01-01", "2024-1-5", "2024-01-31T25:00", "soon"],
+}
+
+
+@dataclass(frozen=True)
+class MadeShop:
+    """A shop as its database has it.
+
+    Attributes:
+        rows: by table.
+        text_columns: by table, the columns whose type is text.
+        has_fractions: whether amounts may have more than two decimals.
+    """
+
+    rows: dict[str, Rows]
+    text_columns: dict[str, set[str]]
+    has_fractions: bool
+
+
+def make_shop(seed: int, today: date, *, all_text: bool) -> MadeShop:
+    chance = random.Random(seed)
+    maker = _Maker(chance, today, has_fractions=chance.random() < 0.5)
+    rows = maker.clean_shop()
+    for table, some in rows.items():
+        maker.make_dirty(table, some)
+        maker.repeat_rows(table, some)
+        if chance.random() < 0.05 or seed == 0:
+            some.clear()
+        chance.shuffle(some)
+    columns = [(table, name) for table, kinds in COLUMNS.items() for name in kinds if kinds[name] != "text"]
+    chosen = columns if all_text else chance.sample(columns, chance.randrange(5))
+    text_columns = {table: {name for other, name in chosen if other == table} for table in COLUMNS}
+    for table, some in rows.items():
+        maker.write_as_text(table, some, text_columns[table])
+    return MadeShop(rows, text_columns, maker.has_fractions)
+
+
+class _Maker:
+    def __init__(self, chance: random.Random, today: date, *, has_fractions: bool) -> None:
+        self.chance = chance
+        self.today = today
+        self.has_fractions = has_fractions
+
+    def clean_shop(self) -> dict[str, Rows]:
+        chance = self.chance
+        pick = chance.choice
+        categories = range(1, chance.randint(3, 12))
+        products = range(1, chance.randint(4, 20))
+        customers = range(1, chance.randint(20, 60))
+        orders = range(1, chance.randint(30, 120))
+        items = [(order, pick(products)) for order in orders for _ in range(chance.randint(0, 4))]
+        reviews = range(1, chance.randint(20, 80))
+        shop: dict[str, Rows] = {
+            "categories": [[n, pick(NAMES)] for n in categories],
+            "products": [[n, pick(NAMES), pick(categories)] for n in products],
+            "customers": [[n, pick(NAMES), f"user{n}@example.com", pick(COUNTRIES)] for n in customers],
+            "orders": [[n, pick(customers), self.day(), pick(AMOUNTS), pick(STATUSES)] for n in orders],
+            "order_items": [
+                [n, *item, chance.randint(1, 3), pick(AMOUNTS)] for n, item in enumerate(items, 1)
+            ],
+            "reviews": [
+                [n, pick(products), pick(customers), chance.randint(1, 5), self.day()] for n in reviews
+            ],
+        }
+        # A category of the shop's own in the place of Uncategorised, and one that is Uncategorised.
+        for number, name in ((0, "Sale"), (0, "uncategorized"), (-1, "Old"), (-1, "Uncategorised")):
+            if chance.random() < 0.15:
+                shop["categories"].append([number, name])
+        # The averages of two customers end in half a cent.
+        for customer, cents in ((1001, 5), (1002, chance.choice([7, 999, -5]))):
+            shop["customers"].append([customer, "Half", f"half{customer}@example.com", "Germany"])
+            for n in range(2):
+                amount = D(cents // 2 + n * (cents % 2)) / 100
+                shop["orders"].append([2 * customer + n, customer, self.day(), amount, "completed"])
+        return shop
+
+    def day(self) -> date:
+        return self.today - timedelta(days=self.chance.randrange(300))
+
+    def make_dirty(self, table: str, rows: Rows) -> None:
+        share = self.chance.choice([0, 0.2, 0.4]) * (2 if len(rows) < 20 else 1)
+        for row in rows:
+            if self.chance.random() < share:
+                place = self.chance.randrange(len(row))
+                name = [*COLUMNS[table]][place]
+                row[place] = self.chance.choice(self.dirt(name, COLUMNS[table][name]))
+        if table == "orders":
+            # Totals that are worked out from items, some of which are dirty themselves.
+            for row in self.chance.sample(rows, len(rows) // 8):
+                row[3] = None
+        if table == "customers":
+            for row in self.chance.sample(rows, len(rows) // 8):
+                other = self.chance.choice(rows)[2]
+                row[2] = (
+                    self.chance.choice([other, f" {other}".upper(), f"{other}\u200b"]) if other else other
+                )
+        if table == "reviews":
+            # The same customer, product and day again.
+            for row in self.chance.sample(rows, len(rows) // 8):
+                row[1:3], row[4] = (other := self.chance.choice(rows))[1:3], other[4]
+
+    def dirt(self, column: str, kind: str) -> list[Cell]:
+        near = [self.today, self.today + timedelta(days=1)]
+        if kind == "date":
+            return [*DIRT["order_date"], *near]
+        if kind == "amount":
+            return [*DIRT["amount"], *(FRACTIONS if self.has_fractions else [])]
+        if kind == "text" and column.endswith("name"):
+            return DIRT["name"]
+        return DIRT.get(column, DIRT.get(kind, [None]))
+
+    def repeat_rows(self, table: str, rows: Rows) -> None:
+        """Rows that share a key: the same again, or with one column of another row or none."""
+        for row in self.chance.sample(rows, -(-len(rows) // self.chance.choice([6, 20]))):
+            again = list(row)
+            place = self.chance.randrange(len(row))
+            match self.chance.choice(["same", "other", "none", "blank"]):
+                case "other" if place > 0:
+                    again[place] = self.chance.choice(rows)[place]
+                case "none" if place > 0:
+                    again[place] = None
+                case "blank" if COLUMNS[table][[*COLUMNS[table]][place]] == "text" and again[place]:
+                    again[place] = f" {again[place]}\u200b"
+            rows.append(again)
+
+    def write_as_text(self, table: str, rows: Rows, columns: set[str]) -> None:
+        for place, (name, kind) in enumerate(COLUMNS[table].items()):
+            if name in columns:
+                for row in rows:
+                    row[place] = self.written(kind, row[place])
+
+    def written(self, kind: str, value: Any) -> str | None:
+        chance = self.chance.random()
+        if chance < 0.03:
+            return self.chance.choice(UNREADABLE[kind])
+        if value is None:
+            return self.chance.choice([None, "", " \u200b"])
+        plain = f"{value:f}" if isinstance(value, Decimal) else str(value)
+        return plain if chance < 0.8 else self.chance.choice(self.spellings(kind, plain))
+
+    @staticmethod
+    def spellings(kind: str, plain: str) -> list[str]:
+        blanks = [f" {plain} ", f"\u00a0{plain}\t", f"{plain}\u200b"]
+        if kind == "date":
+            return [*blanks, f"{plain}T10:00:00Z", f"{plain} 23:59:59.999+05:30", f"{plain} 00:00"]
+        sign = [f"+{plain}", f"00{plain}"] if plain[0] != "-" else []
+        if kind == "number":
+            return [*blanks, *sign, f"{plain}.0", f"{plain}.000"]
+        bare = [plain.replace("0.", ".", 1)] if plain.startswith(("0.", "-0.")) else []
+        whole = [plain.replace(".00", "."), plain.replace(".00", "")] if plain.endswith(".00") else []
+        return [*blanks, *sign, *bare, *whole, f"{plain}000" if "." in plain else plain]

@@ -1,0 +1,543 @@
+"""Cleaning as docs/definitions.md has it, row by row in plain Python.
+
+Nothing here is shared with shopsight: no code, no engine, no list of rules. Rules have the names that the
+page gives them. Speed does not matter, so each step is taken in the most direct way.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from typing import Any
+
+#: What a database hands out: a value of the column's type, or text.
+Cell = int | Decimal | date | str | None
+RawTable = Sequence[Sequence[Cell]]
+
+#: By table, the kind of each column; the key is the first.
+COLUMNS: dict[str, dict[str, str]] = {
+    "categories": {"category_id": "number", "category_name": "text"},
+    "products": {"product_id": "number", "product_name": "text", "category_id": "number"},
+    "customers": {"customer_id": "number", "name": "text", "email": "text", "country": "text"},
+    "orders": {
+        "order_id": "number",
+        "customer_id": "number",
+        "order_date": "date",
+        "total_amount": "amount",
+        "status": "text",
+    },
+    "order_items": {
+        "item_id": "number",
+        "order_id": "number",
+        "product_id": "number",
+        "quantity": "number",
+        "price": "amount",
+    },
+    "reviews": {
+        "review_id": "number",
+        "product_id": "number",
+        "customer_id": "number",
+        "rating": "number",
+        "review_date": "date",
+    },
+}
+
+#: Of rows with one key the one is kept whose values are greatest, compared in this order.
+COMPARED_BY = {
+    "categories": ("category_name",),
+    "products": ("category_id", "product_name"),
+    "customers": ("email", "name", "country"),
+    "orders": ("order_date", "total_amount", "customer_id", "status"),
+    "order_items": ("order_id", "product_id", "quantity", "price"),
+    "reviews": ("review_date", "rating", "product_id", "customer_id"),
+}
+
+#: The names of a few countries, folded, by the one that they are shown by; other countries are not tried.
+COUNTRIES = {
+    "Germany": ("germany", "federal republic of germany", "de", "deu", "276", "deutschland"),
+    "United States": ("united states", "united states of america", "us", "usa", "840", "america"),
+    "Netherlands": ("netherlands", "kingdom of the netherlands", "nl", "nld", "holland"),
+    "Côte d'Ivoire": ("cote d'ivoire", "republic of cote d'ivoire", "ci", "civ", "ivory coast"),
+    "Democratic Republic of the Congo": ("congo, the democratic republic of the", "cd", "cod", "zaire"),
+    "Unknown": ("unknown",),
+}
+
+LONGEST_NAME, LONGEST_STATUS = 10_000, 100
+TRILLION = Decimal(10) ** 12
+
+
+# How values are read
+
+
+def tidied(text: str) -> str | None:
+    """Without invisible characters, with single blanks; None when nothing is left."""
+    visible = "".join(" " if _is_blank(c) else c for c in text if not _is_invisible(c))
+    return re.sub(" +", " ", visible).strip(" \u200c\u200d") or None
+
+
+def _is_blank(c: str) -> bool:
+    return c in "\t\n\v\f\r\x85\u2028\u2029" or unicodedata.category(c) == "Zs"
+
+
+def _is_invisible(c: str) -> bool:
+    # Joiners are left, for some scripts and emoji need them.
+    return unicodedata.category(c) in ("Cc", "Cf") and not _is_blank(c) and c not in "\u200c\u200d"
+
+
+def read_number(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+(\.0*)?", text):
+        raise ValueError(text)
+    number = int(text.partition(".")[0])
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(text)
+    return number
+
+
+def read_amount(text: str) -> Decimal:
+    """The amount as it is written, before it is rounded."""
+    if not re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", text) or abs(Decimal(text)) >= 10**15:
+        raise ValueError(text)
+    return Decimal(text)
+
+
+def read_date(text: str) -> date:
+    zone = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+    time = rf"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?({zone})?"
+    if not re.fullmatch(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({time})?", text):
+        raise ValueError(text)
+    return date.fromisoformat(text[:10])
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "number": read_number,
+    "amount": read_amount,
+    "date": read_date,
+}
+
+
+def as_text(cell: Cell) -> str | None:
+    """The cell as its database writes it."""
+    return format(cell.normalize(), "f") if isinstance(cell, Decimal) else None if cell is None else str(cell)
+
+
+def is_valid_email(address: str) -> bool:
+    local, _, domain = address.partition("@")
+    label = r"[^\W_]([^\W_]|-)*(?<!-)"
+    return bool(
+        len(address) <= 254
+        and re.fullmatch(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", local)
+        and re.fullmatch(rf"({label}\.)+{label}", domain)
+        and re.fullmatch(r"[^\W\d_].+", domain.rpartition(".")[2])
+        and not set(address) <= set("x*#@._-")
+    )
+
+
+def country_name(written: str) -> str | None:
+    """The name that the country is shown by; None for one that is not recognised."""
+    parts = unicodedata.normalize("NFKD", written.casefold())
+    folded = "".join(c for c in parts if not unicodedata.combining(c) and c != ".")
+    return next((name for name, ways in COUNTRIES.items() if folded in ways), None)
+
+
+# Rows
+
+
+@dataclass
+class Row:
+    """One row of a table.
+
+    Attributes:
+        cells: as the database hands them out.
+        values: as read, then as cleaned.
+        measure: what it carries; None for nothing.
+        repairs: the rules that changed it, should it be kept.
+        flags: the flags that count it, should it be kept.
+        rejected_by: the rule that sets it aside.
+        merged_by: the rule that folds it into another.
+    """
+
+    cells: dict[str, Cell]
+    values: dict[str, Any] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    measure: Decimal | None = None
+    repairs: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    rejected_by: str | None = None
+    merged_by: str | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        return self.rejected_by is None and self.merged_by is None
+
+    def repair(self, rule: str, column: str, value: Any) -> None:
+        """Give a column another value, and note the rule if it is another."""
+        if value != self.values[column]:
+            self.repairs.append(rule)
+        self.values[column] = value
+
+    def round_to_cents(self, column: str, rule: str) -> None:
+        if self.values[column] is not None:
+            self.repair(rule, column, self.values[column].quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def read_row(table: str, cells: Sequence[Cell]) -> Row:
+    row = Row(dict(zip(COLUMNS[table], cells, strict=True)))
+    for (column, kind), cell in zip(COLUMNS[table].items(), cells, strict=True):
+        row.values[column] = cell
+        if kind != "text":
+            written = tidied(as_text(cell) or "")
+            try:
+                row.values[column] = READERS[kind](written) if written else None
+            except ValueError:
+                row.values[column] = None
+                row.unreadable.add(column)
+    return row
+
+
+#: Cleans a row's values, and yields the rules that reject it, in the order of the page.
+CleanRow = Callable[[Row], Iterable[str]]
+
+
+class Table:
+    """One table's rows, each kept, merged or rejected."""
+
+    def __init__(self, name: str, raw: RawTable, clean_row: CleanRow) -> None:
+        self.name = name
+        self.key = next(iter(COLUMNS[name]))
+        self.rows = [read_row(name, cells) for cells in raw]
+        for row in self.rows:
+            row.rejected_by = next(self._rejections(row, clean_row), None)
+        for group in grouped(self.sound, self.key).values():
+            self._keep_the_greatest(group)
+
+    @property
+    def sound(self) -> list[Row]:
+        return [row for row in self.rows if row.rejected_by is None]
+
+    @property
+    def kept(self) -> dict[int, dict[str, Any]]:
+        """The clean rows' values by key, in the order of the key."""
+        kept = {row.values[self.key]: row.values for row in self.rows if row.is_kept}
+        return dict(sorted(kept.items()))
+
+    @property
+    def rejected_keys(self) -> set[int | None]:
+        return {row.values[self.key] for row in self.rows if row.rejected_by is not None}
+
+    def outcomes(self) -> Iterator[tuple[str, Decimal | None]]:
+        """Each rule that applied to a row, and for rejected and merged ones what the row carries."""
+        for row in self.rows:
+            if rule := row.rejected_by or row.merged_by:
+                yield f"{self.name}.{rule}", row.measure
+            else:
+                yield from ((f"{self.name}.{rule}", None) for rule in (*row.repairs, *row.flags))
+
+    def _rejections(self, row: Row, clean_row: CleanRow) -> Iterator[str]:
+        own = list(clean_row(row))
+        if row.unreadable:
+            yield "unreadable_value"
+        if row.values[self.key] is None:
+            yield "key_missing"
+        yield from own
+
+    def _keep_the_greatest(self, group: list[Row]) -> None:
+        """Of rows with one key, keep one; of those that are the same once cleaned, by the text as it came."""
+
+        def content(row: Row) -> list[tuple[bool, Any]]:
+            return [present(row.values[column]) for column in COMPARED_BY[self.name]]
+
+        kept = max(group, key=lambda row: (content(row), [present(as_text(c)) for c in row.cells.values()]))
+        for row in group:
+            if row is not kept and content(row) == content(kept):
+                row.merged_by = "identical_row"
+            elif row is not kept:
+                row.rejected_by = "duplicate_key"
+
+
+def grouped(rows: Iterable[Row], *columns: str) -> dict[Any, list[Row]]:
+    """The rows by their values in these columns."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        key = tuple(row.values[column] for column in columns)
+        groups.setdefault(key if len(columns) > 1 else key[0], []).append(row)
+    return groups
+
+
+def present(value: Any) -> tuple[bool, Any]:
+    """For comparing: a missing value is the least."""
+    return value is not None, value
+
+
+# The shop
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What cleaning depends on beside the rows: settings, and the day of the snapshot."""
+
+    today: date
+    excluded_order_statuses: frozenset[str]
+    negative_amounts: str
+
+
+class CleanShop:
+    """The six tables, cleaned. ``counting`` says of each kept order whether it counts."""
+
+    def __init__(self, raw: Mapping[str, RawTable], policy: Policy) -> None:
+        self.policy = policy
+        self.merged_customers: dict[int, int] = {}
+        self.categories = Table("categories", raw["categories"], clean_category)
+        self.uncategorised_id = self._uncategorised_id()
+        self.products = Table("products", raw["products"], self._clean_product)
+        self.customers = Table("customers", raw["customers"], clean_customer)
+        self._merge_customers()
+        totals = self._totals_from_items(raw["orders"], raw["order_items"])
+        self.orders = Table("orders", raw["orders"], partial(self._clean_order, totals=totals))
+        self.counting = {key: self._counts(order) for key, order in self.orders.kept.items()}
+        parents = [self.orders, self.products]
+        clean_item = partial(self._clean_item, counting=self.counting, parents=parents)
+        self.items = Table("order_items", raw["order_items"], clean_item)
+        self._flag_orders()
+        self.reviews = Table("reviews", raw["reviews"], self._clean_review)
+        self._reject_superseded_reviews()
+
+    @property
+    def tables(self) -> list[Table]:
+        return [self.categories, self.products, self.customers, self.orders, self.items, self.reviews]
+
+    @property
+    def category_names(self) -> dict[int, str]:
+        """All categories, with the one that was added for products without."""
+        names = {key: values["category_name"] for key, values in self.categories.kept.items()}
+        if any(product["category_id"] == self.uncategorised_id for product in self.products.kept.values()):
+            names.setdefault(self.uncategorised_id, "Uncategorised")
+        return dict(sorted(names.items()))
+
+    def clean_rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        rows = {table.name: [tuple(row.values()) for row in table.kept.values()] for table in self.tables}
+        return rows | {"categories": list(self.category_names.items())}
+
+    def rules(self) -> tuple[Counter[str], dict[str, Decimal]]:
+        """How many rows each rule applied to, and what rejected and merged rows carry."""
+        rows, carried = Counter[str](), dict[str, Decimal]()
+        for table in self.tables:
+            for rule, measure in table.outcomes():
+                rows[rule] += 1
+                if measure is not None:
+                    carried[rule] = carried.get(rule, Decimal(0)) + measure
+        if len(self.category_names) > len(self.categories.kept):
+            rows["categories.uncategorised_added"] = 1
+        return rows, carried
+
+    def _uncategorised_id(self) -> int:
+        """0, or the nearest negative id that is not the key of a category with another name."""
+        names = {key: values["category_name"].lower() for key, values in self.categories.kept.items()}
+        number = 0
+        while names.get(number, "uncategorised") not in ("uncategorised", "uncategorized"):
+            number -= 1
+        return number
+
+    def _clean_product(self, row: Row) -> Iterable[str]:
+        clean_name(row, "product_name", "product")
+        category = row.values["category_id"]
+        if category is None:
+            row.repair("category_missing", "category_id", self.uncategorised_id)
+        elif category not in self.categories.kept:
+            row.repair("category_unknown", "category_id", self.uncategorised_id)
+        return ()
+
+    def _merge_customers(self) -> None:
+        """Customers with one valid address become one, under the smallest id."""
+        kept = (row for row in self.customers.rows if row.is_kept and row.values["email"] is not None)
+        for group in grouped(kept, "email").values():
+            first = min(row.values["customer_id"] for row in group)
+            for row in group:
+                if row.values["customer_id"] != first:
+                    row.merged_by = "same_email"
+                    self.merged_customers[row.values["customer_id"]] = first
+
+    def _counts(self, order: Mapping[str, Any]) -> bool:
+        return order["status"] not in self.policy.excluded_order_statuses
+
+    def _totals_from_items(self, orders: RawTable, items: RawTable) -> dict[int, Decimal]:
+        """By order without a total, the sum of its items that are sound by themselves."""
+        counting: dict[int, bool] = {}
+        for row in (read_row("orders", cells) for cells in orders):
+            if row.values["total_amount"] is None and row.values["order_id"] is not None:
+                clean_status(row)
+                order = row.values["order_id"]
+                counting[order] = counting.get(order, False) or self._counts(row.values)
+        # Each item once: of several rows with one key, the greatest of those in such orders.
+        named = [cells for cells in items if read_row("order_items", cells).values["order_id"] in counting]
+        clean_item = partial(self._clean_item, counting=counting, parents=[self.products])
+        totals = amounts_by_order(Table("order_items", named, clean_item))
+        return {order: total for order, total in totals.items() if abs(total) < TRILLION}
+
+    def _clean_order(self, row: Row, totals: Mapping[int, Decimal]) -> Iterator[str]:
+        values = row.values
+        row.round_to_cents("total_amount", "total_rounded")
+        row.measure = values["total_amount"]
+        if values["total_amount"] is None:
+            row.repair("total_from_items", "total_amount", totals.get(values["order_id"]))
+        clean_status(row)
+        self._follow_merge(row)
+        total = values["total_amount"]
+        yield from missing(row, "customer")
+        yield from self._date_rules(values["order_date"])
+        if total is not None and abs(total) >= TRILLION:
+            yield "amount_beyond_limit"
+        if total is None:
+            yield "total_missing"
+        if total is not None and total < 0:
+            row.flags.append("negative_kept")
+            if self._counts(values) and self.policy.negative_amounts == "reject":
+                yield "negative_amount"
+        if len(values["status"]) > LONGEST_STATUS:
+            yield "status_too_long"
+        yield from unknown(row, self.customers)
+
+    def _flag_orders(self) -> None:
+        totals = amounts_by_order(self.items)
+        for row in self.orders.rows:
+            total = totals.get(row.values["order_id"])
+            if total is None:
+                row.flags.append("no_items")
+            elif total != row.values["total_amount"]:
+                row.flags.append("total_differs")
+
+    def _clean_item(self, row: Row, counting: Mapping[int, bool], parents: list[Table]) -> Iterator[str]:
+        row.round_to_cents("price", "price_rounded")
+        values = row.values
+        quantity, price = values["quantity"], values["price"]
+        if quantity is not None and price is not None and abs(quantity) < 10**10:
+            row.measure = quantity * price
+        yield from missing(row, "order", "product")
+        if quantity is None:
+            yield "quantity_missing"
+        if price is None:
+            yield "price_missing"
+        if quantity is not None and abs(quantity) > 10_000_000:
+            yield "quantity_beyond_limit"
+        if any(amount is not None and abs(amount) >= TRILLION for amount in (price, row.measure)):
+            yield "amount_beyond_limit"
+        if any(number is not None and number < 0 for number in (quantity, price)):
+            row.flags.append("negative_kept")
+            if counting.get(values["order_id"]) and self.policy.negative_amounts == "reject":
+                yield "negative_amount"
+        if quantity == 0:
+            row.flags.append("zero_quantity")
+        yield from unknown(row, *parents)
+
+    def _clean_review(self, row: Row) -> Iterator[str]:
+        self._follow_merge(row)
+        rating = row.values["rating"]
+        if rating is not None and abs(rating) < 10**18:
+            row.measure = Decimal(rating)
+        yield from missing(row, "product", "customer")
+        if rating is None:
+            yield "rating_missing"
+        elif not 1 <= rating <= 5:
+            yield "rating_out_of_range"
+        yield from self._date_rules(row.values["review_date"])
+        yield from unknown(row, self.products, self.customers)
+
+    def _reject_superseded_reviews(self) -> None:
+        """Of a customer's reviews of one product on one day, the one with the greatest id stays."""
+        for group in grouped(self.reviews.sound, "customer_id", "product_id", "review_date").values():
+            last = max(row.values["review_id"] for row in group)
+            for row in group:
+                if row.values["review_id"] < last:
+                    row.rejected_by = "superseded"
+
+    def _follow_merge(self, row: Row) -> None:
+        customer = row.values["customer_id"]
+        row.repair("customer_repointed", "customer_id", self.merged_customers.get(customer, customer))
+
+    def _date_rules(self, day: date | None) -> Iterator[str]:
+        if day is None:
+            yield "date_missing"
+        elif day < date(1970, 1, 1):
+            yield "date_before_1970"
+        elif day > self.policy.today:
+            yield "date_in_future"
+
+
+def clean_category(row: Row) -> Iterable[str]:
+    clean_name(row, "category_name", "category")
+    return ()
+
+
+def clean_customer(row: Row) -> Iterable[str]:
+    clean_name(row, "name", "customer")
+    email = tidied((row.values["email"] or "").lower())
+    if email is None:
+        row.flags.append("email_missing")
+        row.repair("email_tidied", "email", None)
+    elif is_valid_email(email):
+        row.repair("email_tidied", "email", email)
+    else:
+        row.flags.append("email_invalid")
+        row.repair("email_cleared", "email", None)
+    country = tidied(row.values["country"] or "")
+    if country is None:
+        row.repair("country_missing", "country", "Unknown")
+    else:
+        name = country_name(country)
+        if name is None:
+            row.flags.append("country_unrecognised")
+        rule = "country_shortened" if len(country) > LONGEST_NAME else "country_unified"
+        row.repair(rule, "country", name or shortened(country))
+    return ()
+
+
+def amounts_by_order(items: Table) -> dict[int, Decimal]:
+    amounts: dict[int, Decimal] = {}
+    for item in items.kept.values():
+        amount = item["quantity"] * item["price"]
+        amounts[item["order_id"]] = amounts.get(item["order_id"], Decimal(0)) + amount
+    return amounts
+
+
+def clean_name(row: Row, column: str, entity: str) -> None:
+    name = tidied(row.values[column] or "")
+    if name is None:
+        row.repair("name_missing", column, f"Unknown {entity} {row.values[f'{entity}_id']}")
+    else:
+        rule = "name_shortened" if len(name) > LONGEST_NAME else "name_tidied"
+        row.repair(rule, column, shortened(name))
+
+
+def clean_status(row: Row) -> None:
+    status = tidied(row.values["status"] or "")
+    if status is None:
+        row.repair("status_missing", "status", "unknown")
+    else:
+        status = status.lower()
+        row.repair("status_tidied", "status", "cancelled" if status == "canceled" else status)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def missing(row: Row, *parents: str) -> Iterator[str]:
+    """The rules about references that name nothing."""
+    for parent in parents:
+        if row.values[f"{parent}_id"] is None:
+            yield f"{parent}_missing"
+
+
+def unknown(row: Row, *parents: Table) -> Iterator[str]:
+    """The rules about references to rows that are not kept."""
+    absent = [parent for parent in parents if row.values[parent.key] not in parent.kept]
+    for parent in absent:
+        if row.values[parent.key] in parent.rejected_keys:
+            yield "parent_rejected"
+    for parent in absent:
+        yield f"{parent.key.removesuffix('_id')}_unknown"

@@ -1,0 +1,105 @@
+"""What shopsight works out against an independent reference, over random dirty shops in real databases.
+
+The reference (``shop.py``, ``figures.py``) is plain Python, written from docs/definitions.md alone. ``make
+reference`` compares 300 shops, ``make test`` a few. A shop that differs is made again by its seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.reference.figures import Figures
+from tests.reference.make_shop import MadeShop, make_shop
+from tests.reference.shop import COLUMNS, CleanShop, Policy
+from tests.support.literal_rows import load_rows
+
+from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline.run import STAGES, open_run, run_stage
+from shopsight.pipeline.stages import Run
+from shopsight.settings import load_settings
+
+SHOPS = int(os.environ.get("REFERENCE_SHOPS", "30"))
+
+METRICS = [
+    *("customer_id", "name", "email", "country", "total_amount_spent", "total_orders", "average_order_value"),
+    *("total_products_ordered", "average_rating"),
+]
+AMOUNT_TYPES = {True: "numeric", False: "numeric(16,2)"}
+
+
+@pytest.fixture
+def source_url(request: pytest.FixtureRequest, tmp_path: Path, seed: int) -> str:
+    """SQLite for two shops, PostgreSQL for the next two: each with native columns once, once with texts."""
+    if seed % 4 < 2:
+        return f"sqlite:///{tmp_path / 'shop.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+def load(url: str, shop: MadeShop) -> None:
+    types = {
+        table: {name: AMOUNT_TYPES[shop.has_fractions] for name, kind in kinds.items() if kind == "amount"}
+        | dict.fromkeys(shop.text_columns[table], "text")
+        for table, kinds in COLUMNS.items()
+    }
+    load_rows(url, shop.rows, types)
+
+
+def settings_of(seed: int) -> dict[str, Any]:
+    chance = random.Random(seed)
+    return {
+        "excluded_order_statuses": chance.choice([["cancelled", "refunded"], ["completed"], []]),
+        "negative_amounts": chance.choice(["reject", "keep"]),
+        "top_n": chance.choice([1, 5, 1000]),
+        "basket_pairs_n": chance.choice([1, 20, 1000]),
+    }
+
+
+def rows_of(run: Run, folder: str, columns: list[str]) -> list[tuple[Any, ...]]:
+    return pl.read_parquet(run.workspace.folder(folder) / "*.parquet").select(columns).rows()
+
+
+@pytest.mark.parametrize("seed", range(SHOPS))
+def test_every_figure_is_the_reference_s(source_url: str, workdir: Path, seed: int) -> None:
+    made = make_shop(seed, datetime.now(UTC).date(), all_text=seed % 2 == 1)
+    load(source_url, made)
+    settings = load_settings(
+        source_url=source_url, workdir=workdir, min_rejected_rows=10**9, **settings_of(seed)
+    )
+    with open_run(settings, publishes=False) as run:
+        for stage in STAGES[:-1]:
+            run_stage(run, stage)
+    policy = Policy(run.snapshot.as_of.date(), settings.excluded_order_statuses, settings.negative_amounts)
+    shop = CleanShop(made.rows, policy)
+    figures = Figures(shop, settings.top_n, settings.basket_pairs_n)
+
+    assert run.record.ledger is not None
+    ledger = run.record.ledger.rules
+    rows, carried = shop.rules()
+    assert {rule.rule: rule.rows for rule in ledger} == rows
+    set_aside = [rule for rule in ledger if rule.action in ("reject", "merge")]
+    assert {rule.rule: rule.measure for rule in set_aside if rule.measure is not None} == carried
+    for table, kept in shop.clean_rows().items():
+        assert sorted(rows_of(run, f"clean/{table}", [*COLUMNS[table]])) == kept
+    assert rows_of(run, "marts/customer_metrics", METRICS) == figures.metrics
+    for name, expected in figures.insights().items():
+        columns = [column.name for column in INSIGHTS[name].columns]
+        assert rows_of(run, f"marts/insights/{name}", columns) == expected, name
+
+
+def test_the_shops_meet_every_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()
+    today = date(2024, 6, 30)
+    met = set[str]()
+    for seed in range(30):
+        made = make_shop(seed, today, all_text=seed % 2 == 1)
+        policy = Policy(today, frozenset({"cancelled"}), "keep" if seed % 4 < 2 else "reject")
+        met.update(CleanShop(made.rows, policy).rules()[0])
+    assert met == set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.M))
