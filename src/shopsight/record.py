@@ -202,9 +202,11 @@ class RunRecord:
     """One run, from its start to its end.
 
     Attributes:
-        kind: ``run``, ``plan`` (a run that publishes nothing) or ``rollback``.
+        kind: ``run``, ``plan`` (a run that publishes nothing), ``rollback`` or ``unpin``.
         status: ``running``, ``succeeded``, ``failed`` or ``refused``.
         generation: the generation that it published; None while it has none.
+        pinned: the pinned generation that stayed served, so that the run's own was only kept; None if it was
+            served.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
         figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
@@ -218,6 +220,7 @@ class RunRecord:
     seconds: float | None = None
     snapshot: Snapshot | None = None
     generation: int | None = None
+    pinned: int | None = None
     valid_until: datetime | None = None
     stages: list[StageReport] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)

@@ -117,11 +117,8 @@ def test_a_flip_serves_all_of_a_generation_and_says_so(
     assert views(publisher) == served.collections
     assert shown(publisher) == [1, 1]
     assert publisher.view("rejected_rows") == []
-    assert publish.served_figures(publisher.target) == {
-        "customers": 2,
-        "orders": 6,
-        "revenue": Decimal("60.00"),
-    }
+    figures = {"customers": 2, "orders": 6, "revenue": Decimal("60.00")}
+    assert publish.baseline(publisher.target) == (AS_OF, figures)
 
 
 def test_nothing_of_a_written_generation_is_seen_before_the_flip(

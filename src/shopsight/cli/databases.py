@@ -1,4 +1,4 @@
-"""Commands about the settings and the databases: config, doctor, rollback."""
+"""Commands about the settings and the databases: config, doctor, rollback, unpin."""
 
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
@@ -70,11 +70,26 @@ def rollback(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve an earlier generation again: one flip, nothing is written anew."""
+    """Serve an earlier generation again and pin it: one flip, nothing is written anew.
+
+    Later runs write, prove and keep their generations. `shopsight unpin` serves the newest of them.
+    """
     from shopsight.pipeline.run import roll_back
 
     record = roll_back(settings_from(target=target, workdir=workdir), to)
     if as_json:
         print_json(record.as_document())
     else:
-        say(f"Generation {record.generation} is served again.")
+        say(f"Generation {record.generation} is served again, and pinned until `shopsight unpin`.")
+
+
+@app.command(epilog="Example:\n\n    shopsight unpin")
+def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
+    """Serve the newest proven generation, and later ones again as they come: the end of a rollback."""
+    from shopsight.pipeline.run import unpin as unpin_served
+
+    record = unpin_served(settings_from(target=target, workdir=workdir))
+    if as_json:
+        print_json(record.as_document())
+    else:
+        say(f"Generation {record.generation} is served, and nothing is pinned.")

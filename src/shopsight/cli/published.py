@@ -11,7 +11,7 @@ from shopsight.cli.output import out
 from shopsight.cli.run_tables import insight_table
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
-from shopsight.publish import find_run, plain
+from shopsight.publish import find_run, pin_note, plain
 from shopsight.reader import open_generation
 from shopsight.report import InsightTable, render_report, write_report
 from shopsight.settings import Settings
@@ -26,10 +26,11 @@ class Published:
     as_of: datetime
     insights: dict[str, InsightTable]
     record: dict[str, Any]
+    pin: str | None = None
 
     def write_report(self, path: Path) -> None:
         """Write the HTML page."""
-        write_report(render_report(self.record, self.insights), path)
+        write_report(render_report(self.record, self.insights, self.pin), path)
 
 
 def read_published(settings: Settings) -> Published:
@@ -41,11 +42,11 @@ def read_published(settings: Settings) -> Published:
     with open_target(settings) as target:
         generation = open_generation(target.db)
         documents = {document["_id"]: plain(document) for document in generation.insights.find()}
-        record = find_run(target, generation.run_id) or {}
+        record, pin = find_run(target, generation.run_id) or {}, pin_note(target)
     in_order = [*(name for name in INSIGHTS if name in documents), *(documents.keys() - INSIGHTS.keys())]
     charts = {name: insight.chart for name, insight in INSIGHTS.items()}
     tables = {name: InsightTable.from_document(documents[name], charts.get(name)) for name in in_order}
-    return Published(generation.number, generation.run_id, generation.as_of, tables, record)
+    return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin)
 
 
 def print_insights(published: Published, names: list[str]) -> None:

@@ -71,16 +71,18 @@ def runs(
 ) -> None:
     """List the latest runs: when, how long, how many orders, how they ended."""
     from shopsight.pipeline.databases import open_target
-    from shopsight.publish import list_runs
+    from shopsight.publish import list_runs, pin_note
 
     with open_target(settings_from(target=target, workdir=workdir)) as opened:
-        records = list_runs(opened, limit=last)
+        records, pin = list_runs(opened, limit=last), pin_note(opened)
     if as_json:
         print_json(records)
         return
     from shopsight.cli.run_tables import runs_table
 
     out.print(runs_table(records))
+    if pin:
+        say(pin)
 
 
 @app.command(epilog="Example:\n\n    shopsight report -o shop.html --open")
@@ -106,7 +108,7 @@ def report(
 
 @app.command(epilog="Example:\n\n    shopsight generations")
 def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
-    """List the generations that are kept, and mark the served one."""
+    """List the generations that are kept, and mark the served one and the one that waits behind a pin."""
     from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_generations
 
@@ -117,7 +119,12 @@ def generations(target: Target = None, workdir: Workdir = None, as_json: AsJson 
         return
     for generation in kept:
         figures = f"{generation.run_id}  {generation.customers:>11,} customers"
-        mark = ("  served", "green") if generation.is_served else ""
+        states = {
+            "served": generation.is_served,
+            "pinned": generation.is_pinned,
+            "waits": generation.is_waiting,
+        }
+        mark = ("  " + ", ".join(name for name, holds in states.items() if holds), "green")
         say(f"{generation.number:>6}  {generation.as_of:%Y-%m-%d %H:%M:%S}  {figures}", mark)
 
 

@@ -15,7 +15,7 @@ from shopsight.report.insight_table import FIGURE_KINDS
 
 _STYLES = {
     **{"repair": "cyan", "flag": "yellow", "merge": "blue", "reject": "red"},
-    **{"succeeded": "green", "failed": "red", "refused": "yellow", "running": "cyan"},
+    **{"succeeded": "green", "kept": "yellow", "failed": "red", "refused": "yellow", "running": "cyan"},
 }
 
 
@@ -120,7 +120,7 @@ def runs_table(records: Sequence[dict[str, Any]]) -> FittingTable:
         generation = record.get("generation")
         table.add(
             record["run_id"],
-            styled(record["status"]),
+            styled(record["status"] if record.get("pinned") is None else "kept"),
             f"{in_utc(record['started_at']):%Y-%m-%d %H:%M}",
             format_seconds(record.get("seconds")),
             DASH if generation is None else str(generation),

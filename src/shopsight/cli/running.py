@@ -66,6 +66,9 @@ def run(
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Publish even if a younger snapshot is served.")
     ] = False,
+    unpin: Annotated[
+        bool, typer.Option("--unpin", help="Serve the new generation even if another one is pinned.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole pipeline once: extract, clean, metrics, insights, prove, publish."""
@@ -83,6 +86,7 @@ def run(
         run_id=run_id,
         allow_shrink=allow_shrink,
         allow_older=allow_older,
+        unpin=unpin,
         as_json=as_json,
     )
     if as_json:
@@ -98,6 +102,7 @@ def _run(
     run_id: str | None = None,
     allow_shrink: bool = False,
     allow_older: bool = False,
+    unpin: bool = False,
     as_json: bool = False,
 ) -> RunRecord:
     """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
@@ -112,6 +117,7 @@ def _run(
                 resume=resume,
                 allow_shrink=allow_shrink,
                 allow_older=allow_older,
+                unpin=unpin,
                 on_progress=progress,
             )
     except ShopsightError as error:
@@ -131,7 +137,12 @@ def print_run(record: RunRecord) -> None:
     document = record.as_document()
     for table in (stages_table, ledger_table, rules_table, proof_table):
         out.print(table(document))
-    if record.snapshot is not None:
+    if record.pinned is not None:
+        say(
+            f"Generation {record.generation} is proven and kept, and not served, because generation"
+            f" {record.pinned} is pinned. `shopsight unpin` serves the newest."
+        )
+    elif record.snapshot is not None:
         say(f"Generation {record.generation} is served, as of {format_moment(record.snapshot.as_of)}.")
 
 

@@ -48,7 +48,8 @@ def freshness(served: Mapping[str, Any] | None, now: datetime) -> Freshness:
         left = f"good for {spoken(-overdue, units=2)} more"
         return Freshness(True, age, None, f"{generation} is fresh: {old}, {left}.")
     late = f"a newer one was due {spoken(overdue, units=2)} ago"
-    return Freshness(False, age, overdue, f"{generation} is stale: {old}, and {late}.")
+    pinned = "" if served.get("pinned") is None else " It is pinned (`shopsight unpin`)."
+    return Freshness(False, age, overdue, f"{generation} is stale: {old}, and {late}.{pinned}")
 
 
 def _utc(moment: datetime | str) -> datetime:

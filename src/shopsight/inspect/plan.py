@@ -112,8 +112,8 @@ def _row_changes(difference: Difference) -> list[RowChange]:
 
 def _shrink(run: Run, target: publish.Target) -> str | None:
     try:
-        served = publish.served_figures(target)
-        guards.check_shrink(guards.guarded_figures(run.record), served, run.settings)
+        _, figures = publish.baseline(target) or (None, None)
+        guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
     except ShrinkRefused as refused:
         return refused.message
     return None

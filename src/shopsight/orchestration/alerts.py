@@ -1,7 +1,8 @@
 """Alerts to an operator, by webhook (Slack-compatible JSON) and by command.
 
 There is an alert for a run that failed, crashed, broke its proof or was refused; for a run that rejected a
-greater share of a table than ``alert_rejected_share``; and if nothing was published for too long. A run that
+greater share of a table than ``alert_rejected_share``; once a day, for a run whose generation was not served
+because another one is pinned; and if nothing was published for too long. A run that
 was stopped on purpose, or refused because another one publishes, sends none.
 
 A failure to send is logged and changes nothing else. Neither a webhook's URL nor a command's arguments and
@@ -29,8 +30,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from shopsight.errors import redact
+from shopsight import publish
+from shopsight.errors import ShopsightError, redact
 from shopsight.inspect.freshness import freshness
+from shopsight.pipeline.databases import open_target
 from shopsight.record import RunRecord, TableLedger
 from shopsight.settings import Settings
 
@@ -50,6 +53,7 @@ class Kind(StrEnum):
     PROOF_BROKEN = "proof_broken"
     REFUSED = "refused"
     REJECTED_ROWS = "rejected_rows"
+    PINNED = "pinned"
     STALE = "stale"
 
 
@@ -73,7 +77,7 @@ class Alert:
             "text": self.text,
             "attachments": [
                 {
-                    "color": "warning" if self.kind is Kind.REJECTED_ROWS else "danger",
+                    "color": "warning" if self.kind in (Kind.REJECTED_ROWS, Kind.PINNED) else "danger",
                     "fallback": self.text,
                     "fields": [
                         {"title": name, "value": str(value), "short": len(str(value)) < 40}
@@ -112,6 +116,8 @@ def alerts_for(record: RunRecord, rejected_share: float) -> list[Alert]:
         share = table.rejected / table.rows_in if table.rows_in else 0.0
         if share > rejected_share:
             alerts.append(_of_rejected_rows(record.run_id, table, share, rejected_share))
+    if record.pinned is not None:
+        alerts.append(_of_pin(record))
     return alerts
 
 
@@ -132,6 +138,8 @@ def stale_alert(served: Mapping[str, Any] | None, now: datetime) -> Alert:
 def send_alerts(settings: Settings, record: RunRecord) -> list[Alert]:
     """Send the alerts for a run that has ended, and return them. Never raises."""
     alerts = alerts_for(record, settings.alert_rejected_share)
+    if record.pinned is not None and not _is_pin_due(settings):
+        alerts = [alert for alert in alerts if alert.kind is not Kind.PINNED]
     for alert in alerts:
         send(settings, alert)
     return alerts
@@ -182,6 +190,25 @@ def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: floa
             "share": round(share, 4),
         },
     )
+
+
+def _of_pin(record: RunRecord) -> Alert:
+    return Alert(
+        Kind.PINNED,
+        f"shopsight: generation {record.pinned} is pinned by a rollback, so generation {record.generation} of"
+        f" run {record.run_id} was kept and is not served. `shopsight unpin` serves the newest.",
+        {"run_id": record.run_id, "generation": record.generation, "pinned": record.pinned},
+    )
+
+
+def _is_pin_due(settings: Settings) -> bool:
+    """Whether the day's alert about the pin was not sent yet; with MongoDB away there is none."""
+    try:
+        with open_target(settings) as target:
+            return publish.take_pin_alert(target)
+    except ShopsightError as away:
+        log.warning("pin unknown", error=str(away))
+        return False
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -65,12 +65,17 @@ def _ended(settings: Settings, record: RunRecord, error: ShopsightError) -> RunR
     try:
         with open_target(settings) as target:
             stored, served = publish.find_run(target, record.run_id), publish.served(target)
+            waiting = publish.newest_waiting(target, served)
             if stored is not None and not _is_unfinished(kept := RunRecord.from_document(stored)):
                 return kept
             if served is not None and served.run_id == record.run_id:
                 # Its process was killed after the flip.
                 record.generation, record.valid_until = served.generation, served.valid_until
                 record.status, record.ended_at = "succeeded", ended_at
+            elif served is not None and waiting is not None and waiting["run_id"] == record.run_id:
+                # Killed after it kept its generation behind a pin.
+                record.generation, record.valid_until = waiting["_id"], waiting["valid_until"]
+                record.status, record.ended_at, record.pinned = "succeeded", ended_at, served.generation
             else:
                 record.status, record.ended_at, record.error = "failed", ended_at, error.as_document()
             if record.kind == "run":

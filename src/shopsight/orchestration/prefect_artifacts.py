@@ -56,8 +56,10 @@ def overview(record: dict[str, Any]) -> str:
         where = f" in {error['stage']}" if error.get("stage") else ""
         lines += [f"**{error['type']}**{where}: {error['message']}", "", error.get("remedy") or "", ""]
     if record.get("generation") is not None:
+        pinned = record.get("pinned")
+        done = "published" if pinned is None else f"kept, because generation {pinned} is pinned"
         lines += [
-            f"Generation {record['generation']} was published{_good_until(record.get('valid_until'))}.",
+            f"Generation {record['generation']} was {done}{_good_until(record.get('valid_until'))}.",
             "",
         ]
     if record.get("totals"):

@@ -99,7 +99,8 @@ def run_shopsight(allow_shrink: bool = False) -> State[Any]:
 
 def _state(record: RunRecord, error: ShopsightError | None) -> State[Any]:
     if error is None:
-        return Completed(message=f"Run {record.run_id} published generation {record.generation}.")
+        done = "published" if record.pinned is None else f"generation {record.pinned} is pinned, so it kept"
+        return Completed(message=f"Run {record.run_id}: {done} generation {record.generation}.")
     message = f"{error.message} {error.remedy}".strip()
     if isinstance(error, RunCrashed):
         return Crashed(message=message)

@@ -71,7 +71,7 @@ def _run_families(record: RunRecord) -> list[Family]:
         ("run_info", "The last run: its id, status and shopsight's version; always 1.", [(info, 1)]),
         _single(
             "run_succeeded",
-            "1 when the last run published, 0 when it failed or was refused; absent while it runs.",
+            "1 when the last run published (or kept), 0 when it failed or was refused; absent while it runs.",
             has_succeeded,
         ),
         _single("run_started_timestamp_seconds", "When the last run started.", record.started_at),
@@ -90,6 +90,11 @@ def _served_families(served: Mapping[str, Any] | None, now: datetime) -> list[Fa
     age = None if state.age is None else round(state.age.total_seconds(), 3)
     return [
         _single("published_generation", "The generation that readers get.", served.get("generation")),
+        _single(
+            "published_pinned",
+            "1 when that generation is pinned by a rollback, 0 when the next run replaces it.",
+            int(served.get("pinned") is not None) if served else None,
+        ),
         _single("data_timestamp_seconds", "The moment of the served snapshot.", served.get("as_of")),
         _single("data_age_seconds", "How old the served data are.", age),
         _single(

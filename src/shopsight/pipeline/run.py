@@ -38,6 +38,7 @@ def run(
     resume: bool = False,
     allow_shrink: bool = False,
     allow_older: bool = False,
+    unpin: bool = False,
     on_progress: Progress | None = None,
 ) -> RunRecord:
     """Do all stages, and try again where that can help.
@@ -49,6 +50,7 @@ def run(
             snapshot.
         allow_shrink: publish even if the figures are much smaller than those served.
         allow_older: publish even if a younger snapshot is served.
+        unpin: serve the new generation even if another one is pinned.
         on_progress: called as ``(stage, table, rows)``.
 
     Raises:
@@ -66,6 +68,7 @@ def run(
             run_id,
             allow_shrink=allow_shrink,
             allow_older=allow_older,
+            unpin=unpin,
             on_progress=on_progress,
         ) as opened:
             for stage in STAGES:
@@ -100,6 +103,7 @@ def open_run(
     keeps_reports: bool = False,
     allow_shrink: bool = False,
     allow_older: bool = False,
+    unpin: bool = False,
     on_progress: Progress | None = None,
 ) -> Iterator[Run]:
     """A run's directory and record, and MongoDB, while the context lasts; :func:`run` has the arguments.
@@ -111,6 +115,7 @@ def open_run(
         keeps_reports: keep the reports of stages that other processes did.
         allow_shrink: see :func:`run`.
         allow_older: see :func:`run`.
+        unpin: see :func:`run`.
         on_progress: see :func:`run`.
 
     Raises:
@@ -124,16 +129,17 @@ def open_run(
         if (earlier := workspace.load_record()) is not None:
             record.started_at = earlier.started_at
             record.stages = earlier.stages if keeps_reports else []
-        run = Run(settings, workspace, record, None, allow_shrink, allow_older, on_progress)
+        run = Run(settings, workspace, record, None, allow_shrink, allow_older, unpin, on_progress)
         try:
             workspace.write_record(record)
+            served = None
             if publishes:
                 run.target = stack.enter_context(open_target(settings))
                 served = publish.served(run.target)
                 run.served = served.generation if served is not None else None
                 publish.save_run(run.target, record)
             # Before the work, because runs that fail leave directories too.
-            sweep_runs(settings.workdir, settings.keep_runs)
+            sweep_runs(settings.workdir, settings.keep_runs, served.run_id if served is not None else None)
             yield run
             _end(run, None)
         except BaseException as error:
@@ -194,7 +200,7 @@ def _record(run: Run, report: StageReport) -> None:
 
 
 def roll_back(settings: Settings, to: int | None = None) -> RunRecord:
-    """Serve an earlier generation again, recorded in the history like a run.
+    """Serve an earlier generation again and pin it, recorded in the history like a run.
 
     Args:
         settings: the settings.
@@ -209,6 +215,20 @@ def roll_back(settings: Settings, to: int | None = None) -> RunRecord:
         publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
     ):
         return publish.rollback(target, lease, to)
+
+
+def unpin(settings: Settings) -> RunRecord:
+    """End what :func:`roll_back` began: serve the newest proven generation, and every later one.
+
+    Raises:
+        ConfigurationError: nothing is pinned.
+        LeaseHeld: a run publishes now.
+    """
+    with (
+        open_target(settings) as target,
+        publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
+    ):
+        return publish.unpin(target, lease)
 
 
 def versions() -> dict[str, str]:

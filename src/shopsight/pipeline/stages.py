@@ -47,6 +47,7 @@ class Run:
         served: the generation that was served when the run began, if any is known.
         allow_shrink: publish even if the figures are much smaller than those served.
         allow_older: publish even if a younger snapshot is served.
+        unpin: serve the new generation even if another one is pinned.
         on_progress: called as ``(stage, table, rows)``.
     """
 
@@ -56,6 +57,7 @@ class Run:
     target: publish.Target | None = None
     allow_shrink: bool = False
     allow_older: bool = False
+    unpin: bool = False
     on_progress: Progress | None = None
     served: int | None = None
 
@@ -74,6 +76,9 @@ class Run:
     @property
     def state(self) -> str:
         """What is published and served, as a sentence for messages."""
+        if self.record.pinned is not None:
+            kept = f"Generation {self.record.generation} is proven and kept"
+            return f"{kept}; generation {self.record.pinned} is pinned and stays served."
         if self.record.generation is not None:
             return f"Generation {self.record.generation} is published and served."
         if self.served is not None:
@@ -232,6 +237,8 @@ def prove(run: Run) -> StageResult:
 def publish_generation(run: Run) -> StageResult:
     """Under the lease: write a new generation beside the served one, prove link 4, flip, and sweep.
 
+    If the served one is pinned, the new one is kept instead of flipped to.
+
     Raises:
         LeaseHeld: another run publishes now.
         LeaseLost: another run took over.
@@ -254,7 +261,13 @@ def publish_generation(run: Run) -> StageResult:
             on_rows=_tally(run, "publish"),
         )
         _prove_written(run, run.target, lease, written)
-        publish.flip(run.target, lease, written, run.record, valid_for=run.settings.valid_for)
+        served, valid_for = publish.served(run.target), run.settings.valid_for
+        if served is None or served.pinned is None or run.unpin:
+            publish.flip(run.target, lease, written, run.record, valid_for=valid_for)
+        else:
+            pinned = served.generation
+            publish.keep(run.target, lease, written, run.record, pinned=pinned, valid_for=valid_for)
+            log.warning("pinned", run_id=run.run_id, kept=written.generation, served=pinned)
         try:
             publish.sweep(run.target, lease, keep=run.settings.keep_generations)
         except PublishError as error:
@@ -264,15 +277,9 @@ def publish_generation(run: Run) -> StageResult:
 
 
 def _guard(run: Run, target: publish.Target) -> None:
-    served = publish.served(target)
-    guards.check_age(
-        run.snapshot.as_of,
-        served.as_of if served is not None else None,
-        target.clock(),
-        allow_older=run.allow_older,
-    )
+    as_of, figures = publish.baseline(target) or (None, None)
+    guards.check_age(run.snapshot.as_of, as_of, target.clock(), allow_older=run.allow_older)
     if not run.allow_shrink:
-        figures = publish.served_figures(target)
         guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
 
 

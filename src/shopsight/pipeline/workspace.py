@@ -281,18 +281,18 @@ def _keep_private(folders: Iterable[Path]) -> None:
             path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-def sweep_runs(workdir: Path, keep: int) -> list[str]:
+def sweep_runs(workdir: Path, keep: int, served: str | None = None) -> list[str]:
     """Remove the oldest runs' directories beyond ``keep``, but for those in use; returns the ids removed.
 
-    The newest run that was published stays, however many failed or were plans since: it explains what is
-    served.
+    The newest run that was published stays, however many failed or were plans since, and the run ``served``:
+    they explain what is served.
     """
     removed = []
     workspaces = [Workspace(workdir, run_id) for run_id in Workspace.run_ids(workdir)]
     published = next((w.run_id for w in reversed(workspaces) if w.is_published), None)
     for workspace in workspaces[:-keep] if keep > 0 else []:
         run_id = workspace.run_id
-        if run_id == published:
+        if run_id in (published, served):
             continue
         try:
             with workspace.in_use():

@@ -10,18 +10,20 @@ The names below are those that other packages use.
 from shopsight.publish.bson import plain
 from shopsight.publish.digest import Difference, differences_from, read_back, read_digests
 from shopsight.publish.documents import run_documents
-from shopsight.publish.generations import flip, list_generations, rollback, sweep
+from shopsight.publish.generations import flip, keep, list_generations, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
 from shopsight.publish.lease import Lease, held_until, hold_lease, refuse_if_held
 from shopsight.publish.load import WrittenGeneration, write_generation
 from shopsight.publish.probe import check_target
+from shopsight.publish.rollback import pin_note, rollback, take_pin_alert, unpin
 from shopsight.publish.target import Target, connect
 from shopsight.publish.views import (
     Served,
+    baseline,
     generation_note,
     heal_views,
+    newest_waiting,
     served,
-    served_figures,
     shown_collections,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "Served",
     "Target",
     "WrittenGeneration",
+    "baseline",
     "check_target",
     "connect",
     "differences_from",
@@ -40,9 +43,12 @@ __all__ = [
     "heal_views",
     "held_until",
     "hold_lease",
+    "keep",
     "latest_run",
     "list_generations",
     "list_runs",
+    "newest_waiting",
+    "pin_note",
     "plain",
     "read_back",
     "read_digests",
@@ -51,8 +57,9 @@ __all__ = [
     "run_documents",
     "save_run",
     "served",
-    "served_figures",
     "shown_collections",
     "sweep",
+    "take_pin_alert",
+    "unpin",
     "write_generation",
 ]

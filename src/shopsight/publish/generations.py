@@ -1,20 +1,19 @@
-"""Generations: which are kept, which one is served, and how that changes."""
+"""Generations: which are kept, which one is served, and how a run changes that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from shopsight.errors import ConfigurationError, LeaseLost, PublishError, ShopsightError
+from shopsight.errors import LeaseLost, ShopsightError
 from shopsight.publish import naming
-from shopsight.publish.history import save_run
 from shopsight.publish.lease import Lease
 from shopsight.publish.load import WrittenGeneration
-from shopsight.publish.target import Document, Target
-from shopsight.publish.views import heal_views, point_view, served, set_published
+from shopsight.publish.target import Target
+from shopsight.publish.views import heal_views, newest_waiting, point_view, served, set_published
 from shopsight.record import RunRecord
 
 OnStep = Callable[[str], None]
@@ -22,27 +21,31 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Generation:
-    """A generation that was published and is kept.
+    """A generation that was proven and is kept.
 
     Attributes:
         number: its number.
         run_id: the run that made it.
         as_of: the moment of the snapshot it was made from.
         valid_until: from then on it counts as stale.
-        published_at: when it was last flipped to, by the server's clock.
+        published_at: when it was last flipped to, by the server's clock; None if it never was.
         counts: by view, its documents.
         bytes: by view, their size in BSON.
         is_served: whether readers see it now.
+        is_pinned: whether it is served until ``unpin``.
+        is_waiting: whether ``unpin`` would serve it.
     """
 
     number: int
     run_id: str
     as_of: datetime
     valid_until: datetime
-    published_at: datetime
+    published_at: datetime | None
     counts: dict[str, int]
     bytes: dict[str, int]
     is_served: bool
+    is_pinned: bool
+    is_waiting: bool
 
     @property
     def customers(self) -> int:
@@ -92,45 +95,40 @@ def flip(
         "as_of": written.as_of,
         "valid_until": valid_until,
         "collections": written.collections,
+        "pinned": None,
     }
-    _serve(target, lease, entry, on_step)
+    serve(target, lease, entry, on_step)
     record.generation, record.valid_until = written.generation, valid_until
 
 
-def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
-    """Serve an earlier generation again; ``pipeline_runs`` records it as a run of kind ``rollback``.
+def keep(
+    target: Target,
+    lease: Lease,
+    written: WrittenGeneration,
+    record: RunRecord,
+    *,
+    pinned: int,
+    valid_for: timedelta,
+) -> None:
+    """Keep a proven generation without serving it; otherwise like :func:`flip`.
 
     Args:
         target: where.
-        lease: held for this.
-        to: the generation's number; by default the greatest below the served one.
-
-    Returns:
-        The record, already saved.
-
-    Raises:
-        ConfigurationError: there is no such generation.
-        PublishError: it lacks documents.
-        LeaseLost: another run took over.
+        lease: held by this run.
+        written: the generation to keep.
+        record: the run's record.
+        pinned: the generation that stays served.
+        valid_for: how long after its snapshot the generation counts as fresh.
     """
-    heal_views(target)
-    generation = _chosen(list_generations(target), to)
-    entry = _kept_entry(target, generation.number)
-    record = RunRecord(lease.run_id, "rollback", "running", datetime.now(UTC))
-    save_run(target, record)
-    try:
-        _serve(target, lease, entry)
-        record.status = "succeeded"
-        record.generation, record.valid_until = generation.number, generation.valid_until
-    except ShopsightError as error:
-        record.status, record.error = "failed", error.as_document()
-        raise
-    finally:
-        record.ended_at = datetime.now(UTC)
-        record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
-        with suppress(PublishError):  # the generation is served even if its history cannot be written
-            save_run(target, record)
-    return record
+    for built in written.indexes:
+        built.result()
+    lease.check()
+    valid_until = written.as_of + valid_for
+    note = {"state": "proven", "valid_until": {"$literal": valid_until}, "proven_at": "$$NOW"}
+    with target.translated():
+        target.db[naming.GENERATIONS].update_one({"_id": written.generation}, [{"$set": note}])
+    lease.check()
+    record.generation, record.valid_until, record.pinned = written.generation, valid_until, pinned
 
 
 def list_generations(target: Target) -> list[Generation]:
@@ -138,15 +136,18 @@ def list_generations(target: Target) -> list[Generation]:
     current = served(target)
     with target.translated():
         stored = naming.stored_generations(target.db)
-        kept = {"_id": {"$in": [*stored]}, "state": "published"}
-        documents = list(target.db[naming.GENERATIONS].find(kept, sort=[("_id", -1)]))
-    same = ("run_id", "as_of", "valid_until", "published_at", "counts", "bytes")
+        documents = list(target.db[naming.GENERATIONS].find(_kept(stored), sort=[("_id", -1)]))
+    same = ("run_id", "as_of", "valid_until", "counts", "bytes")
     served_number = current.generation if current is not None else None
+    waiting = newest_waiting(target, current)
     return [
         Generation(
             document["_id"],
             **{name: document[name] for name in same},
-            is_served=document["_id"] == served_number,
+            published_at=document.get("published_at"),
+            is_served=(is_served := document["_id"] == served_number),
+            is_pinned=is_served and current is not None and current.pinned is not None,
+            is_waiting=waiting is not None and document["_id"] == waiting["_id"],
         )
         for document in documents
         if set(stored[document["_id"]]) == set(document["collections"].values())
@@ -156,8 +157,9 @@ def list_generations(target: Target) -> list[Generation]:
 def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
     """Drop generations beyond ``keep``, and those that dead runs left behind.
 
-    Kept are the served generation and those that were served last, ``keep`` in all. Only the holder of the
-    lease may be writing a generation, so any other that was never published is a leftover.
+    Kept are the served generation, the newest that waits behind a pin, and those that were served or proven
+    last, ``keep`` in all. Only the holder of the lease may be writing a generation, so any other that was
+    never proven is a leftover.
 
     Returns:
         The numbers of the generations dropped.
@@ -171,10 +173,11 @@ def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
     current = served(target)
     with target.translated():
         stored = naming.stored_generations(target.db)
-        published = {"_id": {"$in": [*stored]}, "state": "published"}
-        latest = list(target.db[naming.GENERATIONS].find(published, sort=[("published_at", -1)]))
+        documents = list(target.db[naming.GENERATIONS].find(_kept(stored)))
+    waiting = newest_waiting(target, current)
     kept = {current.generation} if current else set()
-    for document in latest:
+    kept |= {waiting["_id"]} if waiting else set()
+    for document in sorted(documents, key=_last_used, reverse=True):
         if len(kept) < keep:
             kept.add(document["_id"])
     dropped = sorted(set(stored) - kept - {lease.token})
@@ -187,8 +190,28 @@ def sweep(target: Target, lease: Lease, *, keep: int) -> list[int]:
     return dropped
 
 
-def _serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnStep | None = None) -> None:
-    """Views first, ``published`` last; if anything fails, the views are pointed to what is published."""
+def _kept(stored: Iterable[int]) -> dict[str, Any]:
+    """The filter for the notes of generations that were proven and whose collections are there."""
+    return {"_id": {"$in": [*stored]}, "state": {"$in": ["published", "proven"]}}
+
+
+def _last_used(note: Mapping[str, Any]) -> datetime:
+    moments: list[datetime] = [note[name] for name in ("published_at", "proven_at") if note.get(name)]
+    return max(moments)
+
+
+def serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnStep | None = None) -> None:
+    """Views first, ``published`` last; if anything fails, the views are pointed to what is published.
+
+    Args:
+        target: where.
+        lease: held for this.
+        entry: the content of ``published``, without token and moment.
+        on_step: see :func:`flip`.
+
+    Raises:
+        LeaseLost: another run took over.
+    """
 
     def done(step: str) -> None:
         if on_step is not None:
@@ -223,38 +246,3 @@ def _publish(target: Target, lease: Lease, entry: Mapping[str, Any]) -> None:
         f"Run {lease.run_id} (token {lease.token}) was overtaken: {by} meanwhile.",
         remedy="Nothing needs to be done; start a new run if the shop has changed since.",
     )
-
-
-def _chosen(kept: list[Generation], to: int | None) -> Generation:
-    """The generation to go back to."""
-    served_number = next((generation.number for generation in kept if generation.is_served), None)
-    for generation in kept:
-        is_before = served_number is not None and generation.number < served_number
-        if generation.number == to or (to is None and is_before):
-            return generation
-    names = ", ".join(f"{g.number}{' (served)' if g.is_served else ''}" for g in kept) or "none"
-    missing = f"Generation {to} is not" if to is not None else "No generation before the served one is"
-    raise ConfigurationError(
-        f"{missing} kept; kept are: {names}. Nothing was changed.",
-        remedy="Name one of the kept generations (`shopsight generations`) with --to.",
-    )
-
-
-def _kept_entry(target: Target, generation: int) -> Document:
-    """The content of ``published`` for a kept generation.
-
-    Raises:
-        PublishError: a collection does not hold the documents it was published with.
-    """
-    with target.translated():
-        document = target.db[naming.GENERATIONS].find_one({"_id": generation}) or {}
-        for view, collection in document["collections"].items():
-            found, expected = target.db[collection].count_documents({}), document["counts"][view]
-            if found != expected:
-                raise PublishError(
-                    f"{collection} was published with {expected:,} documents and holds {found:,} now."
-                    " Nothing was changed.",
-                    remedy="Name another generation with --to (`shopsight generations`), or run anew.",
-                )
-    fields = ("run_id", "as_of", "valid_until", "collections")
-    return {"generation": generation, **{name: document[name] for name in fields}}

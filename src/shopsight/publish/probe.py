@@ -10,6 +10,7 @@ from datetime import timedelta
 from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.publish.lease import held_until
 from shopsight.publish.naming import check_names
+from shopsight.publish.rollback import pin_note
 from shopsight.publish.target import Target, connect
 from shopsight.publish.views import point_view, served
 
@@ -124,4 +125,6 @@ def _served(target: Target) -> str:
     current = served(target)
     if current is None:
         return "nothing is published yet"
-    return f"generation {current.generation} is served, as of {current.as_of:%Y-%m-%d %H:%M} UTC"
+    is_served = f"generation {current.generation} is served, as of {current.as_of:%Y-%m-%d %H:%M} UTC"
+    pin = pin_note(target)
+    return f"{is_served}. {pin}" if pin else is_served

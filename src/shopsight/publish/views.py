@@ -35,6 +35,7 @@ class Served:
         collections: by view, the collection that holds it.
         token: the fencing token of the run that flipped to it.
         published_at: the moment of the flip, by the server's clock.
+        pinned: the fencing token of the rollback that pinned it; None if later runs are served.
     """
 
     generation: int
@@ -44,6 +45,7 @@ class Served:
     collections: dict[str, str]
     token: int
     published_at: datetime
+    pinned: int | None = None
 
 
 def served(target: Target) -> Served | None:
@@ -52,16 +54,30 @@ def served(target: Target) -> Served | None:
         document = target.db[naming.PUBLISHED].find_one(_CURRENT)
     if document is None:
         return None
-    return Served(**{field.name: document[field.name] for field in fields(Served)})
+    return Served(**{field.name: document[field.name] for field in fields(Served) if field.name in document})
 
 
-def served_figures(target: Target) -> dict[str, Any] | None:
-    """The served generation's clean rows by table and its revenue; None when nothing is served."""
+def newest_waiting(target: Target, current: Served | None) -> dict[str, Any] | None:
+    """The note of the newest generation that was proven since ``current`` was pinned; None if none was."""
+    if current is None or current.pinned is None:
+        return None
+    with target.translated():
+        waiting = {"state": "proven", "_id": {"$gt": current.pinned}}
+        return target.db[naming.GENERATIONS].find_one(waiting, sort=[("_id", -1)])
+
+
+def baseline(target: Target) -> tuple[datetime, dict[str, Any]] | None:
+    """What a new run is compared with; None when nothing is served.
+
+    Returns:
+        The snapshot's moment, the clean rows by table and the revenue of the served generation, or of the
+        newest that waits while that is pinned.
+    """
     current = served(target)
     if current is None:
         return None
-    figures: dict[str, Any] = generation_note(target, current.generation).get("figures", {})
-    return figures
+    note = plain(newest_waiting(target, current)) or generation_note(target, current.generation)
+    return note.get("as_of", current.as_of), note.get("figures", {})
 
 
 def generation_note(target: Target, generation: int) -> dict[str, Any]:
@@ -89,7 +105,7 @@ def set_published(target: Target, served_next: Mapping[str, Any], token: int) ->
 
     Args:
         target: where.
-        served_next: generation, run_id, as_of, valid_until and collections.
+        served_next: generation, run_id, as_of, valid_until, collections and pinned.
         token: the fencing token of the run.
 
     Returns:

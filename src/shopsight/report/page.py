@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _ORDER = ("line", "bars", "figures", "table", "heat")
 
 
-def render_report(record: Mapping[str, Any], insights: Mapping[str, InsightTable]) -> str:
+def render_report(
+    record: Mapping[str, Any], insights: Mapping[str, InsightTable], pin: str | None = None
+) -> str:
     """The report of one run, as HTML.
 
     A pure function: the same run gives the same page, byte for byte. Every text is escaped. A sentence stands
@@ -38,6 +40,7 @@ def render_report(record: Mapping[str, Any], insights: Mapping[str, InsightTable
         record: the run's document, as :meth:`shopsight.record.RunRecord.as_document` gives it; parts that it
             lacks are shown as unknown, because the run may be gone from the history.
         insights: the published insights by id, in the order in which those with one kind of chart are shown.
+        pin: a sentence about the pinned generation, if there is one.
     """
     unknown = RunRecord("unknown", "run", "unknown", datetime.min.replace(tzinfo=UTC)).as_document()
     document = {**unknown, "started_at": None, **record}
@@ -54,6 +57,7 @@ def render_report(record: Mapping[str, Any], insights: Mapping[str, InsightTable
             style=resources.files("shopsight.report").joinpath("report.css").read_text("utf-8"),
             record=document,
             day=None if day is None else format_day(day),
+            pin=pin,
             tiles=run_rows.tiles(document),
             sections=[(table, draw(table, day), table_of(table), csv_link(table)) for table in tables],
             ledger=run_rows.ledger_rows(document),
