@@ -17,7 +17,8 @@ import polars as pl
 import pytest
 from tests.reference.figures import Figures
 from tests.reference.make_shop import MadeShop, make_shop
-from tests.reference.shop import COLUMNS, CleanShop, Policy
+from tests.reference.shop import CleanShop, Policy
+from tests.reference.table import COLUMNS
 from tests.support.literal_rows import load_rows
 
 from shopsight.marts.insights import INSIGHTS
