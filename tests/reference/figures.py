@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import combinations, pairwise
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.reference.shop import CleanShop
 
@@ -37,6 +37,20 @@ GRID = {
     2: ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
     1: ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
 }
+
+
+class Metrics(NamedTuple):
+    """One customer's row."""
+
+    customer_id: int
+    name: str
+    email: str | None
+    country: str
+    total_amount_spent: Decimal
+    total_orders: int
+    average_order_value: Decimal | None
+    total_products_ordered: int
+    average_rating: float | None
 
 
 def money(amounts: Iterable[Decimal]) -> Decimal:
@@ -82,7 +96,7 @@ class Figures:
         self.orders = [order for order in self.all_orders if shop.counting[order["order_id"]]]
         self.items = [item for item in shop.items.kept.values() if shop.counting[item["order_id"]]]
         self.metrics = [self._metrics_of(customer) for customer in self.customers]
-        self.buyers = {row[0]: row for row in self.metrics if row[5]}
+        self.buyers = {row.customer_id: row for row in self.metrics if row.total_orders}
         self.days = {buyer: self._days_of(buyer) for buyer in self.buyers}
 
     def insights(self) -> dict[str, Rows]:
@@ -99,25 +113,30 @@ class Figures:
             "order_statuses": self.order_statuses(),
         }
 
-    def _metrics_of(self, customer: int) -> tuple[Any, ...]:
+    def _metrics_of(self, customer: int) -> Metrics:
         orders = {o["order_id"]: o["total_amount"] for o in self.orders if o["customer_id"] == customer}
         spent = money(orders.values())
         units = sum(item["quantity"] for item in self.items if item["order_id"] in orders)
         ratings = [review["rating"] for review in self.reviews if review["customer_id"] == customer]
         person = self.customers[customer]
-        return (
-            *(person[column] for column in ("customer_id", "name", "email", "country")),
-            *(spent, len(orders), average(spent, len(orders)), units, mean(ratings)),
+        return Metrics(
+            **person,
+            total_amount_spent=spent,
+            total_orders=len(orders),
+            average_order_value=average(spent, len(orders)),
+            total_products_ordered=units,
+            average_rating=mean(ratings),
         )
 
     def _days_of(self, customer: int) -> list[date]:
         return sorted({order["order_date"] for order in self.orders if order["customer_id"] == customer})
 
     def top_customers(self) -> Rows:
-        rows = [
-            (key, name, country, spent, orders) for key, name, _, country, spent, orders, *_ in self.metrics
+        best = sorted(self.buyers.values(), key=lambda row: (-row.total_amount_spent, row.customer_id))
+        return [
+            (row.customer_id, row.name, row.country, row.total_amount_spent, row.total_orders)
+            for row in best[: self.top_n]
         ]
-        return sorted((row for row in rows if row[4]), key=lambda row: (-row[3], row[0]))[: self.top_n]
 
     def top_products(self) -> Rows:
         rows = []
@@ -155,13 +174,13 @@ class Figures:
 
     def rfm_segments(self) -> Rows:
         recency = self._scores({buyer: days[-1] for buyer, days in self.days.items()})
-        frequency = self._scores({buyer: row[5] for buyer, row in self.buyers.items()})
-        monetary = self._scores({buyer: row[4] for buyer, row in self.buyers.items()})
+        frequency = self._scores({buyer: row.total_orders for buyer, row in self.buyers.items()})
+        monetary = self._scores({buyer: row.total_amount_spent for buyer, row in self.buyers.items()})
         revenues: dict[str, list[Decimal]] = {}
         for buyer, row in self.buyers.items():
             value = (frequency[buyer] + monetary[buyer] + 1) // 2
-            revenues.setdefault(GRID[recency[buyer]][value - 1], []).append(row[4])
-        total = money(row[4] for row in self.buyers.values())
+            revenues.setdefault(GRID[recency[buyer]][value - 1], []).append(row.total_amount_spent)
+        total = money(row.total_amount_spent for row in self.buyers.values())
         rows = []
         for segment in (segment for segment in SEGMENTS if segment in revenues):
             customers, revenue = len(revenues[segment]), money(revenues[segment])
@@ -188,14 +207,15 @@ class Figures:
     def country_sales(self) -> Rows:
         rows = []
         for country in {customer["country"] for customer in self.customers.values()}:
-            people = [row for row in self.metrics if row[3] == country]
-            revenue, orders = money(row[4] for row in people), sum(row[5] for row in people)
-            buyers = sum(row[5] > 0 for row in people)
+            people = [row for row in self.metrics if row.country == country]
+            revenue = money(row.total_amount_spent for row in people)
+            orders = sum(row.total_orders for row in people)
+            buyers = sum(row.total_orders > 0 for row in people)
             rows.append((country, revenue, orders, buyers, average(revenue, orders)))
         return sorted(rows, key=lambda row: (-row[1], row[0]))
 
     def repeat_purchase(self) -> Rows:
-        repeat = sum(row[5] > 1 for row in self.buyers.values())
+        repeat = sum(row.total_orders > 1 for row in self.buyers.values())
         gaps = [(later - day).days for days in self.days.values() for day, later in pairwise(days)]
         wait = float(median(gaps)) if gaps else None
         return [(len(self.buyers), repeat, share(repeat, len(self.buyers)), wait)]
