@@ -8,7 +8,7 @@ import pytest
 from tests.support.report_sample import insight
 
 from shopsight.cli.output import err, out, paged, print_error, print_json, say
-from shopsight.cli.run_tables import insight_table
+from shopsight.cli.tables import terminal_table
 from shopsight.errors import ShopsightError
 
 EVIL = "a\x1b[2J\x07\x9b31m\u202eb"
@@ -17,7 +17,7 @@ EVIL = "a\x1b[2J\x07\x9b31m\u202eb"
 def test_lines_and_tables_are_neither_wrapped_nor_cut_when_piped(capsys: pytest.CaptureFixture[str]) -> None:
     name = "long " * 100
     say(name)
-    out.print(insight_table(insight("t", "T " * 100, "", "name:text:Name,orders:count:Orders", [(name, 1)])))
+    out.print(terminal_table(insight("t", "T " * 100, "", "name:text:Name,orders:count:Orders", [(name, 1)])))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == name
     assert lines[2] == "T " * 100
@@ -27,7 +27,7 @@ def test_lines_and_tables_are_neither_wrapped_nor_cut_when_piped(capsys: pytest.
 def test_control_characters_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     say(EVIL)
     print_error(ShopsightError(f"{EVIL}\nsecond line", remedy=EVIL, run_id=EVIL))
-    out.print(insight_table(insight("t", EVIL, "", f"name:text:{EVIL}", [(EVIL,)])))
+    out.print(terminal_table(insight("t", EVIL, "", f"name:text:{EVIL}", [(EVIL,)])))
     said = "".join(capsys.readouterr())
     assert not set(said) & {"\x1b", "\x07", "\x9b", "\u202e"}
     assert "\nsecond line\n" in said

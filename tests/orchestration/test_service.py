@@ -118,7 +118,7 @@ def test_the_first_start_runs_at_once_and_an_operator_sees_what_it_did(
     assert len(top) == 5
     [served] = list(database.insights.find({"_id": "top_customers"}))
     assert top[0]["Total spent"] == f"{served['rows'][0]['total_amount_spent'].to_decimal():,.2f}"
-    assert {row["holds"] for row in json.loads(by_key["proof"]["data"])} == {"yes"}
+    assert {row["Holds"] for row in json.loads(by_key["proof"]["data"])} == {"yes"}
 
     # Stages are tasks by their names.
     tasks = service.call("/task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [first["id"]]}}})

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.support.report_sample import sample_insights, sample_record
 
-from shopsight.report import InsightTable, render_report, write_report
+from shopsight.report import ReportTable, render_report, write_report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (
@@ -177,7 +177,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     return Pages(**{name: folder / f"{name}.html" for name in written})
 
 
-def _with_texts(table: InsightTable, text: str) -> InsightTable:
+def _with_texts(table: ReportTable, text: str) -> ReportTable:
     names = {column["name"] for column in table.columns if column["kind"] == "text"}
     return replace(
         table,

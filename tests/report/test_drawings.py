@@ -13,7 +13,7 @@ from tests.support.report_sample import insight, sample_insights
 from shopsight.marts.insights import INSIGHTS
 from shopsight.marts.insights.insight import Chart
 from shopsight.report.drawings import Drawing, draw, fits
-from shopsight.report.insight_table import InsightTable
+from shopsight.report.report_table import ReportTable
 
 SALES = "month:date:Month,revenue:money:Revenue,orders:count:Orders,growth:share:Growth"
 SALES_CHART = Chart("line", label="month", figures=("revenue", "orders"), detail=("growth",))
@@ -23,7 +23,7 @@ COHORTS_CHART = Chart(
 )
 
 
-def table_with(chart: Chart | None, columns: str, rows: list[tuple[Any, ...]]) -> InsightTable:
+def table_with(chart: Chart | None, columns: str, rows: list[tuple[Any, ...]]) -> ReportTable:
     return replace(insight("mine", "Mine", "My own.", columns, rows), chart=chart)
 
 
@@ -36,7 +36,7 @@ def sales(rows: list[tuple[date, str, int]], as_of: date | None) -> Drawing:
 def test_chart_of_every_insight_fits_its_columns(id_: str) -> None:
     published = INSIGHTS[id_]
     columns = [{"name": c.name, "kind": c.kind, "label": c.label} for c in published.columns]
-    assert fits(InsightTable(id_, "", "", columns), published.chart)
+    assert fits(ReportTable(id_, "", "", columns), published.chart)
     sample = {column["name"]: column["kind"] for column in sample_insights()[id_].columns}
     assert sample == {column.name: column.kind for column in published.columns}
 

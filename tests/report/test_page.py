@@ -24,7 +24,7 @@ from tests.support.report_sample import broken_sum, insight, sample_insights, sa
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import INSIGHTS
 from shopsight.publish.bson import plain, to_bson
-from shopsight.report import InsightTable, render_report, write_report
+from shopsight.report import ReportTable, render_report, write_report
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -69,7 +69,7 @@ class Page(HTMLParser):
         return [attributes["data-chart"] for _, attributes in self.tags if "data-chart" in attributes]
 
 
-def page_of(record: dict[str, Any] | None = None, insights: dict[str, InsightTable] | None = None) -> Page:
+def page_of(record: dict[str, Any] | None = None, insights: dict[str, ReportTable] | None = None) -> Page:
     return Page(
         render_report(
             sample_record().as_document() if record is None else record,
@@ -476,7 +476,7 @@ def test_what_comes_back_from_mongodb_gives_the_same_page() -> None:
     ]
     read_back = [plain(bson.decode(bson.encode(to_bson(document)))) for document in [record, *documents]]
     tables = {
-        document["_id"]: InsightTable.from_document(document, insights[document["_id"]].chart)
+        document["_id"]: ReportTable.from_document(document, insights[document["_id"]].chart)
         for document in read_back[1:]
     }
     assert render_report(read_back[0], tables) == render_report(record, insights)

@@ -20,7 +20,7 @@ from shopsight.record import (
     StageReport,
     TableLedger,
 )
-from shopsight.report import InsightTable
+from shopsight.report import ReportTable
 
 AS_OF = datetime(2026, 11, 22, 18, 0, 4, tzinfo=UTC)
 
@@ -261,7 +261,7 @@ def sample_record() -> RunRecord:
     )
 
 
-def sample_insights() -> dict[str, InsightTable]:
+def sample_insights() -> dict[str, ReportTable]:
     """All ten insights, in report order."""
     rng = random.Random(7)
     tables = [
@@ -279,13 +279,11 @@ def sample_insights() -> dict[str, InsightTable]:
     return {table.id: replace(table, chart=INSIGHTS[table.id].chart) for table in tables}
 
 
-def insight(
-    id_: str, title: str, description: str, columns: str, rows: list[tuple[Any, ...]]
-) -> InsightTable:
+def insight(id_: str, title: str, description: str, columns: str, rows: list[tuple[Any, ...]]) -> ReportTable:
     """A table from ``name:kind:label`` triples separated by commas, and tuples."""
     parts = [column.split(":") for column in columns.split(",")]
     names = [part[0] for part in parts]
-    return InsightTable(
+    return ReportTable(
         id_,
         title,
         description,
@@ -294,7 +292,7 @@ def insight(
     )
 
 
-def _top_customers() -> InsightTable:
+def _top_customers() -> ReportTable:
     return insight(
         "top_customers",
         "Top customers",
@@ -311,7 +309,7 @@ def _top_customers() -> InsightTable:
     )
 
 
-def _top_products() -> InsightTable:
+def _top_products() -> ReportTable:
     return insight(
         "top_products",
         "Top products",
@@ -327,7 +325,7 @@ def _top_products() -> InsightTable:
     )
 
 
-def _category_ratings() -> InsightTable:
+def _category_ratings() -> ReportTable:
     rows = [
         (3, "Books", 4.62, 9_120),
         (1, "Coffee & tea", 4.4871, 12_077),
@@ -349,7 +347,7 @@ def _category_ratings() -> InsightTable:
     )
 
 
-def _monthly_sales(rng: random.Random) -> InsightTable:
+def _monthly_sales(rng: random.Random) -> ReportTable:
     rows: list[tuple[Any, ...]] = []
     before: Decimal | None = None
     for index in range(35):
@@ -371,7 +369,7 @@ def _monthly_sales(rng: random.Random) -> InsightTable:
     )
 
 
-def _rfm_segments() -> InsightTable:
+def _rfm_segments() -> ReportTable:
     rows = [
         ("Champions", 1_612, Decimal("5201884.20")),
         ("Loyal", 2_940, Decimal("3544120.02")),
@@ -394,7 +392,7 @@ def _rfm_segments() -> InsightTable:
     )
 
 
-def _cohort_retention(rng: random.Random) -> InsightTable:
+def _cohort_retention(rng: random.Random) -> ReportTable:
     rows: list[tuple[Any, ...]] = []
     for index in range(18):
         number = 2025 * 12 + 5 + index
@@ -413,7 +411,7 @@ def _cohort_retention(rng: random.Random) -> InsightTable:
     )
 
 
-def _country_sales() -> InsightTable:
+def _country_sales() -> ReportTable:
     rows = [
         ("Germany", Decimal("4120337.10"), 44_120, 5_870),
         ("United Kingdom", Decimal("2877120.44"), 30_455, 4_102),
@@ -434,7 +432,7 @@ def _country_sales() -> InsightTable:
     )
 
 
-def _repeat_purchase() -> InsightTable:
+def _repeat_purchase() -> ReportTable:
     return insight(
         "repeat_purchase",
         "Repeat purchase",
@@ -445,7 +443,7 @@ def _repeat_purchase() -> InsightTable:
     )
 
 
-def _basket_pairs() -> InsightTable:
+def _basket_pairs() -> ReportTable:
     names = [
         "Filter coffee, 1 kg",
         "Paper filters no. 4",
@@ -479,7 +477,7 @@ def _basket_pairs() -> InsightTable:
     )
 
 
-def _order_statuses() -> InsightTable:
+def _order_statuses() -> ReportTable:
     rows = [
         ("completed", 118_204, Decimal("11020337.18")),
         ("shipped", 14_880, Decimal("1401220.87")),

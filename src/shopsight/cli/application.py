@@ -147,8 +147,7 @@ def require_databases(settings: Settings, *, with_source: bool = True, is_patien
     """
     from rich.markup import escape
 
-    from shopsight.cli.output import err
-    from shopsight.cli.tables import one_line
+    from shopsight.cli.output import err, one_line
     from shopsight.inspect.reach import addresses, reach
 
     shown = addresses(settings)

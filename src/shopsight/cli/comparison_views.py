@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from rich.text import Text
-
-from shopsight.cli.output import out, say
-from shopsight.cli.tables import Field, FittingTable, figures, one_line
+from shopsight.cli.output import one_line, out, say
+from shopsight.cli.tables import terminal_table
 from shopsight.inspect.compare import EXAMPLES, CustomerChange, RowChange, changed_fields
 from shopsight.inspect.plan import Plan
 from shopsight.inspect.verify import AlteredDocument, Verification
 from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.record import Check
-from shopsight.report.formatting import (
-    DASH,
-    format_count,
-    format_date,
-    format_exact,
-    format_moment,
-    format_money,
-    format_value,
-)
+from shopsight.report import ReportTable
+from shopsight.report.formatting import format_exact, format_moment, format_plain
+from shopsight.report.report_table import column
 
-SHA256_DIGITS = 64
 YES, BUT, NO = ("✓ ", "green"), ("✗ ", "yellow"), ("✗ ", "bold red")
+
+Rows = Iterable[dict[str, Any]]
 
 
 def print_plan(plan: Plan) -> None:
@@ -38,23 +30,17 @@ def print_plan(plan: Plan) -> None:
         as_of = format_moment(plan.served.as_of)
         say(f"What publishing would change, against generation {plan.served.generation} as of {as_of}.")
     documents = [
-        (name, counts.added, counts.removed, counts.changed, counts.unchanged)
-        for name, counts in plan.documents.items()
+        {"name": name, **vars(counts), "other": counts.unchanged} for name, counts in plan.documents.items()
     ]
-    out.print(
-        _counts_table("Documents", ("Collection", "Added", "Removed", "Changed", "The same"), documents)
-    )
+    _print_counts("Documents", "Collection", "The same", documents)
     if plan.served is not None:
         if plan.largest:
-            out.print(_customers_table(plan.largest))
+            _print_customers(plan.largest)
         for name, changes in plan.rows.items():
-            movement = _movement_table(INSIGHTS[name], changes)
-            if movement.rows:
-                out.print(movement)
+            _print_movement(INSIGHTS[name], changes)
         if plan.rows:
-            rows = [(name, *_row_counts(changes)) for name, changes in plan.rows.items()]
-            headings = ("Insight", "Added", "Removed", "Changed", "Moved")
-            out.print(_counts_table("Rows of the insights", headings, rows))
+            rows = [{"name": name, **_row_counts(changes)} for name, changes in plan.rows.items()]
+            _print_counts("Rows of the insights", "Insight", "Moved", rows)
     say("")
     for link in plan.record.proof:
         say(YES, f"Proof {link.name}: {link.equalities:,} equalities hold.")
@@ -67,56 +53,79 @@ def print_plan(plan: Plan) -> None:
     say(f"  shopsight run --resume --run-id {plan.record.run_id}{' --allow-shrink' if plan.shrink else ''}")
 
 
-def _counts_table(title: str, headings: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> FittingTable:
-    first, *others = headings
-    table = FittingTable(title, [Field(first), *figures(*others)])
-    for name, *counts in rows:
-        table.add(name, *(format_count(count) if count else DASH for count in counts))
-    return table
+def _print(title: str, columns: list[dict[str, Any]], rows: Rows) -> None:
+    out.print(terminal_table(ReportTable("", title, "", columns, list(rows))))
 
 
-def _customers_table(changes: list[CustomerChange]) -> FittingTable:
-    fields = [
-        *figures("Customer"),
-        Field("Name"),
-        Field("", is_whole=True),
-        *figures("Served", "New", "Change"),
+def _print_counts(title: str, heading: str, other: str, rows: Rows) -> None:
+    """Numbers by name; 0 is a dash."""
+    counts = {"added": "Added", "removed": "Removed", "changed": "Changed", "other": other}
+    columns = [
+        column("name", "text", heading),
+        *(column(name, "count", label) for name, label in counts.items()),
     ]
-    table = FittingTable("Largest changes of total_amount_spent", fields)
+    _print(title, columns, ({name: value or None for name, value in row.items()} for row in rows))
+
+
+def _print_customers(changes: list[CustomerChange]) -> None:
+    columns = [
+        column("customer_id", "key", "Customer"),
+        column("name", "text", "Name"),
+        column("what", "word", ""),
+        column("before", "money", "Served"),
+        column("after", "money", "New"),
+        column("change", "figure", "Change"),
+    ]
+    rows = [
+        {
+            **vars(change),
+            "what": change.kind if change.amount or not change.fields else ", ".join(change.fields),
+            "before": None if change.kind == "added" else change.before,
+            "after": None if change.kind == "removed" else change.after,
+            "change": _signed(change.amount),
+        }
+        for change in changes
+    ]
+    _print("Largest changes of total_amount_spent", columns, rows)
+
+
+def _print_movement(insight: Insight, changes: list[RowChange]) -> None:
+    """The places of an insight's rows, if it ranks things that have names."""
+    names = [shown.name for shown in insight.columns if shown.name.endswith("name")]
+    figure = next(shown for shown in insight.columns if shown.kind not in ("key", "text", "date"))
+    columns = [
+        column("place", "figure", "Place"),
+        column("was", "figure", "Was"),
+        column("name", "text", ""),
+        column("before", figure.kind, "Served"),
+        column("after", figure.kind, f"New: {figure.label.lower()}"),
+    ]
+    rows = list(_moved(changes, figure.name, names)) if names else []
+    if rows:
+        _print(f"{insight.title}: movement", columns, rows)
+
+
+def _moved(changes: list[RowChange], figure: str, names: list[str]) -> Iterator[dict[str, Any]]:
     for change in changes:
-        what = change.kind if change.amount or not change.fields else ", ".join(change.fields)
-        before = DASH if change.kind == "added" else format_money(change.before)
-        after = DASH if change.kind == "removed" else format_money(change.after)
-        amount = _signed(change.amount, format_money(change.amount))
-        table.add(str(change.customer_id), change.name, Text(what, style="dim"), before, after, amount)
-    return table
-
-
-def _movement_table(insight: Insight, changes: list[RowChange]) -> FittingTable:
-    """The places of an insight's rows, if it ranks things that have names; else a table without rows."""
-    names = [column.name for column in insight.columns if column.name.endswith("name")]
-    figure = next(column for column in insight.columns if column.kind not in ("key", "text", "date"))
-    new = f"New: {figure.label.lower()}"
-    fields = [*figures("Place", "Was"), Field(""), *figures("Served", new)]
-    table = FittingTable(f"{insight.title}: movement", fields)
-    for change in changes if names else ():
         before, after = change.before or {}, change.after or {}
         is_moved = change.place_before != change.place_after
-        if is_moved or {figure.name, *names} & changed_fields(before, after).keys():
-            sides = (
-                format_value(row.get(figure.name), figure.kind) if row else DASH for row in (before, after)
-            )
-            name = " + ".join(str((after or before).get(name)) for name in names)
-            table.add(str(change.place_after or "out"), str(change.place_before or "new"), name, *sides)
-    return table
+        if is_moved or {figure, *names} & changed_fields(before, after).keys():
+            yield {
+                "place": str(change.place_after or "out"),
+                "was": str(change.place_before or "new"),
+                "name": " + ".join(str((after or before).get(name)) for name in names),
+                "before": before.get(figure),
+                "after": after.get(figure),
+            }
 
 
-def _row_counts(changes: list[RowChange]) -> tuple[int, int, int, int]:
-    """Rows added, removed, changed, and those that are the same at another place."""
+def _row_counts(changes: list[RowChange]) -> dict[str, int]:
+    """Rows added, removed, changed, and (other) those that are the same at another place."""
     added = sum(change.before is None for change in changes)
     removed = sum(change.after is None for change in changes)
     moved = sum(change.before == change.after for change in changes)
-    return added, removed, len(changes) - added - removed - moved, moved
+    changed = len(changes) - added - removed - moved
+    return {"added": added, "removed": removed, "changed": changed, "other": moved}
 
 
 def print_verification(found: Verification) -> None:
@@ -130,7 +139,7 @@ def print_verification(found: Verification) -> None:
         say(YES, f"MongoDB serves what was proven: {same}.")
     else:
         say(NO, "What MongoDB serves was altered after it was published.")
-        out.print(_checks_table(found.altered, "Proven", "Served"))
+        _print_checks(found.altered, "Proven", "Served")
         if found.documents:
             _print_documents(found.documents)
         elif not found.has_files:
@@ -147,17 +156,17 @@ def print_verification(found: Verification) -> None:
         say(YES, f"The source still says the same: {len(found.source)} figures are as in the snapshot.")
     else:
         say(("→ ", "cyan"), f"The source has moved on since {as_of}; the next run reads it.")
-        out.print(_checks_table(found.moved, "In the snapshot", "Now"))
+        _print_checks(found.moved, "In the snapshot", "Now")
 
 
-def _checks_table(checks: list[Check], expected: str, found: str) -> FittingTable:
-    change = Field("Change", is_figure=True, spared=1)
-    table = FittingTable("", [Field("Figure"), *figures(expected, found), change])
-    for check in checks:
-        table.add(
-            check.what, _shown(check.expected), _shown(check.found), _change(check.expected, check.found)
-        )
-    return table
+def _print_checks(checks: list[Check], expected: str, found: str) -> None:
+    columns = [
+        column("what", "text", "Figure"),
+        column("expected", "plain", expected),
+        column("found", "plain", found),
+        column("change", "figure", "Change", spared=1),
+    ]
+    _print("", columns, ({**vars(check), "change": _change(check)} for check in checks))
 
 
 def _print_documents(documents: list[AlteredDocument]) -> None:
@@ -168,31 +177,16 @@ def _print_documents(documents: list[AlteredDocument]) -> None:
         if not document.fields:
             say(one_line(f"{name}{document.kind}"))
         for path, (published, served) in document.fields.items():
-            say(one_line(f"{name}{path} was {_shown(published)}, is {_shown(served)}"))
+            say(one_line(f"{name}{path} was {format_plain(published)}, is {format_plain(served)}"))
     say("")
 
 
-def _shown(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value)
-        case int() | Decimal() | None:
-            return format_exact(value)
-        case datetime():
-            return format_moment(value)
-        case date():
-            return format_date(value)
-        case str() if len(value) == SHA256_DIGITS:
-            return format_exact(value)
-    return str(value)
-
-
-def _change(before: Any, after: Any) -> str:
-    sides = [Decimal(side) for side in (before, after) if isinstance(side, int | Decimal)]
+def _change(check: Check) -> str:
+    sides = [Decimal(side) for side in (check.expected, check.found) if isinstance(side, int | Decimal)]
     if len(sides) < 2 or not all(side.is_finite() for side in sides):
         return ""
-    return _signed(sides[1] - sides[0], format_exact(sides[1] - sides[0]))
+    return _signed(sides[1] - sides[0])
 
 
-def _signed(figure: Decimal, text: str) -> str:
-    return f"+{text}" if figure > 0 else text
+def _signed(figure: Decimal) -> str:
+    return f"+{format_exact(figure)}" if figure > 0 else format_exact(figure)

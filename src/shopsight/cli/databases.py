@@ -15,7 +15,9 @@ from shopsight.errors import ExitCode
 @app.command(epilog="Examples:\n\n    shopsight config\n\n    shopsight config --json | jq .source_url")
 def config(workdir: Workdir = None, as_json: AsJson = False) -> None:
     """Show every setting and where its value comes from. Credentials are hidden."""
-    from shopsight.cli.tables import Field, FittingTable
+    from shopsight.cli.tables import terminal_table
+    from shopsight.report import ReportTable
+    from shopsight.report.report_table import column
     from shopsight.settings import load_settings, setting_origins
 
     settings = load_settings(workdir=workdir)
@@ -26,10 +28,13 @@ def config(workdir: Workdir = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(shown)
         return
-    table = FittingTable("", [Field("Setting", is_whole=True), Field("Value"), Field("From", is_whole=True)])
-    for name, setting in shown.items():
-        table.add(name, setting["value"], setting["origin"])
-    out.print(table)
+    columns = [
+        column("name", "id", "Setting"),
+        column("value", "text", "Value"),
+        column("origin", "id", "From"),
+    ]
+    rows = [{"name": name, **setting} for name, setting in shown.items()]
+    out.print(terminal_table(ReportTable("config", "", "", columns, rows)))
 
 
 @app.command(epilog="Examples:\n\n    shopsight doctor\n\n    shopsight doctor --fresh || page-someone")

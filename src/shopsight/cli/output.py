@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.text import Text
 
 from shopsight.cli.application import state
-from shopsight.cli.tables import one_line
 from shopsight.errors import ShopsightError
 
 if TYPE_CHECKING:
@@ -34,6 +33,11 @@ _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _UNLIMITED)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _UNLIMITED)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def say(*parts: str | tuple[str, str], console: Console = out) -> None:

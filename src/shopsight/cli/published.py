@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from shopsight.cli.output import out
-from shopsight.cli.run_tables import insight_table
+from shopsight.cli.tables import terminal_table
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
 from shopsight.publish import find_run, pin_note, plain
 from shopsight.reader import open_generation
-from shopsight.report import InsightTable, render_report, write_report
+from shopsight.report import ReportTable, render_report, write_report
 from shopsight.settings import Settings
 
 
@@ -24,7 +24,7 @@ class Published:
     generation: int
     run_id: str
     as_of: datetime
-    insights: dict[str, InsightTable]
+    insights: dict[str, ReportTable]
     record: dict[str, Any]
     pin: str | None = None
 
@@ -45,11 +45,11 @@ def read_published(settings: Settings) -> Published:
         record, pin = find_run(target, generation.run_id) or {}, pin_note(target)
     in_order = [*(name for name in INSIGHTS if name in documents), *(documents.keys() - INSIGHTS.keys())]
     charts = {name: insight.chart for name, insight in INSIGHTS.items()}
-    tables = {name: InsightTable.from_document(documents[name], charts.get(name)) for name in in_order}
+    tables = {name: ReportTable.from_document(documents[name], charts.get(name)) for name in in_order}
     return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin)
 
 
 def print_insights(published: Published, names: list[str]) -> None:
     """The named insights as tables."""
     for name in names:
-        out.print(insight_table(published.insights[name]))
+        out.print(terminal_table(published.insights[name]))

@@ -78,9 +78,10 @@ def runs(
     if as_json:
         print_json(records)
         return
-    from shopsight.cli.run_tables import runs_table
+    from shopsight.cli.tables import terminal_table
+    from shopsight.report.run_tables import runs as runs_table
 
-    out.print(runs_table(records))
+    out.print(terminal_table(runs_table(records)))
     if pin:
         say(pin)
 

@@ -131,12 +131,11 @@ def _run(
 
 def print_run(record: RunRecord) -> None:
     """Print a finished run: stages, ledger, rules, proof, and the served generation."""
-    from shopsight.cli.run_tables import ledger_table, proof_table, rules_table, stages_table
+    from shopsight.cli.tables import run_views
     from shopsight.report.formatting import format_moment
 
-    document = record.as_document()
-    for table in (stages_table, ledger_table, rules_table, proof_table):
-        out.print(table(document))
+    for view in run_views(record.as_document()):
+        out.print(view)
     if record.pinned is not None:
         say(
             f"Generation {record.generation} is proven and kept, and not served, because generation"

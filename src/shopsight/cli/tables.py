@@ -1,80 +1,112 @@
-"""Tables for the terminal: figures stay whole, names end in an ellipsis, spare columns go first.
-
-Every text in a table is made safe for the terminal (:func:`one_line`).
-"""
+"""The report's tables on a terminal: figures stay whole, names end in an ellipsis, spare columns go first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from shopsight.cli.output import one_line
+from shopsight.report import ReportTable, run_tables
+from shopsight.report.report_table import FIGURE_KINDS, column
+
+_STYLES = {
+    **{"repair": "cyan", "flag": "yellow", "merge": "blue", "reject": "red"},
+    **{"succeeded": "green", "kept": "yellow", "failed": "red", "refused": "yellow", "running": "cyan"},
+    **{"yes": "green", "no": "yellow", "✓": "green", "✗": "bold red"},
+}
+#: Kinds whose values are never cut although they are no figures.
+_WHOLE_KINDS = ("id", "word", "flag", "minute", "tick")
+#: Kinds that only a page has room for.
+_PAGE_KINDS = ("bar", "prose")
 _LEAST_NAME = 16
 _GAP = 2
 
 
-def one_line(text: str) -> str:
-    """The text on one line, without control characters, which a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def terminal_table(table: ReportTable) -> TerminalTable:
+    """The table for the terminal, in its own order. A key can be spared where its name is beside it."""
+    names = table.column_names
+    columns = [
+        {**shown, "spared": shown.get("spared", int(_name_of(shown) in names))}
+        for shown in table.columns
+        if shown["kind"] not in _PAGE_KINDS
+    ]
+    rows = [[_cell(table, row, shown) for shown in columns] for row in table.rows]
+    return TerminalTable(table.title, columns, rows, table.footnote or ("" if rows else "no rows"))
 
 
-@dataclass(frozen=True)
-class Field:
-    """A column.
-
-    Attributes:
-        heading: its heading; where there is little room, each word has a line of its own.
-        is_figure: set to the right and never cut.
-        is_whole: never cut, although it is not a figure.
-        spared: left out where there is no room, the greatest number first; 0 never.
-    """
-
-    heading: str
-    is_figure: bool = False
-    is_whole: bool = False
-    spared: int = 0
-
-    @property
-    def may_be_cut(self) -> bool:
-        """Whether it holds names."""
-        return not (self.is_figure or self.is_whole)
+def _name_of(key: Mapping[str, Any]) -> str:
+    """The column that names what a key stands for: ``product_a_name`` for ``product_a_id``."""
+    if key["kind"] != "key":
+        return ""
+    return "name" if key["name"] == "customer_id" else key["name"].removesuffix("_id") + "_name"
 
 
-def figures(*headings: str) -> list[Field]:
-    """Columns of figures."""
-    return [Field(heading, is_figure=True) for heading in headings]
+def _cell(table: ReportTable, row: Mapping[str, Any], shown: Mapping[str, Any]) -> Text:
+    text = one_line(table.text(row, shown["name"]))
+    if shown["kind"] == "tick":
+        text = "✓" if row[shown["name"]] else "✗"
+    is_styled = shown["kind"] in ("word", "flag", "tick", "figure")
+    cell = Text(text, style=_STYLES.get(text, "") if is_styled else "")
+    if note := table.note(row, shown):
+        # Only a line break at the beginning of a note begins another line.
+        gap = "\n" if note.startswith("\n") else " "
+        cell.append(gap + one_line(note.removeprefix(gap)), style="red" if note == "failed" else "dim")
+    cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell
+
+
+def run_views(record: dict[str, Any]) -> list[TerminalTable | Group]:
+    """A run's stages, ledger, rules and proof."""
+    amounts = terminal_table(_transposed(run_tables.amounts(record)))
+    return [
+        terminal_table(run_tables.stages(record)),
+        Group(terminal_table(run_tables.ledger(record)), amounts),
+        terminal_table(run_tables.rules(record)),
+        terminal_table(run_tables.proof(record)),
+    ]
+
+
+def _transposed(table: ReportTable) -> ReportTable:
+    """Columns as rows: a terminal has more room for lines than for wide amounts."""
+    first, *others = table.columns
+    columns = [column("part", "text", first["label"])]
+    columns += (column(row["table"], "figure", row["table"]) for row in table.rows)
+    rows = [{"part": "", **{row["table"]: table.note(row, first) for row in table.rows}}]
+    for part in others:
+        texts = {row["table"]: _cell(table, row, part).plain for row in table.rows}
+        rows.append({"part": "" if part["kind"] == "tick" else part["label"], **texts})
+    return replace(table, columns=columns, rows=rows)
 
 
 @dataclass
-class FittingTable:
-    """A table that chooses its columns by the width it gets."""
+class TerminalTable:
+    """A table that chooses its columns by the width it gets.
+
+    Attributes:
+        columns: see :func:`shopsight.report.report_table.column`.
+        rows: the cells, safe for a terminal.
+    """
 
     title: str
-    fields: Sequence[Field]
-    rows: list[list[Text]] = field(default_factory=list)
+    columns: list[dict[str, Any]]
+    rows: list[list[Text]]
     caption: str = ""
-
-    def add(self, *cells: str | Text) -> None:
-        """Add a row. Only a line break in a :class:`Text` begins another line."""
-        row = [cell.copy() if isinstance(cell, Text) else Text(one_line(cell)) for cell in cells]
-        for cell in row:
-            cell.plain = "\n".join(map(one_line, cell.plain.split("\n")))
-            cell.no_wrap, cell.overflow = True, "ellipsis"
-        self.rows.append(row)
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """A blank line, the title, the rich table for the width at hand, what it left out, the caption."""
-        shown = list(range(len(self.fields)))
+        shown = list(range(len(self.columns)))
         is_narrow = self._needed(shown, is_narrow=False) > options.max_width
-        for rank in sorted({column.spared for column in self.fields} - {0}, reverse=True):
+        for rank in sorted({shown["spared"] for shown in self.columns} - {0}, reverse=True):
             if is_narrow and self._needed(shown, is_narrow=True) > options.max_width:
-                shown = [index for index in shown if self.fields[index].spared != rank]
-        left_out = [column.heading for index, column in enumerate(self.fields) if index not in shown]
+                shown = [index for index in shown if self.columns[index]["spared"] != rank]
+        left_out = [column["label"] for index, column in enumerate(self.columns) if index not in shown]
         yield Text("")
         if self.title:
             yield Text(one_line(self.title), style="bold", no_wrap=True, overflow="ellipsis")
@@ -89,28 +121,33 @@ class FittingTable:
             box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
         )
         for index in shown:
-            column = self.fields[index]
+            may_be_cut = self._may_be_cut(index)
             table.add_column(
                 self._heading(index, is_narrow=is_narrow),
-                justify="right" if column.is_figure else "left",
+                justify="right" if self.columns[index]["kind"] in FIGURE_KINDS else "left",
                 # Rich takes room from columns that may wrap; their cells do not wrap but are cut.
-                no_wrap=not column.may_be_cut,
-                min_width=None if column.may_be_cut else self._width(index, is_narrow=is_narrow),
+                no_wrap=not may_be_cut,
+                min_width=None if may_be_cut else self._width(index, is_narrow=is_narrow),
             )
         for row in self.rows:
             table.add_row(*(row[index] for index in shown))
         return table
 
+    def _may_be_cut(self, index: int) -> bool:
+        return self.columns[index]["kind"] not in (*FIGURE_KINDS, *_WHOLE_KINDS)
+
     def _heading(self, index: int, *, is_narrow: bool) -> Text:
-        heading = one_line(self.fields[index].heading)
-        is_broken = is_narrow and not self.fields[index].may_be_cut
+        """The heading; where there is little room, each word of a figure's has a line of its own."""
+        column = self.columns[index]
+        heading = "" if column["kind"] == "tick" else one_line(column["label"])
+        is_broken = is_narrow and not self._may_be_cut(index)
         return Text(heading.replace(" ", "\n") if is_broken else heading)
 
     def _width(self, index: int, *, is_narrow: bool) -> int:
         """The least width of a column; where there is little room, names may be cut to 16 cells."""
         cells = [self._heading(index, is_narrow=is_narrow), *(row[index] for row in self.rows)]
         width = max(cell_len(line) for cell in cells for line in cell.plain.split("\n"))
-        return min(width, _LEAST_NAME) if is_narrow and self.fields[index].may_be_cut else width
+        return min(width, _LEAST_NAME) if is_narrow and self._may_be_cut(index) else width
 
     def _needed(self, shown: list[int], *, is_narrow: bool) -> int:
         return sum(self._width(index, is_narrow=is_narrow) for index in shown) + _GAP * (len(shown) - 1)

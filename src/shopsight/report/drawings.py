@@ -16,7 +16,7 @@ from shopsight.report.formatting import (
     format_value,
 )
 from shopsight.report.geometry import Scale, area_path, lengths, line_path, per_cent
-from shopsight.report.insight_table import FIGURE_KINDS, InsightTable
+from shopsight.report.report_table import FIGURE_KINDS, ReportTable
 from shopsight.report.tables import MOST_ROWS, table_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Drawing:
     footnote: str = ""
 
 
-def draw(table: InsightTable, as_of: date | None) -> Drawing:
+def draw(table: ReportTable, as_of: date | None) -> Drawing:
     """The insight's chart; a table if it has none that fits; a sentence if there is nothing to show.
 
     Args:
@@ -77,7 +77,7 @@ def draw(table: InsightTable, as_of: date | None) -> Drawing:
     return drawing
 
 
-def fits(table: InsightTable, chart: Chart) -> bool:
+def fits(table: ReportTable, chart: Chart) -> bool:
     """Whether the published columns are those that the chart draws: another version's may differ."""
     kinds = {column["name"]: column["kind"] for column in table.columns}
     needed = {"line": [chart.label], "bars": [chart.label], "heat": [chart.label, chart.across]}
@@ -92,7 +92,7 @@ def fits(table: InsightTable, chart: Chart) -> bool:
     )
 
 
-def _bars(table: InsightTable, chart: Chart) -> Drawing:
+def _bars(table: ReportTable, chart: Chart) -> Drawing:
     """A list with one bar a row."""
     figure = chart.figures[0]
     shown = table.rows[:MOST_BARS]
@@ -119,7 +119,7 @@ def _scale_note(chart: Chart) -> str:
     return f"Bars run from {chart.scale[0]:g} to {chart.scale[1]:g}." if chart.scale else ""
 
 
-def _figures(table: InsightTable, chart: Chart) -> Drawing:
+def _figures(table: ReportTable, chart: Chart) -> Drawing:
     """The first row's values; a share has a bar."""
     row = table.rows[0]
     values = []
@@ -130,7 +130,7 @@ def _figures(table: InsightTable, chart: Chart) -> Drawing:
     return Drawing("figures", values)
 
 
-def _line(table: InsightTable, chart: Chart, as_of: date | None) -> Drawing:
+def _line(table: ReportTable, chart: Chart, as_of: date | None) -> Drawing:
     """A panel with a line for each figure, on one time axis; the period that the snapshot cuts is dotted."""
     dated = (row for row in table.rows if row.get(chart.label) is not None)
     rows = sorted(dated, key=lambda row: row[chart.label])[-MOST_ROWS:]
@@ -206,7 +206,7 @@ def _axis_names(days: list[date], names: list[str]) -> list[tuple[str, bool]]:
 
 
 def _line_facts(
-    table: InsightTable, chart: Chart, whole: list[dict[str, Any]], names: list[str]
+    table: ReportTable, chart: Chart, whole: list[dict[str, Any]], names: list[str]
 ) -> list[tuple[str, str]]:
     """The values of the last whole period, and the greatest first figure; nothing if no period is over."""
     if not whole:
@@ -229,7 +229,7 @@ def _line_facts(
     return facts
 
 
-def _heat(table: InsightTable, chart: Chart) -> Drawing:
+def _heat(table: ReportTable, chart: Chart) -> Drawing:
     """A matrix of cells, tinted against the greatest; a combination that is not among the rows is blank."""
     figure = chart.figures[0]
     cells = {(row.get(chart.label), row.get(chart.across)): row for row in table.rows}

@@ -16,7 +16,7 @@ DASH = "–"
 
 # Sums are Decimal(38, 2); Python's default context stops at 28 digits.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-_DIGEST_SHOWN = 16
+_DIGEST_DIGITS, _DIGEST_SHOWN = 64, 16
 # The names do not depend on the locale.
 _MONTHS = "January February March April May June July August September October November December"
 
@@ -76,6 +76,26 @@ def format_exact(value: Decimal | int | str | None) -> str:
     if isinstance(value, str):
         return value if len(value) <= _DIGEST_SHOWN else f"{value[:_DIGEST_SHOWN]}…"
     return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
+def format_plain(value: Any) -> str:
+    """A value by its own type: figures and digests as :func:`format_exact` writes them.
+
+    >>> format_plain(Decimal("1234.50")), format_plain("Ann"), format_plain(None)
+    ('1,234.50', 'Ann', '–')
+    """
+    match value:
+        case bool() | float():
+            return str(value)
+        case int() | Decimal() | None:
+            return format_exact(value)
+        case datetime():
+            return format_moment(value)
+        case date():
+            return format_date(value)
+        case str() if len(value) == _DIGEST_DIGITS:
+            return format_exact(value)
+    return str(value)
 
 
 def format_date(value: date | datetime | str) -> str:
@@ -147,4 +167,12 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "share": format_share,
     "number": format_number,
     "date": format_date,
+    "exact": format_exact,
+    "seconds": format_seconds,
+    "memory": lambda size: f"{format_count(round(size / 1e6))} MB",
+    "minute": lambda moment: f"{in_utc(moment):%Y-%m-%d %H:%M}",
+    "tick": lambda holds: "yes" if holds else "NO",
+    "plain": format_plain,
+    "day": format_date,
+    "flag": lambda is_so: "yes" if is_so else "no",
 }

@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from shopsight.errors import WorkspaceError, redact
 from shopsight.record import RunRecord
-from shopsight.report import run_rows
+from shopsight.report import run_tables
 from shopsight.report.drawings import draw
-from shopsight.report.formatting import format_count, format_day, format_moment, format_seconds, in_utc
-from shopsight.report.insight_table import InsightTable
+from shopsight.report.formatting import (
+    format_count,
+    format_day,
+    format_moment,
+    format_seconds,
+    format_share,
+    in_utc,
+)
+from shopsight.report.geometry import per_cent
+from shopsight.report.report_table import ReportTable
 from shopsight.report.tables import csv_link, table_of
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ _ORDER = ("line", "bars", "figures", "table", "heat")
 
 
 def render_report(
-    record: Mapping[str, Any], insights: Mapping[str, InsightTable], pin: str | None = None
+    record: Mapping[str, Any], insights: Mapping[str, ReportTable], pin: str | None = None
 ) -> str:
     """The report of one run, as HTML.
 
@@ -49,7 +57,7 @@ def render_report(
     tables = sorted(
         insights.values(), key=lambda table: _ORDER.index(table.chart.kind if table.chart else "table")
     )
-    links = run_rows.links(document)
+    links = run_tables.links(document)
     return (
         _templates()
         .get_template("page.html")
@@ -58,14 +66,16 @@ def render_report(
             record=document,
             day=None if day is None else format_day(day),
             pin=pin,
-            tiles=run_rows.tiles(document),
+            tiles=run_tables.tiles(document),
             sections=[(table, draw(table, day), table_of(table), csv_link(table)) for table in tables],
-            ledger=run_rows.ledger_rows(document),
-            measures=run_rows.measure_rows(document),
-            rules=run_rows.rules_by_table(document),
+            ledger=run_tables.ledger(document),
+            amounts=run_tables.amounts(document),
+            rules=run_tables.rules(document),
             links=links,
+            compared=run_tables.compared,
+            broken=run_tables.broken,
             is_proven=bool(links) and not any(link.broken for link in links),
-            stages=run_rows.stage_rows(document),
+            stages=run_tables.stages(document),
         )
     )
 
@@ -82,7 +92,12 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        thousands=format_count, moment=format_moment, seconds=format_seconds, redacted=redact
+        thousands=format_count,
+        share=format_share,
+        css_length=per_cent,
+        moment=format_moment,
+        seconds=format_seconds,
+        redacted=redact,
     )
     return environment
 

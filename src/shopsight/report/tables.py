@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from shopsight.report.formatting import format_date
 from shopsight.report.geometry import lengths
-from shopsight.report.insight_table import FIGURE_KINDS, InsightTable
+from shopsight.report.report_table import FIGURE_KINDS, ReportTable
 
 if TYPE_CHECKING:
     from shopsight.marts.insights.insight import Chart
@@ -32,7 +32,7 @@ class DrawnTable:
     left_out: int
 
 
-def table_of(table: InsightTable, chart: Chart | None = None) -> DrawnTable:
+def table_of(table: ReportTable, chart: Chart | None = None) -> DrawnTable:
     """The first :data:`MOST_ROWS` rows as text: all columns, or a chart's with a bar for each figure."""
     named = {chart.label, *chart.figures, *chart.detail} - {""} if chart else set()
     names = [name for name in table.column_names if not named or name in named]
@@ -58,7 +58,7 @@ def table_of(table: InsightTable, chart: Chart | None = None) -> DrawnTable:
     )
 
 
-def csv_link(table: InsightTable) -> str:
+def csv_link(table: ReportTable) -> str:
     """A data URL of a CSV file with the first :data:`MOST_ROWS` rows, unformatted, for a link to download.
 
     The file begins with a byte order mark, by which spreadsheets recognise UTF-8. A text that a spreadsheet

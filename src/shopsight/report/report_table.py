@@ -1,4 +1,4 @@
-"""One published insight as readers get it: a title, columns with a kind and a label, rows, and its chart."""
+"""A table as the page, the terminal and Prefect's UI show it: columns with a kind and a label, and rows."""
 
 from __future__ import annotations
 
@@ -17,27 +17,46 @@ if TYPE_CHECKING:
     from shopsight.marts.insights.insight import Chart
 
 #: Kinds whose values are figures: right-aligned, with digits of one width.
-FIGURE_KINDS = frozenset({"key", "money", "count", "share", "number"})
+FIGURE_KINDS = frozenset(
+    {"key", "money", "count", "share", "number", "exact", "figure", "plain", "day", "seconds", "memory"}
+)
+
+
+def column(name: str, kind: str, label: str, *, note: str = "", spared: int = 0) -> dict[str, Any]:
+    """A column of a :class:`ReportTable`.
+
+    Args:
+        name: the field of a row that it shows.
+        kind: how a value is written.
+        label: its heading.
+        note: a field whose text stands beside the value.
+        spared: left out where there is no room, the greatest number first; 0 never.
+    """
+    return {"name": name, "kind": kind, "label": label, "note": note, "spared": spared}
 
 
 @dataclass(frozen=True)
-class InsightTable:
-    """An insight to be shown.
+class ReportTable:
+    """An insight, or a part of a run's record, to be shown.
 
     Attributes:
-        id: the insight's id, e.g. ``top_customers``.
-        columns: one dict a column: ``name``, ``kind`` and ``label``. Kinds: key, text, date, money, count,
-            share (of 1) and number.
-        rows: one dict a row, by column name, in the insight's own order. Money is Decimal.
-        chart: how the page draws it; None draws a table.
+        id: e.g. the insight's, ``top_customers``.
+        columns: one dict a column: ``name``, ``kind`` and ``label``, see :func:`column`. Kinds of insights:
+            key, text, date, money, count, share (of 1) and number. Others: exact, figure (a text), plain (by
+            the value's type), day, seconds, memory, minute, id, word, flag (yes or no) and tick (right or
+            wrong); for the page alone prose and bar (a list of style, left and width).
+        rows: one dict a row, by column name, in their own order. Money is Decimal.
+        chart: how the page draws an insight; None draws a table.
+        footnote: a line below the table.
     """
 
     id: str
     title: str
     description: str
-    columns: list[dict[str, str]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     chart: Chart | None = None
+    footnote: str = ""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], chart: Chart | None = None) -> Self:
@@ -56,7 +75,7 @@ class InsightTable:
         """The columns' names in order."""
         return [column["name"] for column in self.columns]
 
-    def column(self, name: str) -> dict[str, str]:
+    def column(self, name: str) -> dict[str, Any]:
         """The column of a name."""
         return next(column for column in self.columns if column["name"] == name)
 
@@ -68,6 +87,10 @@ class InsightTable:
     def text(self, row: Mapping[str, Any], name: str) -> str:
         """A row's value as text, by its column's kind."""
         return format_value(row.get(name), self.column(name)["kind"])
+
+    def note(self, row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+        """The text beside a row's value; empty if there is none."""
+        return row.get(column.get("note", "")) or ""
 
     def namer(self, name: str) -> Callable[[Any], str]:
         """The format of a column's values as names: dates that are all the first of a month become months."""

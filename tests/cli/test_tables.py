@@ -14,14 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from tests.support.report_sample import broken_sum, insight, sample_insights, sample_record
 
-from shopsight.cli.run_tables import (
-    insight_table,
-    ledger_table,
-    proof_table,
-    rules_table,
-    runs_table,
-    stages_table,
-)
+from shopsight.cli.tables import run_views, terminal_table
+from shopsight.report import run_tables
 
 
 def printed(renderable: RenderableType, width: int = 80) -> str:
@@ -29,6 +23,26 @@ def printed(renderable: RenderableType, width: int = 80) -> str:
     console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
     console.print(renderable)
     return console.export_text()
+
+
+def stages_table(document: dict[str, Any]) -> RenderableType:
+    return run_views(document)[0]
+
+
+def ledger_table(document: dict[str, Any]) -> RenderableType:
+    return run_views(document)[1]
+
+
+def rules_table(document: dict[str, Any]) -> RenderableType:
+    return run_views(document)[2]
+
+
+def proof_table(document: dict[str, Any]) -> RenderableType:
+    return run_views(document)[3]
+
+
+def runs_table(documents: list[dict[str, Any]]) -> RenderableType:
+    return terminal_table(run_tables.runs(documents))
 
 
 def lines_under_heading(text: str) -> list[str]:
@@ -40,16 +54,9 @@ def record(**parts: Any) -> dict[str, Any]:
 
 
 def every_table() -> list[RenderableType]:
-    tables: list[RenderableType] = [insight_table(table) for table in sample_insights().values()]
+    tables: list[RenderableType] = [terminal_table(table) for table in sample_insights().values()]
     runs = [record(), record(status="refused", generation=None, totals={}, seconds=None)]
-    return [
-        *tables,
-        stages_table(record()),
-        ledger_table(record()),
-        rules_table(record()),
-        proof_table(record()),
-        runs_table(runs),
-    ]
+    return [*tables, *run_views(record()), runs_table(runs)]
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
@@ -63,7 +70,9 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_every_row_is_one_line_with_its_figures_whole(id_: str, width: int) -> None:
     table = sample_insights()[id_]
     rows = [
-        line for line in lines_under_heading(printed(insight_table(table), width)) if "Too narrow" not in line
+        line
+        for line in lines_under_heading(printed(terminal_table(table), width))
+        if "Too narrow" not in line
     ]
     assert len(rows) == len(table.rows)
     for line, row in zip(rows, table.rows, strict=True):
@@ -76,7 +85,7 @@ def test_every_row_is_one_line_with_its_figures_whole(id_: str, width: int) -> N
 
 
 def test_figures_are_set_to_the_right() -> None:
-    lines = printed(insight_table(sample_insights()["order_statuses"])).splitlines()
+    lines = printed(terminal_table(sample_insights()["order_statuses"])).splitlines()
     ends = {
         line.index(amount) + len(amount)
         for line in lines
@@ -86,14 +95,14 @@ def test_figures_are_set_to_the_right() -> None:
 
 
 def test_long_names_end_in_an_ellipsis_and_short_ones_are_whole() -> None:
-    text = printed(insight_table(sample_insights()["top_customers"]), 60)
+    text = printed(terminal_table(sample_insights()["top_customers"]), 60)
     assert "Ada Lovelace" in text
     assert re.search(r"María José .*…  Spain", text)
     assert "48,210.75" in text
 
 
 def test_keys_give_way_to_the_names_beside_them() -> None:
-    table = insight_table(sample_insights()["basket_pairs"])
+    table = terminal_table(sample_insights()["basket_pairs"])
     assert "Product A" in printed(table, 140)
     narrow = printed(table, 80)
     assert "Product A" not in narrow.split("─\n")[0]
@@ -106,19 +115,19 @@ def test_texts_of_the_shop_are_neither_markup_nor_commands() -> None:
     table = insight(
         "t", "T", "", "name:text:Name,amount:money:Amount", [(name, Decimal("1.00")), (None, None)]
     )
-    text = printed(insight_table(table))
+    text = printed(terminal_table(table))
     assert "[bold red]x[/]" in text
     assert not set(text) & {"\x1b", "\x07", "\r", "\u202e"}
     assert text.rstrip().splitlines()[-1].split() == ["–", "–"]
 
 
 def test_insight_without_rows_says_so() -> None:
-    assert "no rows" in printed(insight_table(replace(sample_insights()["top_customers"], rows=[])))
+    assert "no rows" in printed(terminal_table(replace(sample_insights()["top_customers"], rows=[])))
 
 
 def test_stages_show_rows_seconds_speed_and_memory() -> None:
     text = printed(stages_table(record()))
-    assert re.search(r"clean +643,970 +631,140 +11,292 +0\.94 s +685,074 +412 MB\n", text)
+    assert re.search(r"clean +643,970 +631,140 +11,292 +685,074 +412 MB +0\.94 s\n", text)
 
 
 def test_stage_that_was_kept_or_failed_says_so() -> None:
