@@ -64,9 +64,9 @@ def test_every_error_survives_pickling(kind: type[ShopsightError]) -> None:
 
 def test_what_a_subclass_knows_survives_pickling() -> None:
     missing = pickle.loads(
-        pickle.dumps(SchemaMismatch.missing("column", "status", ["state", "id"], where="orders"))
+        pickle.dumps(SchemaMismatch.missing("column", ["status"], ["state", "id"], where="orders"))
     )
-    assert (missing.expected, missing.found, missing.nearest) == ("status", ("id", "state"), "state")
+    assert (missing.expected, missing.found, missing.nearest) == (("status",), ("id", "state"), ("state",))
     broken = pickle.loads(pickle.dumps(ProofBroken.between("1", "orders rows", 3, 2)))
     assert (broken.link, broken.what, broken.expected, broken.found) == ("1", "orders rows", 3, 2)
 
@@ -124,16 +124,16 @@ def test_an_error_learns_its_place_once() -> None:
 
 
 def test_a_missing_column_names_the_nearest_one() -> None:
-    error = SchemaMismatch.missing("column", "total_amount", ["total_amout", "id"], where="orders")
+    error = SchemaMismatch.missing("column", ["total_amount"], ["total_amout", "id"], where="orders")
     assert "orders: column 'total_amount' is missing; found id, total_amout." in str(error)
     assert "Did you mean 'total_amout'?" in str(error)
 
 
 def test_a_missing_table_in_an_empty_schema_guesses_nothing() -> None:
-    error = SchemaMismatch.missing("table", "orders", [], where="schema shop")
+    error = SchemaMismatch.missing("table", ["orders"], [], where="schema shop")
     assert "found nothing." in str(error)
     assert "Did you mean" not in str(error)
-    assert error.nearest is None
+    assert error.nearest == ()
 
 
 def test_a_broken_proof_shows_both_figures_and_the_difference() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shopsight.errors import ConfigurationError
 from shopsight.logs import bind_structlog
-from shopsight.settings import Settings, _warn_if_writable, load_settings
+from shopsight.settings import Settings, _warn_if_writable, load_settings, setting_origins
 
 URL = "postgresql://ann:s3cret@db/shop"
 
@@ -166,3 +166,48 @@ def test_settings_cannot_be_changed_and_all_are_described() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().top_n = 3  # type: ignore[misc]
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_mapping_is_read_from_the_file_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("shopsight.toml").write_text(
+        '[tables.orders]\nfrom = "sales_order"\n'
+        'columns = { order_id = "entity_id", status = { sql = "upper(s)" } }\n'
+        "[tables.reviews]\noptional = true\n"
+    )
+    monkeypatch.setenv("SHOPSIGHT_TABLES__ORDERS__WHERE", "state <> 'new'")
+    monkeypatch.setenv("SHOPSIGHT_TABLES__CUSTOMERS__COLUMNS", '{"customer_id": "id"}')
+    settings = load_settings()
+    assert json.loads(settings.shown("tables")) == {
+        "customers": {"columns": {"customer_id": "id"}},
+        "orders": {
+            "from": "sales_order",
+            "where": "state <> 'new'",
+            "columns": {"order_id": "entity_id", "status": {"sql": "upper(s)"}},
+        },
+        "reviews": {"optional": True},
+    }
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    assert setting_origins()["tables"].startswith("SHOPSIGHT_TABLES__")
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("[tables.order]\n", "no table is called 'order'"),
+        ("[tables.orders]\ncolumns.id = 'x'\n", "orders has no column 'id'"),
+        ("[tables.orders]\noptional = true\n", "orders cannot be optional"),
+        ("[tables.orders]\nfrom = 'a'\nquery = 'b'\n", "not both"),
+        ("[tables.orders]\nfrmo = 'a'\n", "tables.orders.frmo"),
+        ("[tables.orders]\nwhere = ' '\n", "tables.orders.where"),
+    ],
+)
+def test_a_wrong_mapping_is_refused(toml: str, words: str) -> None:
+    Path("shopsight.toml").write_text(toml)
+    with pytest.raises(ConfigurationError, match=words):
+        load_settings()
+
+
+def test_a_misspelt_mapping_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPSIGHT_TABELS__ORDERS__FROM", "x")
+    with pytest.raises(ConfigurationError, match="SHOPSIGHT_TABELS"):
+        load_settings()

@@ -32,6 +32,36 @@ excluded_order_statuses = ["cancelled", "failed"]
 every = "3h"
 ```
 
+## Tables under other names
+
+What is not mapped has the contract's name ([samples/sql/schema.sql](../samples/sql/schema.sql)). `from` names
+a table or view, with its schema if need be. `where` is a condition on its rows. `columns` gives, for a column
+of the contract, the name of yours or an SQL expression. A `query` in place of `from` is any SELECT. `reviews`
+and `categories` may be `optional`: if there is no such table, it counts as empty.
+
+```toml
+[tables.orders]
+from = "sales_order"
+where = "state <> 'new'"
+columns.order_id = "entity_id"
+columns.order_date = "created_at"
+columns.total_amount = { sql = "subtotal + shipping" }
+
+[tables.customers]
+query = "SELECT id AS customer_id, first || ' ' || last AS name, email, country FROM client"
+
+[tables.reviews]
+optional = true
+```
+
+In the environment: `SHOPSIGHT_TABLES__ORDERS__FROM=sales_order`,
+`SHOPSIGHT_TABLES__ORDERS__COLUMNS='{"order_id": "entity_id"}'`. Names are quoted. SQL is the database's own
+and runs read-only in the snapshot; it must give the same rows each time there, so nothing random and nothing
+of the current second. A table that is only renamed is read as fast as before. Conditions, expressions and
+queries are read by one connection.
+
+## All settings
+
 | setting | environment | default | meaning |
 | --- | --- | --- | --- |
 """

@@ -31,11 +31,14 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
+
+# A message lists no more names of tables or columns than this.
+_MOST_NAMES = 20
 
 
 class ExitCode(IntEnum):
@@ -162,6 +165,28 @@ def _rebuild(kind: type[ShopsightError], message: str, state: dict[str, Any]) ->
     return error
 
 
+def raise_together(errors: Sequence[ShopsightError]) -> None:
+    """Raise all of several errors as one, or nothing if there is none.
+
+    What several remedies have as their first line is said once.
+
+    Raises:
+        ShopsightError: names every failure; it is of the first one's kind, and retried only if all are.
+    """
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        kind = type(min(errors, key=lambda error: error.is_retryable))
+        remedies: dict[str, list[str]] = {}
+        for error in errors:
+            first, _, rest = error.remedy.partition("\n")
+            remedies.setdefault(first, []).extend(
+                [rest] if rest and rest not in remedies.get(first, []) else []
+            )
+        remedy = "\n".join("\n".join([first, *rest]) for first, rest in remedies.items())
+        raise kind("\n".join(error.message for error in errors), remedy=remedy)
+
+
 class ConfigurationError(ShopsightError):
     """Settings or usage are wrong; trying again cannot help."""
 
@@ -183,34 +208,49 @@ class SchemaMismatch(SourceError):
 
     @classmethod
     def missing(
-        cls, kind: str, expected: str, found: Iterable[str], *, where: str, remedy: str = ""
+        cls,
+        kind: str,
+        expected: Sequence[str],
+        found: Iterable[str],
+        *,
+        where: str,
+        nearest: Sequence[str] | None = None,
+        remedy: str = "",
     ) -> SchemaMismatch:
-        """A table or column that is not there, with the nearest name that is.
+        """Tables or columns that are not there, with the nearest names that are.
 
         Args:
-            kind: ``table`` or ``column``.
-            expected: the name that the contract has.
+            kind: ``schema``, ``table`` or ``column``.
+            expected: the names that are missing.
             found: the names that are there.
             where: the schema or table that was looked at.
-            remedy: the remedy; by default it names the nearest candidate.
+            nearest: names that may be meant; by default those that are spelt alike.
+            remedy: what to do; by default, to create what is missing.
         """
         names = sorted(found)
-        near = difflib.get_close_matches(expected, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        listed = ", ".join(names) if names else "nothing"
+        if nearest is None:
+            near = [difflib.get_close_matches(name, names, n=1) for name in expected]
+            nearest = [name for alike in near for name in alike]
+        hint = f" Did you mean {' and '.join(map(repr, nearest))}?" if nearest else ""
+        listed = ", ".join(names[:_MOST_NAMES]) if names else "nothing"
+        if len(names) > _MOST_NAMES:
+            listed += f" and {len(names) - _MOST_NAMES} more"
+        missing = f"{kind} {expected[0]!r} is missing"
+        if len(expected) > 1:
+            missing = f"{kind}s {', '.join(map(repr, expected))} are missing"
         error = cls(
-            f"{where}: {kind} {expected!r} is missing; found {listed}.{hint} Nothing was extracted.",
+            f"{where}: {missing}; found {listed}.{hint} Nothing was extracted.",
             remedy=remedy
             or f"Create the {kind}, or a view that has it under this name, or name another --source-schema.",
         )
-        error.expected = expected
+        error.expected = tuple(expected)
         error.found = tuple(names)
-        error.nearest = near[0] if near else None
+        error.nearest = tuple(nearest)
         return error
 
-    expected: str = ""
+    expected: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
-    nearest: str | None = None
+    nearest: tuple[str, ...] = ()
 
 
 class WorkspaceError(ShopsightError):

@@ -27,11 +27,13 @@ from pydantic_settings import (
 
 from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError, redact
+from shopsight.table_mapping import TableMapping, check_names
 
 #: The address of the demo's own servers, which run under the working directory.
 EMBEDDED = "embedded"
 
 _PREFIX = "SHOPSIGHT_"
+_NESTED = "__"
 _FILE = "shopsight.toml"
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
@@ -87,7 +89,12 @@ class Settings(BaseSettings):
     """Every setting, its default and its meaning; a test compares ``docs/settings.md`` with this class."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, toml_file=_FILE, extra="forbid", frozen=True, validate_default=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
+        toml_file=_FILE,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
     )
 
     source_url: SecretStr = Field(
@@ -96,6 +103,10 @@ class Settings(BaseSettings):
     )
     source_schema: str | None = Field(
         None, description="The schema that holds the six tables; by default the connection's own search path."
+    )
+    tables: dict[str, TableMapping] = Field(
+        {},
+        description="Where the shop keeps the six tables, if not under the contract's names: see below.",
     )
     target_url: SecretStr = Field(SecretStr(EMBEDDED), description="MongoDB: mongodb://…, or `embedded`.")
     target_database: str = Field("shopsight", description="The MongoDB database to publish to.", min_length=1)
@@ -170,6 +181,12 @@ class Settings(BaseSettings):
             raise ValueError("user and password must be percent-encoded, e.g. %40 for @ and %2F for /")
         return url
 
+    @field_validator("tables")
+    @classmethod
+    def _named(cls, tables: dict[str, TableMapping]) -> dict[str, TableMapping]:
+        check_names(tables)
+        return tables
+
     @field_validator("excluded_order_statuses")
     @classmethod
     def _normalised(cls, statuses: frozenset[str]) -> frozenset[str]:
@@ -210,13 +227,16 @@ def shown_value(value: Any, *, hide: bool = False) -> str:
             return spoken(value)
         case frozenset():
             return ", ".join(sorted(value))
+        case dict():
+            details = {name: mapping.as_details() for name, mapping in sorted(value.items())}
+            return redact(json.dumps(details)) if details else ""
     return str(value)
 
 
 def setting_origins() -> dict[str, str]:
     """By setting, where its value comes from: ``default``, ``shopsight.toml`` or the variable's name."""
     in_file = TomlConfigSettingsSource(Settings)()
-    variables = {name.upper(): name for name in os.environ}
+    variables = {name.upper().partition(_NESTED)[0]: name for name in os.environ}
     return {
         name: variables.get(f"{_PREFIX}{name.upper()}") or (_FILE if name in in_file else "default")
         for name in Settings.model_fields
@@ -253,8 +273,9 @@ def _refuse_misspelt(environment: Iterable[str]) -> None:
     """Refuse a variable that is nearly a setting: it was meant to be one."""
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in environment:
-        if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            for near in _nearest(name.upper(), known, 0.85):
+        own = name.upper().partition(_NESTED)[0]
+        if own.startswith(_PREFIX) and own not in known:
+            for near in _nearest(own, known, 0.85):
                 raise ConfigurationError(
                     f"The environment has {name}, which is no setting.", remedy=f"Did you mean {near}?"
                 )

@@ -63,7 +63,7 @@ def test_an_ambiguous_name_is_not_guessed() -> None:
 def test_a_missing_name_tells_the_nearest_and_all_that_there_are() -> None:
     with pytest.raises(SchemaMismatch, match=r"found customer, order\. Did you mean 'order'\?") as caught:
         matching_name("table", "orders", ["order", "customer"], where="public")
-    assert (caught.value.expected, caught.value.nearest) == ("orders", "order")
+    assert (caught.value.expected, caught.value.nearest) == (("orders",), ("order",))
 
 
 def test_names_and_texts_cannot_leave_their_quotes() -> None:

@@ -36,6 +36,7 @@ from shopsight.pipeline import stages, workspace
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
+from shopsight.table_mapping import TableMapping
 
 D = Decimal
 WRITING = ("extract", "clean", "metrics", "insights")
@@ -194,6 +195,8 @@ def test_a_run_is_not_gone_on_with_over_another_database(shop: Shop, tmp_path: P
     assert "--source" in caught.value.remedy
     with pytest.raises(ConfigurationError):
         shop.with_settings(source_schema="public").run(resume=True)
+    with pytest.raises(ConfigurationError, match=r'tables {"orders": {"where"'):
+        shop.with_settings(tables={"orders": TableMapping(where="order_id > 0")}).run(resume=True)
     with shop.target() as target:
         assert publish.served(target).run_id == first.run_id
 

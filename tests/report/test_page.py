@@ -324,7 +324,7 @@ def test_shop_without_reviews_lists_no_ratings() -> None:
     insights["category_ratings"] = replace(insights["category_ratings"], rows=rows)
     page = page_of(insights=insights)
     assert "category_ratings" not in page.charts
-    assert "Nothing to show yet: there are rows, but no values." in page.texts
+    assert "No reviews in this shop." in page.texts
 
 
 def test_shop_of_one_order_is_drawn_without_a_crash() -> None:

@@ -21,8 +21,12 @@ from shopsight.extract.postgresql import PostgreSQL
 from shopsight.extract.reading import Reader
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
+from shopsight.table_mapping import TableMapping
 
 __all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_totals"]
+
+#: By the contract's names, how the settings map tables.
+Tables = Mapping[str, TableMapping]
 
 #: By the URL's scheme.
 DIALECTS: dict[str, Dialect] = {
@@ -40,6 +44,7 @@ def extract(
     connections: int,
     batch_rows: int,
     connect_timeout: timedelta,
+    tables: Tables | None = None,
     on_rows: OnRows | None = None,
 ) -> Snapshot:
     """Read all six tables in one state of the database into ``folder/<table>/part-*.parquet``.
@@ -56,6 +61,7 @@ def extract(
         connections: how many may read at once.
         batch_rows: about how many rows each connection holds at a time.
         connect_timeout: how long the database may take to answer the first call.
+        tables: the settings' mapping of tables.
         on_rows: called for each batch with the table and how many more rows of it are written (a negative
             number when a table is read again).
 
@@ -69,7 +75,7 @@ def extract(
         SourceError: it answered with an error.
         WorkspaceError: the disk is full or cannot be written.
     """
-    source, dialect = _resolve(url, schema, connect_timeout)
+    source, dialect = _resolve(url, schema, connect_timeout, tables)
     with dialect.snapshot(source, connections) as snapshot:
         reader = Reader(snapshot, folder, batch_rows, on_rows)
         reader.read_tables()
@@ -83,7 +89,12 @@ def extract(
 
 
 def source_totals(
-    url: str, *, schema: str | None, connect_timeout: timedelta, physical: Mapping[str, Mapping[str, str]]
+    url: str,
+    *,
+    schema: str | None,
+    connect_timeout: timedelta,
+    physical: Mapping[str, Mapping[str, str]],
+    tables: Tables | None = None,
 ) -> Snapshot:
     """The database's own report of the six tables now, as :func:`extract` returns it; reads no rows.
 
@@ -93,11 +104,12 @@ def source_totals(
         connect_timeout: see :func:`extract`.
         physical: by table and column, ``native`` or ``text``: how the columns of the earlier snapshot arrived
             that this one is compared with.
+        tables: see :func:`extract`.
 
     Raises:
         SourceError: and the others of :func:`extract`.
     """
-    source, dialect = _resolve(url, schema, connect_timeout)
+    source, dialect = _resolve(url, schema, connect_timeout, tables)
     with dialect.snapshot(source, 1) as snapshot:
         totals = {
             name: snapshot.control_totals(
@@ -110,7 +122,9 @@ def source_totals(
     return _described(source, dialect, snapshot, totals, {name: dict(physical[name]) for name in TABLES})
 
 
-def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) -> list[SourceCheck]:
+def check_source(
+    url: str, *, schema: str | None, connect_timeout: timedelta, tables: Tables | None = None
+) -> list[SourceCheck]:
     """Checks of the source: connection, version, and whether each of the six tables can be read.
 
     Grain: one check. A check that needs an earlier, failed one is left out. Reads no rows, and reports a
@@ -119,7 +133,7 @@ def check_source(url: str, *, schema: str | None, connect_timeout: timedelta) ->
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, dialect = _resolve(url, schema, connect_timeout)
+    source, dialect = _resolve(url, schema, connect_timeout, tables)
     return dialect.describe(source)
 
 
@@ -129,11 +143,13 @@ def shown_address(url: str) -> str:
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, _ = _resolve(url, None, timedelta(0))
+    source, _ = _resolve(url, None, timedelta(0), None)
     return source.shown
 
 
-def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[Source, Dialect]:
+def _resolve(
+    url: str, schema: str | None, connect_timeout: timedelta, tables: Tables | None
+) -> tuple[Source, Dialect]:
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     dialect = DIALECTS.get(scheme)
     if dialect is None:
@@ -142,7 +158,7 @@ def _resolve(url: str, schema: str | None, connect_timeout: timedelta) -> tuple[
             f"The source URL has {named}; postgresql:// and sqlite:// can be read (MySQL not yet).",
             remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
         )
-    return Source(url, schema, connect_timeout), dialect
+    return Source(url, schema, connect_timeout, tables or {}), dialect
 
 
 def _described(

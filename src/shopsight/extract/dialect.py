@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 import pyarrow as pa
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
+from shopsight.table_mapping import TableMapping
 
 #: Called with a table and how many more rows of it are on disk; fewer (negative) when it is read again.
 #: Never called by two threads at once.
@@ -25,11 +25,12 @@ STATE = "Nothing was extracted."
 
 @dataclass(frozen=True)
 class Source:
-    """The database to read. ``url`` may hold credentials and is never shown."""
+    """The database to read, and where in it. ``url`` may hold credentials and is never shown."""
 
     url: str = field(repr=False)
     schema: str | None
     connect_timeout: timedelta
+    tables: Mapping[str, TableMapping] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -156,26 +157,17 @@ def matching_name(kind: str, expected: str, found: Iterable[str], *, where: str,
     'Orders'
     """
     names = list(found)
-    if expected in names:
+    if names.count(expected) == 1:
         return expected
     alike = sorted(name for name in names if name.lower() == expected.lower())
     if not alike:
-        raise SchemaMismatch.missing(kind, expected, names, where=where, remedy=remedy)
+        raise SchemaMismatch.missing(kind, [expected], names, where=where, remedy=remedy)
     if len(alike) > 1:
         raise SchemaMismatch(
             f"{where}: {kind} {expected!r} could be any of {', '.join(map(repr, alike))}. {STATE}",
             remedy=f"Rename one, or create a view that has the {kind} under the name {expected!r}.",
         )
     return alike[0]
-
-
-def matching_columns(table: str, found: Collection[str], *, where: str) -> dict[str, str]:
-    """The source's name of each of a table's columns, by the contract's name and in its order.
-
-    Raises:
-        SchemaMismatch: a column is missing or ambiguous.
-    """
-    return {name: matching_name("column", name, found, where=where) for name in TABLES[table].column_names}
 
 
 def quote_name(name: str) -> str:

@@ -73,7 +73,10 @@ def _guarded(area: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
 def _source(settings: Settings) -> Iterable[Finding]:
     with source_address(settings) as url:
         for check in check_source(
-            url, schema=settings.source_schema, connect_timeout=settings.connect_timeout
+            url,
+            schema=settings.source_schema,
+            connect_timeout=settings.connect_timeout,
+            tables=settings.tables,
         ):
             yield Finding("source", check.name, check.is_ok, check.message, check.remedy)
 

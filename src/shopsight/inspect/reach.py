@@ -7,7 +7,7 @@ from functools import partial
 
 from pymongo.errors import PyMongoError
 
-from shopsight.errors import ConfigurationError, ShopsightError
+from shopsight.errors import ConfigurationError, ShopsightError, raise_together
 from shopsight.extract import check_source, shown_address
 from shopsight.publish import connect
 from shopsight.publish.target import redacted_url
@@ -29,7 +29,7 @@ def addresses(settings: Settings) -> list[str]:
                 shown.append(show(url))
         except ConfigurationError as error:
             errors.append(error)
-    _raise_together(errors)
+    raise_together(errors)
     return shown
 
 
@@ -55,12 +55,17 @@ def reach(settings: Settings, *, with_source: bool = True) -> None:
     if settings.target_url.get_secret_value() != EMBEDDED:
         ends.append(_target_errors)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        _raise_together([error for errors in pool.map(lambda end: end(settings), ends) for error in errors])
+        raise_together([error for errors in pool.map(lambda end: end(settings), ends) for error in errors])
 
 
 def _source_errors(settings: Settings) -> list[ShopsightError]:
     url = settings.source_url.get_secret_value()
-    checks = check_source(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
+    checks = check_source(
+        url,
+        schema=settings.source_schema,
+        connect_timeout=settings.connect_timeout,
+        tables=settings.tables,
+    )
     return [check.error for check in checks if check.error is not None]
 
 
@@ -72,12 +77,3 @@ def _target_errors(settings: Settings) -> list[ShopsightError]:
             return []
     except ShopsightError as error:
         return [error]
-
-
-def _raise_together(errors: list[ShopsightError]) -> None:
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        kind = type(min(errors, key=lambda error: error.is_retryable))
-        remedies = dict.fromkeys(error.remedy for error in errors)
-        raise kind("\n".join(error.message for error in errors), remedy="\n".join(remedies))

@@ -138,7 +138,11 @@ def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
     physical = {name: table.physical for name, table in then.tables.items()}
     with source_address(settings) as url:
         now = source_totals(
-            url, schema=settings.source_schema, connect_timeout=settings.connect_timeout, physical=physical
+            url,
+            schema=settings.source_schema,
+            connect_timeout=settings.connect_timeout,
+            physical=physical,
+            tables=settings.tables,
         )
     checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():

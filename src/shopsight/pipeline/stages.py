@@ -110,7 +110,11 @@ def extract(run: Run) -> StageResult:
         LeaseHeld: another run publishes now, so this one would work for nothing.
     """
     settings = run.settings
-    source = {"url": redact(settings.source_url.get_secret_value()), "schema": settings.source_schema}
+    source = {
+        "url": redact(settings.source_url.get_secret_value()),
+        "schema": settings.source_schema,
+        "tables": settings.shown("tables"),
+    }
 
     def work() -> dict[str, Any]:
         if run.target is not None:
@@ -123,6 +127,7 @@ def extract(run: Run) -> StageResult:
                 connections=settings.extract_connections,
                 batch_rows=settings.batch_rows,
                 connect_timeout=settings.connect_timeout,
+                tables=settings.tables,
                 on_rows=_tally(run, "extract"),
             )
         return {"snapshot": snapshot.as_details(), "source": source}
@@ -132,7 +137,7 @@ def extract(run: Run) -> StageResult:
         raise ConfigurationError(
             f"Run {run.run_id} has a snapshot of {_named(details['source'])}, and the settings name"
             f" {_named(source)}. Nothing was changed.",
-            remedy="Give the same --source and --source-schema, or start a new run without --resume.",
+            remedy="Give the same --source, --source-schema and tables, or start a new run without --resume.",
         )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
@@ -315,8 +320,8 @@ STAGES: dict[str, Callable[[Run], StageResult]] = {
 
 
 def _named(source: dict[str, Any]) -> str:
-    schema = source["schema"]
-    return f"{source['url']}, schema {schema}" if schema else str(source["url"])
+    parts = ("url", "{}"), ("schema", "schema {}"), ("tables", "tables {}")
+    return ", ".join(words.format(source[name]) for name, words in parts if source.get(name))
 
 
 def _tally(run: Run, stage: str) -> Callable[[str, int], None]:

@@ -62,7 +62,7 @@ def draw(table: ReportTable, as_of: date | None) -> Drawing:
     if chart is None or not fits(table, chart):
         return Drawing("table", table_of(table))
     if chart.figures and all(table.figure(row, name) is None for row in table.rows for name in chart.figures):
-        return Drawing("note", "Nothing to show yet: there are rows, but no values.")
+        return Drawing("note", chart.without_values)
     match chart.kind:
         case "line":
             drawing = _line(table, chart, as_of)

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from adbc_driver_manager import Error as DriverError
 
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch
-from shopsight.extract.dialect import Source, matching_columns, matching_name, quote_name
-from shopsight.extract.postgresql.columns import SourceColumn
+from shopsight.extract.dialect import Source, matching_name, quote_name
+from shopsight.extract.mapping import (
+    EMPTY,
+    cannot_be_read,
+    choose_columns,
+    derived_select,
+    empty_select,
+    given_query,
+    look_up_all,
+    mapping_of,
+    renamed_columns,
+    table_missing,
+)
+from shopsight.extract.postgresql.columns import SourceColumn, quote_text
+from shopsight.extract.postgresql.errors import words_of
 from shopsight.extract.postgresql.session import Session
 
 # Tables, partitioned tables, views, materialised views, foreign tables.
@@ -25,21 +43,31 @@ _ELSEWHERE = f"""
     WHERE lower(c.relname) = $1 AND c.relkind IN {_KINDS} ORDER BY 1
 """
 
-# Domains are followed to their base type, with its modifier. A NOT NULL constraint that was never validated
-# guarantees nothing about the rows that were there before it.
-_COLUMNS = """
-    WITH RECURSIVE made_of AS (
-        SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS declared, a.atttypid AS type,
-               a.atttypmod AS modifier, NOT a.attnotnull OR EXISTS (
-                   SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n'
-                   AND NOT c.convalidated AND a.attnum = ANY (c.conkey)) AS is_nullable
-        FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+# Domains are followed to their base type, with its modifier.
+_DOWN_TO_BASE_TYPES = """
+    WITH RECURSIVE made_of(attnum, attname, declared, type, modifier, is_nullable) AS (
+        {}
         UNION ALL
         SELECT m.attnum, m.attname, m.declared, t.typbasetype, t.typtypmod, m.is_nullable
         FROM made_of m JOIN pg_type t ON t.oid = m.type WHERE t.typtype = 'd'
     )
     SELECT m.attname::text, m.declared, t.typname::text, m.modifier, m.is_nullable
     FROM made_of m JOIN pg_type t ON t.oid = m.type WHERE t.typtype <> 'd' ORDER BY m.attnum
+"""
+
+# A NOT NULL constraint that was never validated guarantees nothing about the rows that were there before it.
+_COLUMNS = _DOWN_TO_BASE_TYPES.format("""
+        SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS declared, a.atttypid AS type,
+               a.atttypmod AS modifier, NOT a.attnotnull OR EXISTS (
+                   SELECT FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n'
+                   AND NOT c.convalidated AND a.attnum = ANY (c.conkey)) AS is_nullable
+        FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+""")
+
+# Whether anything that this transaction has looked at so far is a foreign table.
+_LOOKED_AT_FOREIGN = """
+    SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+                   WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND c.relkind = 'f')
 """
 
 # Whether reading the relation reads a foreign table: itself, a view's (not a materialised view's) table, or a
@@ -73,6 +101,7 @@ class Relation:
         is_lockable: whether LOCK TABLE takes it: a table or a view, with SELECT on the whole of it.
         columns: by the contract's names, in the contract's order.
         reads_foreign: whether it is, or reads, a foreign table.
+        select: the SELECT that is read in the table's place; such a relation has no identifier.
     """
 
     table: str
@@ -83,11 +112,12 @@ class Relation:
     is_lockable: bool
     columns: dict[str, SourceColumn]
     reads_foreign: bool = False
+    select: str | None = None
 
     @property
     def quoted(self) -> str:
-        """The name as SQL, used wherever the table is read."""
-        return f"{quote_name(self.schema)}.{quote_name(self.name)}"
+        """The table as SQL, used wherever it is read."""
+        return f"({self.select}) AS mapped" if self.select else _qualified(self.schema, self.name)
 
     @property
     def selected(self) -> str:
@@ -97,7 +127,7 @@ class Relation:
     @property
     def shown(self) -> str:
         """The name for messages."""
-        return f"{self.schema}.{self.name}"
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 def look_up_tables(session: Session, source: Source) -> dict[str, Relation]:
@@ -106,8 +136,7 @@ def look_up_tables(session: Session, source: Source) -> dict[str, Relation]:
     Raises:
         SchemaMismatch: a schema, table or column is missing or ambiguous.
     """
-    catalog = Catalog(session, source)
-    return {table: catalog.relation(table) for table in TABLES}
+    return look_up_all(Catalog(session, source).relation)
 
 
 class Catalog:
@@ -122,23 +151,36 @@ class Catalog:
 
     def __init__(self, session: Session, source: Source) -> None:
         self._session = session
-        schemas = _schemas(session, source)
-        self._where = f"{source.shown}, schema {' and '.join(schemas) or '(none on the search path)'}"
-        self._found = {
-            schema: {name: facts for name, *facts in session.rows(_RELATIONS, (schema,))}
-            for schema in schemas
-        }
+        self._source = source
+        self._path = _schemas(session, source)
+        self._found: dict[str, dict[str, list[Any]]] = {}
 
     def relation(self, table: str) -> Relation:
         """A table of the contract as the source has it: decides what is read for it, and for each column.
 
         Raises:
-            SchemaMismatch: it, or a column of it, is missing or ambiguous.
+            SchemaMismatch: it, or a column of it, is missing or ambiguous, or its mapping cannot be read.
         """
-        schema, name = self._choose(table)
-        oid, kind, has_children, is_heap, may_read = self._found[schema][name]
-        columns = {row[0]: SourceColumn(*row) for row in self._session.rows(_COLUMNS, (oid,))}
-        names = matching_columns(table, columns, where=f"{schema}.{name}")
+        mapping = mapping_of(self._source, table)
+        if mapping.query is not None:
+            name, base = f"the query for {table}", given_query(mapping)
+            with self._understood(table):
+                names = self._session.column_names(f"SELECT * FROM {base} LIMIT 0")
+            columns = choose_columns(self._source, table, names, where=name)
+            return self._derived(table, "", name, derived_select(columns, base, mapping.where, quote_name))
+        place = self._choose(mapping.source or table)
+        if place is None:
+            if mapping.is_optional:
+                return self._derived(table, "", EMPTY, empty_select(table, quote_name))
+            raise self._missing(table, mapping.source)
+        schema, name = place
+        oid, kind, has_children, is_heap, may_read = self._tables(schema)[name]
+        found = self._columns(schema, name)
+        columns = choose_columns(self._source, table, found, where=f"{schema}.{name}")
+        own = renamed_columns(mapping, columns)
+        if own is None:
+            select = derived_select(columns, _qualified(schema, name), mapping.where, quote_name)
+            return self._derived(table, schema, name, select)
         return Relation(
             table=table,
             schema=schema,
@@ -146,19 +188,102 @@ class Catalog:
             oid=oid,
             has_pages=kind in "rm" and is_heap and not has_children and may_read,
             is_lockable=kind in "rpv" and may_read,
-            columns={expected: columns[found] for expected, found in names.items()},
+            columns={expected: found[column] for expected, column in own.items()},
             reads_foreign=self._session.rows(_READS_FOREIGN, (oid,))[0][0],
         )
 
-    def _choose(self, table: str) -> tuple[str, str]:
-        """The schema and the name of a table."""
-        for schema, names in self._found.items():
-            if any(name.lower() == table for name in names):
-                return schema, matching_name("table", table, names, where=self._where)
-        elsewhere = [name for (name,) in self._session.rows(_ELSEWHERE, (table,))]
-        remedy = f"It is in schema {' and '.join(elsewhere)}: give --source-schema." if elsewhere else ""
-        known = {name for names in self._found.values() for name in names}
-        raise SchemaMismatch.missing("table", table, known, where=self._where, remedy=remedy)
+    def _derived(self, table: str, schema: str, name: str, select: str) -> Relation:
+        """A SELECT in the place of a table, and the types that its columns have."""
+        expected = TABLES[table].column_names
+        types = ", ".join(f"pg_typeof(m.{quote_name(column)})::oid::bigint" for column in expected)
+        with self._understood(table):
+            # A row of nulls has types even where there are no rows; looking at none reads none.
+            ((*oids,),) = self._session.rows(
+                f"SELECT {types} FROM (SELECT 1) AS one"
+                f" LEFT JOIN (SELECT * FROM ({select}) AS s LIMIT 0) AS m ON true"
+            )
+        listed = ", ".join(
+            f"({number}, {quote_text(column)}, {oid}::oid)"
+            for number, (column, oid) in enumerate(zip(expected, oids, strict=True))
+        )
+        made = _DOWN_TO_BASE_TYPES.format(
+            "SELECT number, name, format_type(type, -1), type, -1, true"
+            f" FROM (VALUES {listed}) AS listed(number, name, type)"
+        )
+        return Relation(
+            table=table,
+            schema=schema,
+            name=name,
+            oid=0,
+            has_pages=False,
+            is_lockable=False,
+            columns={row[0]: SourceColumn(*row) for row in self._session.rows(made)},
+            reads_foreign=self._session.rows(_LOOKED_AT_FOREIGN)[0][0],
+            select=select,
+        )
+
+    @contextmanager
+    def _understood(self, table: str) -> Iterator[None]:
+        """Turn the server's complaint about a mapping into one that names it; the transaction goes on."""
+        self._session.execute("SAVEPOINT before_mapping")
+        try:
+            yield
+        except DriverError as error:
+            if error.sqlstate == "42501" or not (error.sqlstate or "").startswith("42"):
+                raise
+            self._session.execute("ROLLBACK TO SAVEPOINT before_mapping")
+            raise cannot_be_read(table, words_of(error, self._source), where=self._source.shown) from None
+        self._session.execute("RELEASE SAVEPOINT before_mapping")
+
+    def _tables(self, schema: str) -> dict[str, list[Any]]:
+        """The tables of a schema: by name, what :data:`_RELATIONS` tells of each."""
+        if schema not in self._found:
+            rows = self._session.rows(_RELATIONS, (schema,))
+            self._found[schema] = {name: facts for name, *facts in rows}
+        return self._found[schema]
+
+    def _columns(self, schema: str, name: str) -> dict[str, SourceColumn]:
+        rows = self._session.rows(_COLUMNS, (self._tables(schema)[name][0],))
+        return {row[0]: SourceColumn(*row) for row in rows}
+
+    def _choose(self, wanted: str) -> tuple[str, str] | None:
+        """The schema and the name of a table; None if it is not there."""
+        schema, dot, name = wanted.partition(".")
+        path = [schema] if dot else self._path
+        for schema in path:
+            names = self._tables(schema)
+            if any(known.lower() == (name or wanted).lower() for known in names):
+                return schema, matching_name("table", name or wanted, names, where=self._where(path))
+        return None
+
+    def _where(self, schemas: list[str]) -> str:
+        return f"{self._source.shown}, schema {' and '.join(schemas) or '(none on the search path)'}"
+
+    def _missing(self, table: str, wanted: str | None) -> SchemaMismatch:
+        schema, dot, _ = (wanted or "").partition(".")
+        path = [schema] if dot else self._path
+        elsewhere = [name for (name,) in self._session.rows(_ELSEWHERE, (wanted or table,))]
+        if elsewhere:
+            return SchemaMismatch.missing(
+                "table",
+                [wanted or table],
+                {name for schema in path for name in self._tables(schema)},
+                where=self._where(path),
+                remedy=f"It is in schema {' and '.join(elsewhere)}: give --source-schema.",
+            )
+        # A table that is proposed under its bare name must be found under it.
+        found = {
+            (f"{schema}.{name}" if dot else name): (schema, name)
+            for schema in reversed(path)
+            for name in self._tables(schema)
+        }
+        return table_missing(
+            self._source, table, found, lambda name: self._columns(*found[name]), where=self._where(path)
+        )
+
+
+def _qualified(schema: str, name: str) -> str:
+    return f"{quote_name(schema)}.{quote_name(name)}"
 
 
 def _schemas(session: Session, source: Source) -> list[str]:

@@ -86,7 +86,7 @@ def translated(source: Source, what: str) -> Iterator[None]:
 
 def connection_error(error: DriverError, source: Source) -> ShopsightError:
     """The error for a connection that could not be opened."""
-    text = _told(error, source)
+    text = words_of(error, source)
     if _UNREADABLE_URL.search(text) and "connection to server" not in text:
         return as_configuration_error(
             "The source URL cannot be read.",
@@ -105,7 +105,7 @@ def translation(error: DriverError, source: Source, what: str) -> ShopsightError
     """The error for a statement that failed, by its SQLSTATE."""
     # The driver's own errors have no SQLSTATE: those of input and output mean that the connection is lost.
     code = error.sqlstate or ("08" if error.status_code is AdbcStatusCode.IO else "")
-    told = f"PostgreSQL at {source.shown}, {what}: {_told(error, source)}."
+    told = f"PostgreSQL at {source.shown}, {what}: {words_of(error, source)}."
     if code == "42501" and "row-level security" in told:
         return as_configuration_error(
             told,
@@ -124,7 +124,7 @@ def translation(error: DriverError, source: Source, what: str) -> ShopsightError
     return SourceError(f"{told} {STATE}", remedy=remedy)
 
 
-def _told(error: DriverError, source: Source) -> str:
+def words_of(error: DriverError, source: Source) -> str:
     """The driver's words on one line, without its prefixes, the query and any credential."""
     text = str(error).partition("\n\nQuery was:")[0]
     text = re.sub(r"\.?\s*SQLSTATE: \w+", "", text)

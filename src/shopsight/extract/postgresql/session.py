@@ -67,6 +67,12 @@ class Session:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
+    def column_names(self, query: str) -> list[str]:
+        """The names of a result's columns, each as often as the result has it."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            return [column[0] for column in cursor.description or ()]
+
     def batches(self, query: str, batch_bytes: int) -> Generator[pa.RecordBatch, None, None]:
         """The rows of a result as they arrive, about ``batch_bytes`` at a time; a value is never split."""
         with self._connection.cursor() as cursor:

@@ -24,6 +24,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source, SourceCheck, check
+from shopsight.extract.mapping import look_up_all
 from shopsight.extract.sqlite.control_totals import read_totals, register_functions
 from shopsight.extract.sqlite.database import (
     Relation,
@@ -121,7 +122,7 @@ class SQLite:
             # The first read takes the snapshot.
             names = table_names(driver, source)
             (version,) = driver.execute("PRAGMA data_version").fetchone()
-            relations = {table: find_table(driver, table, names, source) for table in TABLES}
+            relations = look_up_all(lambda table: find_table(driver, table, names, source))
             register_functions(driver)
             yield FileSnapshot(
                 f"{change_counter(driver)}-{version}",

@@ -6,17 +6,29 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, SourceError, SourceUnavailable
 from shopsight.extract.dialect import (
     STATE,
     Source,
     as_configuration_error,
-    matching_columns,
     matching_name,
     quote_name,
+)
+from shopsight.extract.mapping import (
+    EMPTY,
+    cannot_be_read,
+    choose_columns,
+    derived_select,
+    empty_select,
+    given_query,
+    mapping_of,
+    renamed_columns,
+    table_missing,
 )
 
 _SCHEMA = "main"
@@ -33,18 +45,20 @@ class Relation:
         table: the contract's name.
         name: the file's name.
         columns: the file's name of each column, by the contract's name.
-        types: the declared type of each column, by the contract's name.
+        types: the declared type of each column, by the contract's name; none for an expression.
+        select: the SELECT that is read in the table's place.
     """
 
     table: str
     name: str
     columns: dict[str, str]
     types: dict[str, str]
+    select: str | None = None
 
     @property
     def quoted(self) -> str:
-        """The name as SQL, used wherever the table is read."""
-        return quote_name(self.name)
+        """The table as SQL, used wherever it is read."""
+        return f"({self.select}) AS mapped" if self.select else quote_name(self.name)
 
 
 @contextmanager
@@ -85,7 +99,7 @@ def table_names(connection: sqlite3.Connection, source: Source) -> list[str]:
     """
     if source.schema is not None and source.schema.lower() != _SCHEMA:
         remedy = "Leave --source-schema out for SQLite."
-        raise SchemaMismatch.missing("schema", source.schema, [_SCHEMA], where=source.shown, remedy=remedy)
+        raise SchemaMismatch.missing("schema", [source.schema], [_SCHEMA], where=source.shown, remedy=remedy)
     found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
     return [name for (name,) in found]
 
@@ -94,12 +108,56 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
     """A table of the contract as the file has it: decides what is read for it, and for each column.
 
     Raises:
-        SchemaMismatch: it, or a column of it, is missing.
+        SchemaMismatch: it, or a column of it, is missing, or its mapping cannot be read.
     """
-    name = matching_name("table", table, names, where=source.shown)
-    types = dict(connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)))
-    columns = matching_columns(table, types, where=name)
-    return Relation(table, name, columns, {expected: types[own] for expected, own in columns.items()})
+    mapping = mapping_of(source, table)
+    try:
+        if mapping.query is not None:
+            name, base = f"the query for {table}", given_query(mapping)
+            with closing(connection.execute(f"SELECT * FROM {base} LIMIT 0")) as cursor:
+                found = _unnumbered([column[0] for column in cursor.description])
+            types: dict[str, str] = {}
+        else:
+            wanted = _own_name(mapping.source or table)
+            if wanted.lower() not in (known.lower() for known in names):
+                if mapping.is_optional:
+                    return _derived(table, EMPTY, {}, empty_select(table, quote_name))
+                raise table_missing(source, table, names, partial(_types, connection), where=source.shown)
+            name = matching_name("table", wanted, names, where=source.shown)
+            types = _types(connection, name)
+            found, base = list(types), quote_name(name)
+        columns = choose_columns(source, table, found, where=name)
+        kinds = {expected: types.get(str(column), "") for expected, column in columns.items()}
+        if (own := renamed_columns(mapping, columns)) is not None:
+            return Relation(table, name, own, kinds)
+        relation = _derived(table, name, kinds, derived_select(columns, base, mapping.where, quote_name))
+        connection.execute(f"SELECT * FROM {relation.quoted} LIMIT 0").close()
+    except sqlite3.Error as error:
+        # Python's own errors, such as that of a second statement, have no name.
+        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") != "SQLITE_ERROR":
+            raise
+        raise cannot_be_read(table, str(error), where=source.shown) from error
+    return relation
+
+
+def _types(connection: sqlite3.Connection, name: str) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)))
+
+
+def _unnumbered(names: list[str]) -> list[str]:
+    """The names that a query gave; SQLite numbers the second ``id`` as ``id:1``."""
+    return [base if (base := name.partition(":")[0]) in names else name for name in names]
+
+
+def _own_name(name: str) -> str:
+    """The table's name without that of a file's only schema."""
+    schema, dot, rest = name.partition(".")
+    return rest if dot and schema.lower() == _SCHEMA else name
+
+
+def _derived(table: str, name: str, kinds: dict[str, str], select: str) -> Relation:
+    columns = TABLES[table].column_names
+    return Relation(table, name, {c: c for c in columns}, {c: kinds.get(c, "") for c in columns}, select)
 
 
 @contextmanager

@@ -51,7 +51,12 @@ INSIGHT = Insight(
     ),
     key=("category_id",),
     chart=Chart(
-        "table", label="category_name", figures=("average_rating",), detail=("reviews",), scale=(1, 5)
+        "table",
+        label="category_name",
+        figures=("average_rating",),
+        detail=("reviews",),
+        scale=(1, 5),
+        without_values="No reviews in this shop.",
     ),
     compute=category_ratings,
     rank=30,

@@ -71,6 +71,7 @@ class Chart:
             in place of that cell.
         detail: columns that are written beside the figures.
         scale: where bars begin and end; by default zero and the greatest value.
+        without_values: the sentence in its place where rows have no figures.
     """
 
     kind: Literal["line", "bars", "figures", "table", "heat"] = "table"
@@ -80,6 +81,7 @@ class Chart:
     size: str = ""
     detail: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
+    without_values: str = "Nothing to show yet: there are rows, but no values."
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,187 @@
+"""The settings' mapping applied to what a database has: which columns are read, and from which SELECT.
+
+Shared by all dialects. A table that is only renamed stays a table, which a dialect can read its fastest way.
+An expression, a condition or a query makes it a derived table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
+
+from shopsight.contract import TABLES
+from shopsight.errors import SchemaMismatch, raise_together
+from shopsight.extract.dialect import STATE, Source, matching_name
+from shopsight.extract.nearest import nearest_column, nearest_table
+from shopsight.table_mapping import UNMAPPED, SqlColumn, TableMapping
+
+#: The name, for messages, of what is read for an optional table that the source lacks.
+EMPTY = "an empty table in its place"
+#: What the settings' file is called in messages.
+_FILE = "shopsight.toml"
+_PASTE = f"Say in {_FILE} which are meant, correct what does not fit, or create views under these names:"
+_NO_ROW = "(SELECT 1 AS one) AS no_row WHERE 1 = 0"
+
+Relation = TypeVar("Relation")
+#: By the contract's names in its order, the source's column or an expression.
+Columns = Mapping[str, str | SqlColumn]
+
+
+def mapping_of(source: Source, table: str) -> TableMapping:
+    """The settings' mapping of a table; nothing is renamed by default."""
+    return source.tables.get(table) or UNMAPPED
+
+
+def look_up_all(look_up: Callable[[str], Relation]) -> dict[str, Relation]:
+    """Each table of the contract as ``look_up`` finds it.
+
+    Raises:
+        SchemaMismatch: names everything that is missing or ambiguous in all six.
+    """
+    found: dict[str, Relation] = {}
+    faults: list[SchemaMismatch] = []
+    for table in TABLES:
+        try:
+            found[table] = look_up(table)
+        except SchemaMismatch as fault:
+            faults.append(fault)
+    raise_together(faults)
+    return found
+
+
+def choose_columns(source: Source, table: str, found: Iterable[str], *, where: str) -> Columns:
+    """For each column of a table, the source's column or the expression that it is read from.
+
+    Args:
+        source: with the mapping.
+        table: the contract's table.
+        found: the columns of the source's table or query, each as often as it has them.
+        where: the source's table or query, for messages.
+
+    Raises:
+        SchemaMismatch: columns are missing or ambiguous.
+    """
+    mapping, names = mapping_of(source, table), list(found)
+    chosen: dict[str, str | SqlColumn] = {}
+    missing: list[str] = []
+    for column in TABLES[table].columns:
+        wanted = mapping.columns.get(column.name, column.name)
+        if isinstance(wanted, SqlColumn):
+            chosen[column.name] = wanted
+        elif wanted.lower() in (name.lower() for name in names):
+            chosen[column.name] = matching_name("column", wanted, names, where=where)
+        elif (
+            column.references and mapping_of(source, column.references).is_optional and wanted == column.name
+        ):
+            # A shop without categories has products without them.
+            chosen[column.name] = SqlColumn(sql="NULL")
+        else:
+            missing.append(column.name)
+    if missing:
+        expected = [str(mapping.columns.get(name, name)) for name in missing]
+        free = set(names) - set(chosen.values())
+        raise _missing("column", expected, names, where, proposal(table, mapping.source, missing, free))
+    return chosen
+
+
+def table_missing(
+    source: Source,
+    table: str,
+    found: Collection[str],
+    columns: Callable[[str], Collection[str]],
+    *,
+    where: str,
+) -> SchemaMismatch:
+    """The error for a table that is not there.
+
+    Args:
+        source: with the mapping.
+        table: the contract's table.
+        found: the tables that are there.
+        columns: the columns of one of these.
+        where: what was looked at, for the message.
+    """
+    near = nearest_table(table, found)
+    mapping = mapping_of(source, table)
+    if near is None:
+        return _missing("table", [mapping.source or table], found, where, proposal(table, None, (), ()))
+    names = columns(near.name)
+    missing = [
+        name for name in TABLES[table].column_names if name not in names and name not in mapping.columns
+    ]
+    return _missing(
+        "table", [mapping.source or table], found, where, proposal(table, near.name, missing, names)
+    )
+
+
+def proposal(table: str, name: str | None, columns: Iterable[str], found: Collection[str]) -> dict[str, str]:
+    """What to write under ``[tables.<name>]``: by key, a name in quotes, or ``""`` where none is likely."""
+    lines = {"from": f'"{name}"' if name else ""} if name != table else {}
+    for column in columns:
+        guess = nearest_column(TABLES[table].column(column), table, found)
+        lines[f"columns.{column}"] = f'"{guess.name}"' if guess else ""
+    return {"": table, **lines}
+
+
+def _missing(
+    kind: str, expected: list[str], found: Collection[str], where: str, lines: dict[str, str]
+) -> SchemaMismatch:
+    table = lines.pop("")
+    toml = [f"{key} = {value}" if value else f'# {key} = "…"' for key, value in lines.items()]
+    return SchemaMismatch.missing(
+        kind,
+        expected,
+        found,
+        where=where,
+        nearest=[value.strip('"') for value in lines.values() if value][: 1 if kind == "table" else None],
+        remedy="\n".join([_PASTE, f"[tables.{table}]", *toml]),
+    )
+
+
+def cannot_be_read(table: str, words: str, *, where: str) -> SchemaMismatch:
+    """The error for a query, condition or expression that the database does not understand."""
+    return SchemaMismatch(
+        f"{where}: the mapping of {table} cannot be read: {words}. {STATE}",
+        remedy=f"Correct [tables.{table}] in {_FILE}; its SQL is the database's own.",
+    )
+
+
+def renamed_columns(mapping: TableMapping, columns: Columns) -> dict[str, str] | None:
+    """The source's columns of a table that is only renamed; None if it takes a SELECT."""
+    own = {name: column for name, column in columns.items() if isinstance(column, str)}
+    return own if mapping.query is None and mapping.where is None and len(own) == len(columns) else None
+
+
+def given_query(mapping: TableMapping) -> str:
+    """The mapping's query as something to select from."""
+    # On a line of its own, because it may end in a comment.
+    return f"(\n{(mapping.query or '').rstrip().rstrip(';')}\n) AS given"
+
+
+def derived_select(columns: Columns, base: str, condition: str | None, quote: Callable[[str], str]) -> str:
+    """The SELECT that has the contract's columns.
+
+    >>> columns = {"order_id": "entity_id", "status": SqlColumn(sql="upper(state)")}
+    >>> print(derived_select(columns, '"sales_order"', "state <> 'new'", lambda name: f'"{name}"'))
+    SELECT "entity_id" AS "order_id", (
+    upper(state)
+    ) AS "status" FROM "sales_order" WHERE (
+    state <> 'new'
+    )
+    """
+    selected = ", ".join(
+        f"{_parenthesised(column.sql) if isinstance(column, SqlColumn) else quote(column)} AS {quote(name)}"
+        for name, column in columns.items()
+    )
+    return f"SELECT {selected} FROM {base}" + (f" WHERE {_parenthesised(condition)}" if condition else "")
+
+
+def empty_select(table: str, quote: Callable[[str], str]) -> str:
+    """The SELECT for an optional table that is not there: its columns and no row."""
+    return (
+        f"SELECT {', '.join(f'NULL AS {quote(name)}' for name in TABLES[table].column_names)} FROM {_NO_ROW}"
+    )
+
+
+def _parenthesised(text: str) -> str:
+    return f"(\n{text}\n)"

@@ -1,0 +1,59 @@
+"""One shop in several databases and under several names: the same figures are published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.extract.test_mapping import RENAMED, RENAMING
+from tests.support.published_shop import PublishedShop, published_shop
+
+from shopsight.contract import TABLES
+from shopsight_demo.seed import ShopSize, seed
+from shopsight_demo.seed.load import open_database
+
+SIZE = ShopSize(customers=200, orders=1000, products=40, categories=8)
+QUERIES = {
+    name: {"query": f"SELECT {', '.join(table.column_names)} FROM {name} -- all of it"}
+    for name, table in TABLES.items()
+}
+TEXTS = {
+    name: {"columns": {column: {"sql": f"CAST({column} AS text)"} for column in table.column_names}}
+    for name, table in TABLES.items()
+}
+
+
+def published(source: str, settings: dict[str, Any], places: tuple[str, str, Path]) -> dict[str, Any]:
+    """What readers see of the customers and the insights."""
+    mongo_url, database, workdir = places
+    shop: PublishedShop = published_shop(source, mongo_url, database, workdir, None, **settings)
+    shop.run()
+    insights = [{**document, "run_id": None, "as_of": None} for document in shop.served("insights")]
+    return {"customers": shop.served("customer_metrics"), "insights": insights}
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+def test_names_and_types_change_nothing_that_is_published(
+    dialect: str, request: pytest.FixtureRequest, mongo_url: str, mongo_database: str, tmp_path: Path
+) -> None:
+    places = mongo_url, mongo_database, tmp_path / "work"
+    plain = f"sqlite:///{tmp_path / 'plain.db'}"
+    url = (
+        request.getfixturevalue("postgres_url")
+        if dialect == "postgresql"
+        else f"sqlite:///{tmp_path / 's.db'}"
+    )
+    seed(plain, SIZE, dirt=0)
+    seed(url, SIZE, dirt=0)
+    assert published(url, {}, places) == published(plain, {}, places)
+    seed(url, SIZE, dirt=0.1, replace=True)
+    expected = published(url, {}, places)
+    assert expected["customers"]
+    assert published(url, {"tables": QUERIES}, places) == expected
+    assert published(url, {"tables": TEXTS}, places) == expected
+    with open_database(url, None) as database:
+        for statement in RENAMING:
+            database.execute(statement)
+        database.commit()
+    assert published(url, {"tables": RENAMED}, places) == expected
