@@ -356,6 +356,8 @@ def _is_text(array: pa.Array | pa.Field) -> bool:
 
 
 def _is_valid(array: pa.Array) -> Flags:
+    if not array.null_count:
+        return np.ones(len(array), np.bool_)
     valid: Flags = array.is_valid().to_numpy(zero_copy_only=False)
     return valid
 
@@ -372,7 +374,7 @@ def numbers_of(array: pa.Array) -> Integers:
         return wide
     if pa.types.is_date32(array.type):
         array = array.cast(pa.int32())
-    filled: Integers = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
+    filled: Integers = (pc.fill_null(array, 0) if array.null_count else array).to_numpy(zero_copy_only=False)
     return filled.astype(np.int64, copy=False)
 
 

@@ -68,9 +68,9 @@ def mart_totals(mart: Path) -> Totals:
 def expected_totals(clean: Path, excluded_statuses: Iterable[str], customers: Totals) -> Totals:
     """The control totals that ``customer_metrics`` must have; the arguments are :func:`customer_checks`'s."""
     totals: Totals = Counter({key: number for key, number in customers.items() if key[1] != "others"})
-    places = _Places(_column(clean / "customers", "customer_id"))
-    for name, values, is_there in _figures(clean, pa.array(sorted(excluded_statuses), pa.string()), places):
-        _add(totals, name, places.ids[is_there], values[is_there])
+    ids = _column(clean / "customers", "customer_id")
+    for name, values, is_there in _figures(clean, pa.array(sorted(excluded_statuses), pa.string()), ids):
+        _add(totals, name, ids[is_there], values[is_there])
     return totals
 
 
@@ -79,15 +79,17 @@ def _add(totals: Totals, column: str, keys: Integers, values: Integers) -> None:
     totals[column, "keyed"] += keyed_sum(keys, values)
 
 
-def _figures(clean: Path, excluded: pa.Array, places: _Places) -> Iterator[tuple[str, Integers, Flags]]:
-    """Each column's number for each customer, and which customers have one."""
-    customers = len(places.ids)
+def _figures(clean: Path, excluded: pa.Array, ids: Integers) -> Iterator[tuple[str, Integers, Flags]]:
+    """Each column's number for each of the customers with these ids, and which of them have one."""
+    customers = len(ids)
+    # A customer who is not there would be the last, for whom there is no room.
+    place_of = _Lookup(ids, np.arange(customers), missing=customers)
     # Amounts in two parts, neither of which can leave 64 bits.
     low, high, orders = (np.zeros(customers, np.int64) for _ in range(3))
     order_ids, buyers = [], []
     for batch in read_batches(clean / "orders", ["order_id", "customer_id", "total_amount", "status"]):
         counting = batch.filter(pc.invert(pc.is_in(batch["status"].cast(pa.string()), value_set=excluded)))
-        buyer, cents = places.of(numbers_of(counting["customer_id"])), numbers_of(counting["total_amount"])
+        buyer, cents = place_of.of(numbers_of(counting["customer_id"])), numbers_of(counting["total_amount"])
         np.add.at(low, buyer, cents & (2**31 - 1))
         np.add.at(high, buyer, cents >> 31)
         np.add.at(orders, buyer, 1)
@@ -104,7 +106,7 @@ def _figures(clean: Path, excluded: pa.Array, places: _Places) -> Iterator[tuple
     yield "total_products_ordered", _units(clean, _joined(order_ids), _joined(buyers), customers), everybody
     ratings, reviews = np.zeros(customers, np.int64), np.zeros(customers, np.int64)
     for batch in read_batches(clean / "reviews", ["customer_id", "rating"]):
-        reviewer = places.of(numbers_of(batch["customer_id"]))
+        reviewer = place_of.of(numbers_of(batch["customer_id"]))
         np.add.at(ratings, reviewer, numbers_of(batch["rating"]))
         np.add.at(reviews, reviewer, 1)
     yield "average_rating", (ratings / np.maximum(reviews, 1)).view(np.int64), reviews > 0
@@ -112,40 +114,36 @@ def _figures(clean: Path, excluded: pa.Array, places: _Places) -> Iterator[tuple
 
 def _units(clean: Path, order_ids: Integers, buyers: Integers, customers: int) -> Integers:
     """By customer, the units on the lines of counting orders."""
-    in_order = np.argsort(order_ids, kind="stable")
-    places, buyers = _Places(order_ids[in_order]), buyers[in_order]
+    # The last one stands for orders that do not count.
+    buyer_of = _Lookup(order_ids, buyers, missing=customers)
     units = np.zeros(customers + 1, np.int64)
     for batch in read_batches(clean / "order_items", ["order_id", "quantity"]):
-        place = places.of(numbers_of(batch["order_id"]), missing=len(order_ids))
-        # The last one stands for orders that do not count.
-        buyer = np.append(buyers, customers)[place]
-        np.add.at(units, buyer, numbers_of(batch["quantity"]))
+        np.add.at(units, buyer_of.of(numbers_of(batch["order_id"])), numbers_of(batch["quantity"]))
     return units[:-1]
 
 
-class _Places:
-    """Where ids stand among others, sorted: by a table where they are dense, as a shop's mostly are."""
+class _Lookup:
+    """A number for each id: in a table where ids are dense, as a shop's mostly are, or else by search."""
 
-    def __init__(self, ids: Integers) -> None:
-        self.ids = np.sort(ids)
-        self._table: Integers | None = None
-        if len(ids) and int(self.ids[-1]) - int(self.ids[0]) < 8 * len(ids):
-            self._table = np.full(int(self.ids[-1]) - int(self.ids[0]) + 1, -1, np.int32)
-            self._table[self.ids - self.ids[0]] = np.arange(len(ids))
-
-    def of(self, ids: Integers, missing: int | None = None) -> Integers:
-        """The ids' places; ``missing`` for one that is not there, or an error if that is None."""
-        if not len(self.ids):
-            found = np.full(len(ids), -1)
-        elif self._table is not None:
-            inside = (ids >= self.ids[0]) & (ids <= self.ids[-1])
-            found = np.where(inside, self._table[np.where(inside, ids - self.ids[0], 0)], -1)
+    def __init__(self, ids: Integers, numbers: Integers, missing: int) -> None:
+        self.missing = missing
+        self.first, self.last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
+        self.is_dense = self.last - self.first < 8 * len(ids)
+        if self.is_dense:
+            # The last place is nobody's.
+            self.numbers = np.full(self.last - self.first + 2, missing)
+            self.numbers[ids - self.first] = numbers
         else:
-            place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-            found = np.where(self.ids[place] == ids, place, -1)
-        if missing is None and (found < 0).any():
-            raise KeyError(int(ids[found < 0][0]))
-        return found if missing is None else np.where(found < 0, missing, found)
+            in_order = np.argsort(ids)
+            self.ids, self.numbers = ids[in_order], numbers[in_order]
+
+    def of(self, ids: Integers) -> Integers:
+        """The ids' numbers; ``missing`` for an id that is not there."""
+        if self.is_dense:
+            is_within = (ids >= self.first) & (ids <= self.last)
+            return self.numbers[np.where(is_within, ids - self.first, -1)]
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[places] == ids, self.numbers[places], self.missing)
 
 
 def _column(folder: Path, name: str) -> Integers:
