@@ -30,6 +30,10 @@ source_url = "postgresql://shopsight_reader@db.example/shop"
 target_url = "mongodb://mongo.example/"
 excluded_order_statuses = ["cancelled", "failed"]
 every = "3h"
+
+[privacy]              # the same as privacy_email = "hmac" and privacy_name = "drop"
+email = "hmac"
+name = "drop"
 ```
 
 ## Tables under other names

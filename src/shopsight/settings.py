@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -83,6 +83,18 @@ def _read_list(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(ge=timedelta(0))]
+
+
+class _FileSource(TomlConfigSettingsSource):
+    """``shopsight.toml``; ``email`` under ``[privacy]`` is ``privacy_email``."""
+
+    def __call__(self) -> dict[str, Any]:
+        given = super().__call__()
+        section = given.get("privacy")
+        if not isinstance(section, dict):
+            return given
+        del given["privacy"]
+        return {**given, **{f"privacy_{name}": value for name, value in section.items()}}
 
 
 class Settings(BaseSettings):
@@ -173,6 +185,22 @@ class Settings(BaseSettings):
         description="A run that rejects a larger share of a table's rows is published with an alert.",
     )
 
+    privacy_email: Literal["plain", "hmac", "drop"] = Field(
+        "plain", description="Customers' e-mail addresses in all that is published or shown."
+    )
+    privacy_name: Literal["plain", "hmac", "drop"] = Field(
+        "plain", description="Customers' names in all that is published or shown."
+    )
+    privacy_key: SecretStr | None = Field(
+        None, min_length=32, description="The key for `hmac`, at least 32 characters."
+    )
+
+    @model_validator(mode="after")
+    def _has_key(self) -> Settings:
+        if "hmac" in (self.privacy_email, self.privacy_name) and self.privacy_key is None:
+            raise ValueError("privacy_key: `hmac` needs a key of at least 32 characters")
+        return self
+
     @field_validator("source_url", "target_url")
     @classmethod
     def _escaped(cls, url: SecretStr) -> SecretStr:
@@ -204,11 +232,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then shopsight.toml."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _FileSource(settings_cls)
 
     def shown(self, name: str) -> str:
         """A setting's value as one writes it, without credentials; nothing for one that is not set."""
-        return shown_value(getattr(self, name), hide=name.startswith("alert_"))
+        return shown_value(getattr(self, name), hide=name.startswith("alert_") or name == "privacy_key")
 
     @property
     def valid_for(self) -> timedelta:
@@ -235,7 +263,7 @@ def shown_value(value: Any, *, hide: bool = False) -> str:
 
 def setting_origins() -> dict[str, str]:
     """By setting, where its value comes from: ``default``, ``shopsight.toml`` or the variable's name."""
-    in_file = TomlConfigSettingsSource(Settings)()
+    in_file = _FileSource(Settings)()
     variables = {name.upper().partition(_NESTED)[0]: name for name in os.environ}
     return {
         name: variables.get(f"{_PREFIX}{name.upper()}") or (_FILE if name in in_file else "default")

@@ -33,6 +33,7 @@ from tests.support.publish_shop import (
 
 from shopsight import publish
 from shopsight.errors import LeaseLost, PublishError, TargetUnavailable
+from shopsight.privacy import Privacy
 from shopsight.publish import Target, hold_lease, load, naming
 from shopsight_demo.servers import MongoServer
 
@@ -359,6 +360,7 @@ def test_a_server_killed_during_the_load_leaves_the_last_generation_and_the_next
                 rejected=large.rejected,
                 record=record_of(RUN),
                 insights=[],
+                privacy=Privacy(),
                 on_rows=lambda *_: restartable_mongo.kill() if restartable_mongo.server.process() else None,
             )
     restartable_mongo.restart()

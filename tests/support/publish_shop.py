@@ -17,6 +17,7 @@ from tests.support.publish_content import read_documents
 
 from shopsight import publish
 from shopsight.contract import TABLES
+from shopsight.privacy import Privacy
 from shopsight.record import Ledger, RunRecord, Snapshot, TableLedger
 
 AS_OF = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -190,7 +191,13 @@ class Publisher:
     def write(self, lease: publish.Lease, shop: ShopFolders, record: RunRecord) -> publish.WrittenGeneration:
         """A generation, not served yet."""
         return publish.write_generation(
-            self.target, lease, marts=shop.marts, rejected=shop.rejected, record=record, insights=INSIGHTS
+            self.target,
+            lease,
+            marts=shop.marts,
+            rejected=shop.rejected,
+            record=record,
+            insights=INSIGHTS,
+            privacy=Privacy(),
         )
 
     def publish(self, shop: ShopFolders, *, keep: int | None = None, as_of: datetime = AS_OF) -> RunRecord:

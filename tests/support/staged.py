@@ -17,6 +17,7 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline import stages
 from shopsight.pipeline.stages import Run
 from shopsight.pipeline.workspace import Workspace, new_run_id
+from shopsight.privacy import Privacy
 from shopsight.publish.digest import ContentDigest
 from shopsight.publish.documents import run_documents
 from shopsight.record import RunRecord, Snapshot, SourceTable
@@ -86,6 +87,7 @@ def digests(run: Run) -> dict[str, str]:
         INSIGHTS.values(),
         run_id="any",
         as_of=AS_OF,
+        privacy=Privacy(),
     )
     found = {}
     for view, batches in documents.items():

@@ -75,7 +75,9 @@ def trace_view(trace: Trace, limit: int | None) -> Iterator[RenderableType]:
 
 def _customer(trace: CustomerTrace, limit: int | None) -> Iterator[RenderableType]:
     published = trace.published or {}
-    title = one_line(f"Customer {trace.customer_id}" + (f": {published['name']}" if published else ""))
+    title = one_line(
+        f"Customer {trace.customer_id}" + (f": {published['name']}" if published.get("name") else "")
+    )
     yield Text(title, style="bold")
     yield _about(trace.run)
     if trace.asked_for != trace.customer_id:

@@ -22,6 +22,7 @@ from shopsight.errors import ExitCode
 
 if TYPE_CHECKING:
     from shopsight.inspect.explain.trace import Trace
+    from shopsight.settings import Settings
 
 
 @app.command(epilog="Examples:\n\n    shopsight plan\n\n    shopsight plan --json | jq .documents")
@@ -114,8 +115,9 @@ def customer(
     """Show one customer: orders, lines, reviews, what was repaired, merged and rejected, and the sums."""
     from shopsight.inspect.explain import TracedRun, explain_customer
 
-    trace = explain_customer(TracedRun.open(settings_from(workdir=workdir).workdir, run), customer_id)
-    _show(trace, rows, as_json=as_json)
+    settings = settings_from(workdir=workdir)
+    trace = explain_customer(TracedRun.open(settings.workdir, run), customer_id)
+    _show(trace, settings, rows, as_json=as_json)
 
 
 @explain.command(
@@ -139,14 +141,17 @@ def insight(
     """Show the rows behind an insight or one row of it, and those left out by status and by rule."""
     from shopsight.inspect.explain import TracedRun, explain_insight
 
-    trace = explain_insight(TracedRun.open(settings_from(workdir=workdir).workdir, run), name, key)
-    _show(trace, rows, as_json=as_json)
+    settings = settings_from(workdir=workdir)
+    trace = explain_insight(TracedRun.open(settings.workdir, run), name, key)
+    _show(trace, settings, rows, as_json=as_json)
 
 
-def _show(trace: Trace, rows: int | None, *, as_json: bool) -> None:
-    """Print a trace; exit with 3 if the rows do not add up to a figure."""
+def _show(trace: Trace, settings: Settings, rows: int | None, *, as_json: bool) -> None:
+    """Print a trace, names and addresses protected; exit with 3 if the rows do not add up to a figure."""
     from shopsight.cli.explain_views import trace_view
+    from shopsight.privacy import Privacy
 
+    trace = trace.protected(Privacy.of(settings))
     if as_json:
         print_json(trace.as_document(rows or None))
     else:

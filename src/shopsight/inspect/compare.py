@@ -73,7 +73,7 @@ class CustomerChange:
         """The change that a difference of ``customer_metrics`` is."""
         left, right, kind = difference.left or {}, difference.right or {}, kind_of(difference)
         fields = changed_fields(left, right) if kind == "changed" else {}
-        name = str((right or left).get("name"))
+        name = str((right or left).get("name") or "–")
         return cls(difference.id, kind, name, fields, _amount(left), _amount(right))
 
 

@@ -16,6 +16,7 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.stages import Progress, Run
+from shopsight.privacy import Privacy
 from shopsight.publish import Difference, Served
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
@@ -79,7 +80,10 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
     served = publish.served(target)
     # The served run's id and moment, so that only differences of content are found.
     run_id, as_of = (served.run_id, served.as_of) if served else (run.run_id, run.snapshot.as_of)
-    new = publish.run_documents(marts, rejected, INSIGHTS.values(), run_id=run_id, as_of=as_of)
+    privacy = Privacy.of(run.settings)
+    new = publish.run_documents(
+        marts, rejected, INSIGHTS.values(), run_id=run_id, as_of=as_of, privacy=privacy
+    )
     numbers = {
         "customer_metrics": count_rows(marts / "customer_metrics"),
         "insights": len(INSIGHTS),

@@ -22,6 +22,7 @@ from shopsight.inspect.recorded import Figures, Recorded, compared, flat
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
+from shopsight.privacy import Privacy
 from shopsight.publish import Served, Target
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
@@ -128,7 +129,9 @@ def verify(settings: Settings) -> Verification:
         suspicious = {what.partition(": ")[0] for what in broken if what.endswith(CONTENT)}
         stages = (workspace.clean, workspace.metrics, workspace.insights)
         has_files = all(stage.details() is not None for stage in stages)
-        documents = list(_altered_documents(target, served, workspace, suspicious)) if has_files else []
+        privacy = Privacy.of(settings)
+        altered = _altered_documents(target, served, workspace, suspicious, privacy)
+        documents = list(altered) if has_files else []
     then = recorded.snapshot
     return Verification(served, _source_checks(then, settings) if then else [], checks, documents, has_files)
 
@@ -156,12 +159,12 @@ def _served_figures(target: Target, served: Served) -> Figures:
 
 
 def _altered_documents(
-    target: Target, served: Served, workspace: Workspace, views: Collection[str]
+    target: Target, served: Served, workspace: Workspace, views: Collection[str], privacy: Privacy
 ) -> Iterator[AlteredDocument]:
     """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
     marts, rejected = workspace.folder("marts"), workspace.folder("rejected")
     documents = publish.run_documents(
-        marts, rejected, INSIGHTS.values(), run_id=served.run_id, as_of=served.as_of
+        marts, rejected, INSIGHTS.values(), run_id=served.run_id, as_of=served.as_of, privacy=privacy
     )
     for view in (view for view in documents if view in views):
         differences = publish.differences_from(

@@ -1,6 +1,7 @@
 """A run's artifacts in Prefect's UI: the insights as tables, the ledger, the rules, the proof.
 
-They are read from the run's own directory, so a failed run shows how far it came.
+They are read from the run's own directory, so a failed run shows how far it came. Prefect keeps them for as
+long as its database: they hold no customer's name or address.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.workspace import Workspace
+from shopsight.privacy import Privacy
 from shopsight.record import RunRecord
 from shopsight.report import ReportTable, run_tables
 from shopsight.report.formatting import format_count, format_moment
@@ -22,6 +24,8 @@ from shopsight.settings import Settings
 
 #: Rows beyond these are left to the report and to MongoDB.
 MAX_ROWS = 200
+
+_NAMELESS = Privacy("drop", "drop")
 
 log = structlog.stdlib.get_logger("shopsight.flow")
 
@@ -82,8 +86,9 @@ def insight_tables(workspace: Workspace) -> Iterator[ReportTable]:
         table = ReportTable(
             insight.id, insight.title, insight.description, [vars(column) for column in insight.columns]
         )
+        rows = [_NAMELESS.protect_row(row) for row in frame.head(MAX_ROWS).to_dicts()]
         description = f"## {insight.title}\n{insight.description}{shown}"
-        yield replace(table, description=description, rows=frame.head(MAX_ROWS).to_dicts())
+        yield replace(table, description=description, rows=rows)
 
 
 def _rows(table: ReportTable) -> list[dict[str, str]]:

@@ -30,6 +30,7 @@ from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
 from shopsight.pipeline.databases import source_address
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
+from shopsight.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot
 from shopsight.settings import Settings
 
@@ -263,6 +264,7 @@ def publish_generation(run: Run) -> StageResult:
             rejected=run.workspace.folder("rejected"),
             record=run.record,
             insights=INSIGHTS.values(),
+            privacy=Privacy.of(run.settings),
             on_rows=_tally(run, "publish"),
         )
         _prove_written(run, run.target, lease, written)

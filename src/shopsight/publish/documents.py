@@ -13,6 +13,8 @@ the rows of one rule and key, from 1, in the order of their values.
 
 A MongoDB document holds 16 MB. A text longer than :data:`LONGEST_TEXT` is therefore cut and ends in a mark
 with its length. The rows of an insight end at :data:`LARGEST_ROWS` bytes, and its document says so.
+
+Names and addresses become what the settings say (:mod:`shopsight.privacy`) as they are read from the files.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import structlog
 from bson.raw_bson import RawBSONDocument
 
 from shopsight.contract import TABLES
+from shopsight.privacy import ADDRESS, Privacy
 from shopsight.publish import naming
 from shopsight.publish.bson import Pieces, constant, documents, element, subdocument
 
@@ -47,6 +50,8 @@ _TEXT = pa.large_string()
 _NOTHING, _COLON, _MARK, _MARK_END = (
     pa.scalar(text, _TEXT) for text in ("", ":", "… [cut from ", " characters]")
 )
+
+PLAIN = Privacy()
 
 #: Called with an insight's id and the number of its rows that are published, if some are not.
 OnTruncated = Callable[[str, int], None]
@@ -95,6 +100,7 @@ def run_documents(
     *,
     run_id: str,
     as_of: datetime,
+    privacy: Privacy,
     on_truncated: OnTruncated | None = None,
 ) -> dict[str, Iterator[list[bytes]]]:
     """The encoded documents of a run's files by view, in the order in which they are written.
@@ -107,20 +113,26 @@ def run_documents(
         insights: the text and columns of the insights, in the order of the report.
         run_id: the run that the documents name.
         as_of: the moment of its snapshot.
+        privacy: what becomes of names and addresses.
         on_truncated: called for each insight whose rows are not all published.
     """
     return {
-        naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics"),
+        naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics", privacy),
         naming.INSIGHTS: insight_documents(
-            marts / "insights", insights, run_id=run_id, as_of=as_of, on_truncated=on_truncated
+            marts / "insights",
+            insights,
+            run_id=run_id,
+            as_of=as_of,
+            privacy=privacy,
+            on_truncated=on_truncated,
         ),
-        naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id),
+        naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id, privacy=privacy),
     }
 
 
-def customer_documents(folder: Path) -> Iterator[list[bytes]]:
+def customer_documents(folder: Path, privacy: Privacy = PLAIN) -> Iterator[list[bytes]]:
     """One document per customer: ``_id``, then the mart's columns."""
-    for batch in _batches(folder):
+    for batch in _batches(folder, privacy):
         pieces = [*element("_id", batch["customer_id"]), *_elements(batch, batch.schema.names)]
         yield documents(pieces, batch.num_rows)
 
@@ -131,11 +143,12 @@ def insight_documents(
     *,
     run_id: str,
     as_of: datetime,
+    privacy: Privacy = PLAIN,
     on_truncated: OnTruncated | None = None,
 ) -> Iterator[list[bytes]]:
     """One document per insight, ``rows`` in the mart's order; see :func:`run_documents`."""
     for insight in insights:
-        rows, total = _bounded_rows(folder / insight.id)
+        rows, total = _bounded_rows(folder / insight.id, privacy)
         description, extra = insight.description, {}
         if len(rows) < total:
             description += f" Only the first {len(rows):,} of {total:,} rows are published."
@@ -156,17 +169,18 @@ def insight_documents(
         yield [bson.encode(document)]
 
 
-def rejected_documents(folder: Path, *, run_id: str) -> Iterator[list[bytes]]:
+def rejected_documents(folder: Path, *, run_id: str, privacy: Privacy = PLAIN) -> Iterator[list[bytes]]:
     """One document per rejected row of all six tables: table, key, rule, measure, the row as it was, run_id.
 
     Args:
         folder: holds one folder per table.
         run_id: the run that rejected them.
+        privacy: what becomes of names and addresses.
     """
     for name, table in TABLES.items():
-        repeated = _repeated_ids(folder / name, table.key)
+        repeated = _repeated_ids(folder / name, privacy, table.key)
         held_back = []
-        for batch in _batches(folder / name):
+        for batch in _batches(folder / name, privacy):
             ids = _id_stems(batch, table.key)
             is_repeated = pc.is_in(ids, value_set=repeated)
             if pc.any(is_repeated).as_py():
@@ -182,11 +196,11 @@ def rejected_documents(folder: Path, *, run_id: str) -> Iterator[list[bytes]]:
                 yield _rejected(name, table.key, batch, counted[first : first + BATCH_ROWS], run_id)
 
 
-def _bounded_rows(folder: Path) -> tuple[list[RawBSONDocument], int]:
+def _bounded_rows(folder: Path, privacy: Privacy) -> tuple[list[RawBSONDocument], int]:
     """An insight's encoded rows, as many as fit into its document, and how many there are in all."""
     rows: list[RawBSONDocument] = []
     total = size = 0
-    for batch in _batches(folder):
+    for batch in _batches(folder, privacy):
         total += batch.num_rows
         for row in documents(_elements(batch, batch.schema.names), batch.num_rows):
             size += len(row) + len(str(len(rows))) + 2  # BSON names an array's elements by their number
@@ -218,9 +232,9 @@ def _id_stems(batch: pa.RecordBatch, key: str) -> pa.Array:
     return pc.binary_join_element_wise(batch["rule"].cast(_TEXT), keys, _NOTHING, _COLON)
 
 
-def _repeated_ids(folder: Path, key: str) -> pa.Array:
+def _repeated_ids(folder: Path, privacy: Privacy, key: str) -> pa.Array:
     """The stems that several rows share. Only rule and key are read, and only stems are held."""
-    stems = [_id_stems(batch, key) for batch in _batches(folder, [key, "rule"])]
+    stems = [_id_stems(batch, key) for batch in _batches(folder, privacy, [key, "rule"])]
     if not stems:
         return pa.array([], _TEXT)
     counts = pc.value_counts(pa.chunked_array(stems))
@@ -242,16 +256,30 @@ def _elements(batch: pa.RecordBatch, names: Iterable[str]) -> Pieces:
     return [piece for name in names for piece in element(name, batch[name])]
 
 
-def _batches(folder: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a folder's files, too long texts cut."""
+def _batches(folder: Path, privacy: Privacy, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a folder's files, names and addresses protected, too long texts cut."""
     cut: Counter[str] = Counter()
     for path in sorted(folder.glob("*.parquet")):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
                 if batch.num_rows:
-                    yield _with_cut_texts(batch, cut)
+                    yield _with_cut_texts(_protected(batch, privacy), cut)
     for name, texts in cut.items():
         log.warning("texts cut", folder=folder.name, column=name, texts=texts, longest=LONGEST_TEXT)
+
+
+def _protected(batch: pa.RecordBatch, privacy: Privacy) -> pa.RecordBatch:
+    if privacy.is_plain:
+        return batch
+    for at, field in enumerate(batch.schema):
+        values = batch[at]
+        if not privacy.covers(field.name):
+            is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+            if not is_text or not pc.any(pc.match_substring_regex(values, ADDRESS)).as_py():
+                continue
+        protected = [privacy.protect(field.name, value) for value in values.to_pylist()]
+        batch = batch.set_column(at, field.name, pa.array(protected, _TEXT))
+    return batch
 
 
 def _with_cut_texts(batch: pa.RecordBatch, cut: Counter[str]) -> pa.RecordBatch:

@@ -22,6 +22,7 @@ from pymongo import ASCENDING, IndexModel, WriteConcern
 from pymongo.errors import BulkWriteError
 
 from shopsight.errors import TargetUnavailable
+from shopsight.privacy import Privacy
 from shopsight.publish import naming
 from shopsight.publish.bson import to_bson
 from shopsight.publish.digest import ContentDigest
@@ -101,6 +102,7 @@ def write_generation(
     rejected: Path,
     record: RunRecord,
     insights: Iterable[InsightText],
+    privacy: Privacy,
     on_rows: OnRows | None = None,
     threads: int = THREADS,
 ) -> WrittenGeneration:
@@ -113,6 +115,7 @@ def write_generation(
         rejected: holds one folder per table.
         record: the run: its id, its snapshot and its figures.
         insights: the text and columns of the insights, in the order of the report.
+        privacy: what becomes of names and addresses.
         on_rows: called with the view and the number of documents of each insert.
         threads: the number of inserts under way at a time.
 
@@ -127,7 +130,13 @@ def write_generation(
     generation = lease.take_generation()
     written = WrittenGeneration(generation, run_id, as_of, naming.collections_of(generation))
     batches = run_documents(
-        marts, rejected, insights, run_id=run_id, as_of=as_of, on_truncated=written.truncated.__setitem__
+        marts,
+        rejected,
+        insights,
+        run_id=run_id,
+        as_of=as_of,
+        privacy=privacy,
+        on_truncated=written.truncated.__setitem__,
     )
     for view, collection in written.collections.items():
         written.loaded[view] = load_collection(

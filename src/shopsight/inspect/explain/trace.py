@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
+from shopsight.privacy import Privacy
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def protected(self, privacy: Privacy) -> Listing:
+        """The rows with names and addresses as they may be seen."""
+        rows = list(map(privacy.protect_row, self.frame.rows(named=True)))
+        texts = [name for name, kind in self.frame.schema.items() if kind == nw.String]
+        columns = [
+            nw.new_series(name, [row[name] for row in rows], nw.String, backend=self.frame.implementation)
+            for name in texts
+        ]
+        return Listing(self.frame.with_columns(*columns))
 
     def rows(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The first of them as plain values; all by default."""
@@ -63,10 +74,29 @@ class Trace:
         """Whether the rows add up to what was published."""
         return all(figure.holds for figure in self.sums)
 
+    def protected(self, privacy: Privacy) -> Self:
+        """The trace with names and addresses as they may be seen."""
+        protected: Self = self if privacy.is_plain else _protected(self, privacy)
+        return protected
+
     def as_document(self, limit: int | None = None) -> dict[str, Any]:
         """The trace as plain values, with at most ``limit`` rows of each listing; all by default."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: _plain(value, limit) for name, value in fields.items()}
+
+
+def _protected(value: Any, privacy: Privacy) -> Any:
+    match value:
+        case Listing():
+            return value.protected(privacy)
+        case list():
+            return [_protected(item, privacy) for item in value]
+        case dict():
+            return privacy.protect_row({name: _protected(item, privacy) for name, item in value.items()})
+        case Trace():
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            return dataclasses.replace(value, **{n: _protected(item, privacy) for n, item in fields.items()})
+    return value
 
 
 def _plain(value: Any, limit: int | None) -> Any:

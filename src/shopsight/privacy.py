@@ -1,0 +1,98 @@
+"""Customers' names and e-mail addresses as they leave a run's directory: plain, as an HMAC, or not at all.
+
+Cleaning and the marts work with the plain values, so customers are merged by their real address. Whatever
+goes to MongoDB, to a screen or to an orchestrator passes through :class:`Privacy` first.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shopsight.settings import Settings
+
+Mode = Literal["plain", "hmac", "drop"]
+
+#: The columns of customers, marts and insights that hold a person's name or address.
+NAMES = frozenset({"name", "customer_name"})
+ADDRESSES = frozenset({"email", "customer_email"})
+#: An address in any other column is one as well, such as one that was typed into the name. For RE2, too.
+ADDRESS = r"[^@\s]@[^@\s]+\.[^@\s]"
+
+#: 128 bits: enough that no two of a shop's customers share one, in half the space.
+HMAC_DIGITS = 32
+
+_STRICTNESS = ("plain", "hmac", "drop")
+_ADDRESS = re.compile(ADDRESS)
+# As cleaning tidies texts, so that a rejected row's address has the HMAC of the same customer's.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What becomes of names and addresses.
+
+    Attributes:
+        email: of addresses, and of any text with an address in it.
+        name: of names.
+        key: for ``hmac``.
+    """
+
+    email: Mode = "plain"
+    name: Mode = "plain"
+    key: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Privacy:
+        """What the settings say."""
+        key = settings.privacy_key.get_secret_value() if settings.privacy_key is not None else ""
+        return cls(settings.privacy_email, settings.privacy_name, key.encode())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is changed."""
+        return self.email == self.name == "plain"
+
+    def covers(self, column: str) -> bool:
+        """Whether every value of a column is protected, not only one that is an address."""
+        return (column in ADDRESSES and self.email != "plain") or (column in NAMES and self.name != "plain")
+
+    def protect(self, column: str, value: Any) -> Any:
+        """A value of a column as it may be seen.
+
+        >>> Privacy("hmac", "drop", b"key").protect("email", " Ann@example.com")
+        '9e477c88a643485898d5bad53f82b84a'
+        >>> print(Privacy("hmac", "drop", b"key").protect("name", "Ann"))
+        None
+        """
+        if value is None or self.is_plain:
+            return value
+        is_address = column in ADDRESSES or (isinstance(value, str) and bool(_ADDRESS.search(value)))
+        modes = [self.email] * is_address + [self.name] * (column in NAMES)
+        mode = max(modes, key=_STRICTNESS.index, default="plain")
+        if mode == "hmac":
+            text = tidied(str(value))
+            digest = hmac.digest(self.key, (text.lower() if is_address else text).encode(), "sha256")
+            return digest.hex()[:HMAC_DIGITS]
+        return value if mode == "plain" else None
+
+    def protect_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row with its values protected; of a repair, the values that its column had."""
+        repaired = row.get("column")
+        return {
+            name: self.protect(repaired if repaired and name in ("old_value", "new_value") else name, value)
+            for name, value in row.items()
+        }
+
+
+def tidied(text: str) -> str:
+    """The text without invisible characters, with single blanks, and none at its ends."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
+    return re.sub(r"\s+", " ", _INVISIBLE.sub("", text)).strip(" \u200c\u200d")
