@@ -26,13 +26,13 @@ from fault_lab.watcher import Watcher
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 
 _INTRODUCTION = """\
-# What was done to it, and what survived
+# Injected faults, and what survived
 
 Written by `make faults`, on real servers over a small dirty shop. Each fault disturbs one run; then a plain
 rerun or, in about half of the cases, `run --resume` must end in the very documents that an undisturbed run
 makes, with the lease free and no collection left behind, and a resumed run must keep every stage that was
-whole. Two shops are published in turns, so that a mixture of two generations would show. A reader polls all
-the while: the four names each by itself, and the generation that `shopsight.reader` opens as a whole, by run
+whole. Two shops are published in turns, so that a mixture of two generations would show. Meanwhile a reader
+polls each of the four names, and the generation that `shopsight.reader` opens as a whole, and compares run
 id, counts and sums.
 """
 _EXPLANATION = """

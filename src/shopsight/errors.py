@@ -52,8 +52,8 @@ class ExitCode(IntEnum):
 
 
 # Credentials as drivers, libpq, URLs, environments and dumped dictionaries spell them. Where a spelling is
-# ambiguous (a raw @, / or blank in a password), rather too much is hidden than too little. What is hidden
-# already is left alone, so that a line of JSON stays one when it is redacted twice.
+# ambiguous (a raw @, / or blank in a password), it hides too much rather than too little. It leaves alone
+# what is hidden already, so that a line of JSON stays one when it is redacted twice.
 _NAME = (
     r"(?:[\w-]{0,60}(?:password|passwd|passphrase|pwd|secret|api[_-]?key|(?:session|access|auth)[_-]?token))"
 )
@@ -111,7 +111,7 @@ class ShopsightError(Exception):
         message: where, what was expected and what was found. Credentials are removed.
         remedy: what the reader can do about it, as a sentence.
         stage: the stage in which it happened; filled in by the pipeline when the raiser does not know.
-        run_id: the run in which it happened; likewise.
+        run_id: the run in which it happened; filled in the same way.
     """
 
     exit_code = ExitCode.FAILED
@@ -295,7 +295,7 @@ class ProofBroken(ShopsightError):
 
 
 class RunInterrupted(ShopsightError):
-    """The run did not come to its own end. Its whole stages are kept."""
+    """The run was interrupted. Its finished stages are kept."""
 
 
 class StageTimeout(RunInterrupted):
@@ -320,7 +320,8 @@ class RunStopped(RunInterrupted):
         """The error for a run that was stopped."""
         return cls(
             "The run was stopped from outside.",
-            remedy="`shopsight run --resume` goes on from its last whole stage; `shopsight serve` runs anew.",
+            remedy="`shopsight run --resume` continues after the last finished stage;"
+            " `shopsight serve` starts anew.",
             run_id=run_id,
         )
 

@@ -55,7 +55,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """What the database itself reports of one table, in the snapshot's transaction.
+    """The database's own figures for one table, read in the snapshot's transaction.
 
     Attributes:
         rows: ``count(*)``.

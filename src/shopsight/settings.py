@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         timedelta(hours=3), gt=timedelta(0), description="How often `serve` runs the pipeline."
     )
     cron: str | None = Field(None, description="A cron line for `serve`; overrides `every`.")
-    retries: int = Field(3, ge=0, le=20, description="How often a run is tried again when that can help.")
+    retries: int = Field(3, ge=0, le=20, description="How often an error that may pass is retried.")
     retry_delay: Duration = Field(
         timedelta(seconds=10), description="The wait before the first retry; doubled each time, with jitter."
     )
@@ -298,7 +298,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def _refuse_misspelt(environment: Iterable[str]) -> None:
-    """Refuse a variable that is nearly a setting: it was meant to be one."""
+    """Refuse a variable whose name is close to a setting's: it is probably misspelled."""
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in environment:
         own = name.upper().partition(_NESTED)[0]

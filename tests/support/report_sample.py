@@ -313,7 +313,7 @@ def _top_products() -> ReportTable:
     return insight(
         "top_products",
         "Top products",
-        "The products in the most counting orders, however many units each.",
+        "The products in the most counting orders, whatever the quantity.",
         "product_id:key:Product,product_name:text:Name,orders:count:Orders,units:count:Units,revenue:money:Revenue",
         [
             (17, "Filter coffee, 1 kg", 6_204, 9_871, Decimal("148065.00")),

@@ -365,7 +365,7 @@ def _is_valid(array: pa.Array) -> Flags:
 def numbers_of(array: pa.Array) -> Integers:
     """Whole numbers, days, or amounts in cents; anything where there is null."""
     if pa.types.is_decimal(array.type):
-        # A decimal of 128 bits is its number of cents, low half first. Mostly that half is all of it.
+        # A decimal of 128 bits is its number of cents, low half first. Usually that half is all of it.
         halves = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)[array.offset :][: len(array)]
         low, high = halves[:, 0], halves[:, 1]
         if (high == low >> 63).all():

@@ -1,4 +1,4 @@
-"""Limits that withhold a run: too much rejected, too little left of what is served, or older than that.
+"""Guards against publishing: too many rejections, too large a drop, or an outdated snapshot.
 
 An empty but "successful" answer of a source must not wipe what readers see.
 """
@@ -19,7 +19,7 @@ from shopsight.settings import Settings
 def check_rejected_share(
     rows_in: Mapping[str, int], rejected: Mapping[str, int], settings: Settings, folder: Path
 ) -> None:
-    """Let the run go on only if of each table no greater share is rejected than is allowed.
+    """Stop the run if a table exceeds its rejection limit.
 
     Args:
         rows_in: by table, the rows that entered.
@@ -82,7 +82,7 @@ def guarded_figures(record: RunRecord) -> dict[str, Figure]:
 
 
 def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None, settings: Settings) -> None:
-    """Let the run go on only if nothing fell by more than a set share *and* a set number.
+    """Refuse figures that fell by more than a set share *and* a set number.
 
     Args:
         now: this run's figures, as :func:`guarded_figures` gives them.

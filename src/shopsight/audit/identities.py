@@ -1,4 +1,4 @@
-"""What an insight's rows must satisfy, as the insight declares it.
+"""Identities: equalities that an insight declares and that its rows must satisfy.
 
 Declarations only: insights state them without importing Arrow, and
 :mod:`shopsight.audit.insight_checks` checks them.

@@ -1,6 +1,6 @@
 """Reading a table's folder of Parquet in bounded batches, without any of the engines.
 
-What the ledger and the proof read with, so that they share no code with the stages they check.
+The ledger and the proof read with this module, so they share no code with the stages they check.
 """
 
 from __future__ import annotations

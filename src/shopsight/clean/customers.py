@@ -1,4 +1,4 @@
-"""Customers: one row per person, as far as their e-mail addresses tell."""
+"""Customers: one row per person, identified by e-mail address."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ RULES = table_rules(
     ),
     repair(
         "email_cleared",
-        "An address that is not valid is replaced by none.",
+        "Invalid address: cleared.",
         column="email",
         when=col("has_invalid_email"),
     ),
     repair("country_missing", "No country: `Unknown`.", column="country", when=col("has_no_country")),
     repair(
         "country_unified",
-        "Tidied, and written as the one name that the country is shown by.",
+        "Tidied and replaced by the country's standard name.",
         column="country",
         when=~col("has_no_country") & ~col("is_country_long") & (col("country") != col("raw_country")),
     ),
@@ -62,7 +62,7 @@ RULES = table_rules(
     ),
     flag(
         "country_unrecognised",
-        "A country that no list knows; kept as it is.",
+        "Unrecognised country: kept as it is.",
         when=~col("is_known_country"),
     ),
 )

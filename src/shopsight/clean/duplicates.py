@@ -24,7 +24,7 @@ _MISSING = "\x1e"
 
 
 def repeated_keys(rows: Frame, key: str) -> Frame | None:
-    """The keys that more than one row has; None if there is none.
+    """The keys that several rows share; None if there are none.
 
     Grain: one row per repeated key, held in memory. Null is no key.
 

@@ -1,4 +1,4 @@
-"""Order items: one row per order line, of an order and a product that are kept."""
+"""Order items: one row per line of a kept order and a kept product."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ RULES = table_rules(
         column="price",
         when=col("is_price_rounded"),
     ),
-    flag("zero_quantity", "A line of no units.", when=col("quantity") == 0),
+    flag("zero_quantity", "A line with quantity 0.", when=col("quantity") == 0),
     flag(
         "negative_kept",
         "A negative quantity or price that is kept: the order does not count, or the settings say so.",

@@ -1,4 +1,4 @@
-"""Orders: one row per order, of a customer who is kept, with an amount."""
+"""Orders: one row per order of a kept customer, with an amount."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RULES = table_rules(
     ),
     reject(
         "total_missing",
-        "No total, and no sound items to work it out from.",
+        "No total, and no sound items to compute it from.",
         when=col("total_amount").is_null(),
     ),
     reject(

@@ -23,7 +23,7 @@ RULES = table_rules(
     ),
     repair(
         "category_unknown",
-        "A category that is not there or was rejected: put into `Uncategorised`.",
+        "An unknown or rejected category: put into `Uncategorised`.",
         column="category_id",
         when=col("category_id") != col("named_category_id"),
     ),

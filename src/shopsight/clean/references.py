@@ -84,7 +84,7 @@ def parents(table: Table, clean: Frame, rejected: Frame, *also: str, merged: Fra
 
 
 def follow_merges(rows: Frame) -> Frame:
-    """The rows with the customer that theirs was merged into; ``named_customer_id`` is the one they named."""
+    """The rows with the customer that theirs was merged into; ``named_customer_id`` keeps the original."""
     rows = with_raw(rows, "customer_id").with_columns(named_customer_id=col("customer_id"))
     return rows.with_columns(customer_id=nw.coalesce("kept_customer_id", "customer_id"))
 
@@ -98,7 +98,7 @@ def unknown_reference(parent: str) -> Rule:
     """Rejects rows whose parent is not kept."""
     return reject(
         f"{parent}_unknown",
-        f"The {parent} that it names is not there.",
+        f"Its {parent} does not exist.",
         when=col(f"kept_{parent}_id").is_null(),
     )
 
@@ -107,7 +107,7 @@ def rejected_parent(*parents: str) -> Rule:
     """Names the cause for rows whose parent was rejected; stands before the unknown references."""
     return reject(
         "parent_rejected",
-        f"The {' or the '.join(parents)} that it belongs to was rejected.",
+        f"Its {' or its '.join(parents)} was rejected.",
         when=nw.any_horizontal(
             *(col(f"kept_{parent}_id").is_null() & col(f"{parent}_was_rejected") for parent in parents),
             ignore_nulls=True,
@@ -120,20 +120,20 @@ def merged_customer() -> Rule:
     """Repairs rows of a customer who was merged into another."""
     return repair(
         "customer_repointed",
-        "Its customer was merged into another, to whom it now belongs.",
+        "Its customer was merged into another customer, who now owns it.",
         column="customer_id",
         when=col("customer_id") != col("named_customer_id"),
     )
 
 
 def date_rules(column: str) -> tuple[Rule, ...]:
-    """Reject rows without a date, or with one that cannot be."""
+    """Reject rows with a missing or impossible date."""
     return (
         reject("date_missing", f"No {column}.", when=col(column).is_null()),
-        reject("date_before_1970", f"{column} lies before 1970.", when=col(column) < FIRST_DATE),
+        reject("date_before_1970", f"{column} is before 1970.", when=col(column) < FIRST_DATE),
         reject(
             "date_in_future",
-            f"{column} lies after the day of the snapshot.",
+            f"{column} is after the day of the snapshot.",
             when=lambda policy: col(column) > policy.today,
         ),
     )

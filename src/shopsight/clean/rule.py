@@ -33,7 +33,7 @@ from shopsight.engine.protocol import Frame
 #: The type of a measure in every file.
 MEASURE = nw.Decimal(38, 2)
 
-#: On which rows a rule applies (null counts as no); a function where that depends on the policy.
+#: When a rule applies (null counts as no); a function if that depends on the policy.
 Condition = nw.Expr | Callable[[CleaningPolicy], nw.Expr]
 
 
@@ -69,7 +69,7 @@ class Rule:
     Attributes:
         name: unique within the table.
         action: what it does.
-        sentence: what it says to people.
+        sentence: its description for readers.
         when: on which rows it applies; None where no single row shows it.
         phase: for rejections.
         column: for repairs, the column that changes.
@@ -100,7 +100,7 @@ def reject(name: str, sentence: str, *, when: Condition, phase: Phase = Phase.RO
 def repair(
     name: str, sentence: str, *, column: str, when: Condition | None, changes_measure: bool = False
 ) -> Rule:
-    """A rule that says why a column's value was changed."""
+    """A rule that records why a column's value changed."""
     return Rule(name, Action.REPAIR, sentence, when, column=column, changes_measure=changes_measure)
 
 
@@ -119,19 +119,19 @@ def table_rules(table: Table, *rules: Rule) -> tuple[Rule, ...]:
     common = (
         reject(
             "unreadable_value",
-            "A key, a number, an amount or a date that cannot be read as one.",
+            "A key, number, amount or date that cannot be read.",
             when=col("is_unreadable"),
         ),
         reject("key_missing", f"A row without {table.key}.", when=col(table.key).is_null()),
         reject(
             "duplicate_key",
-            f"Another row with this {table.key} says something else and is kept.",
+            f"Another row with this {table.key} has other values and is kept.",
             when=col("is_conflict"),
             phase=Phase.GROUP,
         ),
         merge(
             "identical_row",
-            f"Another row with this {table.key} says the same and is kept.",
+            f"Another row with this {table.key} has the same values and is kept.",
             when=col("is_identical"),
         ),
     )

@@ -146,7 +146,7 @@ def print_verification(found: Verification) -> None:
             say((f"The documents cannot be named: the files of run {served.run_id} are gone.", "dim"))
         say(
             ("Remedy: ", "bold"),
-            "`shopsight run` publishes anew from the source; `shopsight rollback` serves an earlier"
+            "`shopsight run` publishes again from the source; `shopsight rollback` serves an earlier"
             " generation. Find out who else may write to this database.",
         )
         say("")

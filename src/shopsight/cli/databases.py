@@ -75,7 +75,7 @@ def rollback(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve an earlier generation again and pin it: one flip, nothing is written anew.
+    """Serve an earlier generation again and pin it: one flip; no data are rewritten.
 
     Later runs write, prove and keep their generations. `shopsight unpin` serves the newest of them.
     """

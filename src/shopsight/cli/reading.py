@@ -69,7 +69,7 @@ def runs(
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest runs: when, how long, how many orders, how they ended."""
+    """List the latest runs: start, duration, orders and outcome."""
     from shopsight.pipeline.databases import open_target
     from shopsight.publish import list_runs, pin_note
 

@@ -56,7 +56,7 @@ def run(
         int | None,
         typer.Option(
             min=0,
-            help="How often to try again when that can help [default: 0 on a terminal, else the setting].",
+            help="How often to retry an error that may pass [default: 0 on a terminal, else the setting].",
             show_default=False,
         ),
     ] = None,
@@ -184,7 +184,7 @@ def serve(
         str | None, typer.Option(help='A cron line instead, as in "0 */3 * * *".', show_default=False)
     ] = None,
 ) -> None:
-    """Run the pipeline by itself, every three hours, until it is stopped (Prefect)."""
+    """Run the pipeline on a schedule, every three hours, until it is stopped (Prefect)."""
     settings = settings_from(
         source=source, target=target, source_schema=source_schema, workdir=workdir, every=every, cron=cron
     )

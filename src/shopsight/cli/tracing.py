@@ -63,7 +63,7 @@ def verify(
     workdir: Workdir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask source and MongoDB again whether what is served is what was proven. Exits with 3 if not.
+    """Check in MongoDB and the source whether the served data are what was proven. Exits with 3 if not.
 
     A source that has moved on since the snapshot is reported and is no failure.
     """
@@ -85,7 +85,7 @@ explain = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     explain,
     name="explain",
-    help="Show which rows stand behind a figure, and which were left out.",
+    help="Show which rows are behind a figure, and which were left out.",
     epilog="Examples:\n\n    shopsight explain customer 42\n\n    shopsight explain insight monthly_sales",
 )
 

@@ -40,17 +40,17 @@ class Engine(Protocol):
 
 
 def cache(frame: Frame) -> Frame:
-    """The same frame, marked as the common start of several others, so that it is worked out once.
+    """The same frame, marked as the common start of several others, so that it is computed once.
 
     Polars finds common parts by itself, but not inside other common parts, nor after windows and sorts, whose
-    helper columns it numbers. An engine without such a mark works the frame out as often as it is used.
+    helper columns it numbers. An engine without such a mark computes the frame as often as it is used.
     """
     native = frame.to_native()
     return nw.from_native(native.cache()) if hasattr(native, "cache") else frame
 
 
 def materialize(frame: Frame) -> Frame:
-    """The same rows, worked out now and kept in memory: for sets that are small and used more than once."""
+    """The same rows, computed now and kept in memory: for sets that are small and used more than once."""
     return frame.collect().lazy(frame.implementation)
 
 

@@ -1,1 +1,1 @@
-"""Looking at runs and at what is served: plan, verify, explain, doctor."""
+"""Commands that inspect runs and the served data: plan, verify, explain, doctor."""

@@ -26,7 +26,7 @@ class Counts:
     unchanged: int = 0
 
     def counted(self, differences: Iterable[Difference], documents: int) -> Iterator[Difference]:
-        """Hand the differences on and count them. The counts are complete after the last one.
+        """Pass the differences on and count them. The counts are complete after the last one.
 
         Args:
             differences: served (left) against new (right).
@@ -70,7 +70,7 @@ class CustomerChange:
 
     @classmethod
     def of(cls, difference: Difference) -> CustomerChange:
-        """The change that a difference of ``customer_metrics`` is."""
+        """The change that a difference of ``customer_metrics`` shows."""
         left, right, kind = difference.left or {}, difference.right or {}, kind_of(difference)
         fields = changed_fields(left, right) if kind == "changed" else {}
         name = str((right or left).get("name") or "–")

@@ -1,4 +1,4 @@
-"""Checks whether a run could succeed from here (databases, disk, versions) and whether one did lately."""
+"""Checks whether a run could succeed here (databases, disk, versions) and whether one did recently."""
 
 from __future__ import annotations
 

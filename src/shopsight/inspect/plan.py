@@ -60,7 +60,7 @@ class Plan:
 
 
 def make_plan(settings: Settings, *, on_progress: Progress | None = None) -> Plan:
-    """Extract, clean, work out and prove as a run does, then compare with what is served.
+    """Extract, clean, compute and prove as a run does, then compare with what is served.
 
     Writes nothing to MongoDB and takes no lease, so a run may be at work at the same time.
 

@@ -1,4 +1,4 @@
-"""Whether what is served still is what was proven, asked anew of the source and of MongoDB.
+"""Checks in the source and in MongoDB whether the served data are still what was proven.
 
 It compares three sides: what the source says now, what was recorded when the run was proven
 (:mod:`shopsight.inspect.recorded`), and what MongoDB serves now. A source that differs from the record has
@@ -98,7 +98,7 @@ class Verification:
 
 
 def verify(settings: Settings) -> Verification:
-    """Ask the source and MongoDB anew, and compare both with what was recorded of the served generation.
+    """Query the source and MongoDB again, and compare both with the record of the served generation.
 
     Raises:
         ConfigurationError: nothing is published yet; or the settings are wrong.

@@ -1,4 +1,4 @@
-"""Runs the pipeline by itself, every three hours: names, retries, timeouts, schedules; no shop logic.
+"""Runs the pipeline on a schedule, every three hours: names, retries, timeouts, schedules; no shop logic.
 
 - :mod:`~shopsight.orchestration.serve`: ``shopsight serve``, the process that an operator starts.
 - :mod:`~shopsight.orchestration.prefect_flow`: the six stages as a Prefect flow.

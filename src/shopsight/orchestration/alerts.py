@@ -180,8 +180,8 @@ def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: floa
     return Alert(
         Kind.REJECTED_ROWS,
         f"shopsight: run {run_id} rejected {table.rejected:,} of {table.rows_in:,} rows of {table.table}"
-        f" ({share:.1%}; the limit is {limit:.1%}). What was published lacks them; the collection"
-        " rejected_rows has each with its rule.",
+        f" ({share:.1%}; the limit is {limit:.1%}). They are not in what was published; the"
+        " collection rejected_rows has each with its rule.",
         {
             "run_id": run_id,
             "table": table.table,

@@ -36,7 +36,7 @@ def start_child(
         environment: set on top of this process's own.
         patience: the seconds that the child gets to stop by itself after this process died.
         stdout: where its output goes; by default where this process's goes.
-        stderr: where its log goes; likewise.
+        stderr: where its log goes; by default where this process's goes.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "shopsight.orchestration.child", str(patience), *arguments],

@@ -1,4 +1,4 @@
-"""The times that a cron line names, computed as Prefect's scheduler does (UTC); slow to load."""
+"""The times that a cron line means, computed as Prefect's scheduler does (UTC); slow to load."""
 
 from __future__ import annotations
 

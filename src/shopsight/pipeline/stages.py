@@ -76,7 +76,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """What is published and served, as a sentence for messages."""
+        """A sentence for messages on what is published and served."""
         if self.record.pinned is not None:
             kept = f"Generation {self.record.generation} is proven and kept"
             return f"{kept}; generation {self.record.pinned} is pinned and stays served."

@@ -227,7 +227,7 @@ def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id:
 
 
 def _id_stems(batch: pa.RecordBatch, key: str) -> pa.Array:
-    """``<rule>:<key>:`` of each row; nothing stands for a null key."""
+    """``<rule>:<key>:`` of each row; a null key is left empty."""
     keys = batch[key].cast(_TEXT).fill_null("")
     return pc.binary_join_element_wise(batch["rule"].cast(_TEXT), keys, _NOTHING, _COLON)
 

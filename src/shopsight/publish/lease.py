@@ -130,7 +130,7 @@ class Lease:
                 pause = self._duration.total_seconds() / 20
 
     def _release(self) -> None:
-        """Free the lease for the next run; if the server is away, it expires by itself."""
+        """Free the lease for the next run; if the server is down, the lease expires."""
         self._ended.set()
         self._is_lost = True
         with suppress(ShopsightError), self._target.translated():
@@ -238,7 +238,7 @@ def _held(held: Mapping[str, Any]) -> LeaseHeld:
     return LeaseHeld(
         f"Run {held['run_id']} (host {holder.get('host')}, process {holder.get('pid')}) is at work and holds"
         f" the lease until {until:%Y-%m-%d %H:%M:%S} UTC by MongoDB's clock.",
-        remedy="Wait until it is done. If it is dead, its lease ends by itself at that moment.",
+        remedy="Wait until it finishes. If it is dead, its lease expires at that moment.",
     )
 
 

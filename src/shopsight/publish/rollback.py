@@ -41,7 +41,7 @@ def rollback(target: Target, lease: Lease, to: int | None = None) -> RunRecord:
     heal_views(target)
     generation = _chosen(list_generations(target), to)
     current = served(target)
-    # What was proven since the first of several rollbacks goes on waiting.
+    # Generations proven since the first of several rollbacks keep waiting.
     pinned = current.pinned if current is not None and current.pinned is not None else lease.token
     entry = {**_kept_entry(target, generation.number), "pinned": pinned}
     with recorded(target, lease, "rollback") as record:
@@ -107,7 +107,7 @@ def pin_note(target: Target) -> str | None:
 
 
 def take_pin_alert(target: Target) -> bool:
-    """Whether the pin should be told of now: once a day, whoever asks."""
+    """Whether an alert about the pin is due: one a day, across all processes."""
     current = served(target)
     if current is None or current.pinned is None:
         return False

@@ -67,7 +67,7 @@ def newest_waiting(target: Target, current: Served | None) -> dict[str, Any] | N
 
 
 def baseline(target: Target) -> tuple[datetime, dict[str, Any]] | None:
-    """What a new run is compared with; None when nothing is served.
+    """The figures that a new run is compared with; None when nothing is served.
 
     Returns:
         The snapshot's moment, the clean rows by table and the revenue of the served generation, or of the

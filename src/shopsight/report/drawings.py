@@ -1,6 +1,6 @@
 """Draws an insight on the page: by its :class:`shopsight.marts.insights.insight.Chart`, or as a table.
 
-No insight is known here by its id. What is drawn depends on the chart and on the kinds of its columns.
+This module knows no insight by its id: it draws by the chart and the kinds of its columns.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from shopsight.report.tables import csv_link, table_of
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-#: In which order insights stand on the page, by the kind of their chart: trends first.
+#: The order of insights on the page, by kind of chart: trends first.
 _ORDER = ("line", "bars", "figures", "table", "heat")
 
 
@@ -124,6 +124,6 @@ def write_report(html: str, path: Path) -> None:
     except OSError as error:
         raise WorkspaceError(
             f"The report cannot be written to {path}: {error.strerror or error}."
-            " What is published is not touched by this.",
+            " The published data are not affected.",
             remedy="Name another file with `shopsight report -o FILE`, in a folder that you may write to.",
         ) from error

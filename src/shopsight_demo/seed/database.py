@@ -37,7 +37,7 @@ class Database(ABC):
 
     @abstractmethod
     def existing(self, tables: Iterable[str]) -> list[str]:
-        """Those of the tables that exist, be it as views."""
+        """Those of the tables that exist, views included."""
 
     @abstractmethod
     def ingest(self, table: str, batch: pa.RecordBatch) -> None:

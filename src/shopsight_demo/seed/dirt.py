@@ -1,4 +1,4 @@
-"""Every kind of dirt that the generator knows, and which rows get it.
+"""Every kind of dirt that the generator makes, and the rows that get it.
 
 One row in each stretch of a table is dirty, at a random place in it, and the kinds of dirt take turns. So the
 share is exact to the row, and every kind occurs once there are as many dirty rows as kinds. Which rows are

@@ -1,4 +1,4 @@
-"""A made-up shop, put into a SQL database whole or not at all."""
+"""Loads a made-up shop into a SQL database, whole or not at all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def seed(
 ) -> SeedReport:
     """Create the six tables and fill them with a made-up shop, in one transaction.
 
-    The same arguments give the same rows, save that only SQLite gets NUL in names.
+    The same arguments give the same rows, except that only SQLite gets NUL in names.
 
     Args:
         url: ``postgresql://…`` or ``sqlite:///path``.

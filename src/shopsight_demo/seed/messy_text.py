@@ -71,7 +71,7 @@ def address_variants(addresses: Sequence[str]) -> list[str]:
 
 
 def add_fraction(amounts: Sequence[str]) -> list[str]:
-    """Amounts with a third and a fourth digit, which are to be rounded.
+    """Amounts with a third and a fourth decimal, for cleaning to round.
 
     >>> add_fraction(["19.99", "5.00"])
     ['19.9950', '5.0050']

@@ -48,8 +48,8 @@ class People:
     """Makes the customers block by block.
 
     Attributes:
-        twins: pairs of customer ids that share an e-mail address but for case and blanks; complete when the
-            blocks have been made.
+        twins: pairs of customer ids that share an e-mail address except for case and blanks; complete when
+        all blocks are made.
     """
 
     def __init__(self, recipe: Recipe, plan: DirtPlan) -> None:
@@ -113,7 +113,7 @@ class People:
         draft.blank("email", hits["email_missing"])
 
     def _make_twins(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
-        """Give each such row the name and address of the nearest earlier customer whose own are sound."""
+        """Give each such row the name and address of the nearest earlier customer with a sound address."""
         unsound = np.zeros(len(ids), np.bool_)
         unsound[hits.of(*_EMAIL_KINDS, *_KEY_KINDS)] = True
         sound = np.flatnonzero(~unsound)

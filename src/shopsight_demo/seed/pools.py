@@ -38,7 +38,7 @@ BRANDS: list[str] = _POOLS["products"]["brands"].split()
 GRADES: list[str] = _POOLS["products"]["grades"].split()
 #: Name, typical price in cents, and the things that the category sells.
 CATEGORIES = tuple((name, cents, things.split()) for name, (cents, things) in _POOLS["categories"].items())
-#: Text that no column's type can read, and numbers beyond reason.
+#: Text that no column's type can read, and implausible numbers.
 TEXT: dict[str, list[str]] = _POOLS["text"]
 #: By table and need, the kinds of dirt.
 DIRT_KINDS: dict[str, dict[str, list[str]]] = {

@@ -76,7 +76,7 @@ class Trade:
     Args:
         recipe: what the rows depend on.
         catalogue: the products.
-        twins: pairs of customers; each of the two is given an order at least.
+        twins: pairs of customers; each customer gets at least one order.
     """
 
     def __init__(self, recipe: Recipe, catalogue: Catalogue, twins: list[tuple[int, int]]) -> None:

@@ -1,4 +1,4 @@
-"""Blocks of orders, items and reviews as the rows of their tables, dirty where they are to be."""
+"""Blocks of orders, items and reviews as rows of their tables, with the planned dirt."""
 
 from __future__ import annotations
 

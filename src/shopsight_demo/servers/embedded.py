@@ -58,7 +58,7 @@ _LOG_TAIL_LINES = 15
 
 
 class EmbeddedServer(ABC):
-    """A real database server of one's own, in a folder.
+    """A private database server in a folder.
 
     A kind of server names its program, starts it in :meth:`_launch` and says when it is ready.
 
@@ -87,7 +87,7 @@ class EmbeddedServer(ABC):
         self._use: int | None = None
         self._known: tuple[psutil.Process | None, Path | None] = None, None
 
-    # What a kind of server defines
+    # Defined by each kind of server
 
     @property
     @abstractmethod
@@ -106,7 +106,7 @@ class EmbeddedServer(ABC):
     def _initialise(self) -> None:
         """Bring a ready server into the wanted state; does nothing the second time."""
 
-    # What its users call
+    # Called by users
 
     def start(self) -> str:
         """Start the server, or join those who use the running one; returns its URL, credentials included.
@@ -211,7 +211,7 @@ class EmbeddedServer(ABC):
             return self.home
         return recorded_place(self.folder / "socket-place") or self.folder / "no-place"
 
-    # What the kinds of servers call
+    # Called by the kinds of servers
 
     def make_socket_folder(self) -> None:
         """Make the socket's folder, if need be."""
@@ -339,7 +339,7 @@ class EmbeddedServer(ABC):
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        """Nobody else starts or ends this server meanwhile.
+        """Keep other processes from starting or ending this server in the meantime.
 
         Raises:
             WorkspaceError: the folder is another user's, or another process keeps the lock.

@@ -1,4 +1,4 @@
-"""A real MariaDB of one's own: unix socket only, a generated password."""
+"""A private MariaDB server: unix socket only, a generated password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real MongoDB of one's own: loopback only, a generated password, a replica set of one."""
+"""A private MongoDB server: loopback only, a generated password, a replica set of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of one's own: unix socket only, a generated password."""
+"""A private PostgreSQL server: unix socket only, a generated password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One insight, or one row of it: the rows that it was worked out from, and those that were left out."""
+"""One insight, or one row of it: the rows that it was computed from, and those that were left out."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _one_row(
     if not len(published) and not len(rows) and not len(rejected or ()):
         written = ", ".join(f"{name} {value}" for name, value in key.items())
         raise ConfigurationError(
-            f"No row stands behind {written} in {insight.id} of run {run.run_id}.",
+            f"There is no row behind {written} in {insight.id} of run {run.run_id}.",
             remedy=f"Its rows are listed by `shopsight explain insight {insight.id}`.",
         )
     added_up = _added_up(rows.frame.lazy(), evidence)

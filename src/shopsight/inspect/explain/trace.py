@@ -20,7 +20,7 @@ class Listing:
 
     @classmethod
     def of(cls, frame: Frame, *order: str) -> Listing:
-        """The frame's rows in this order, worked out without holding whole tables in memory."""
+        """The frame's rows in this order, computed without holding whole tables in memory."""
         ordered = frame.sort(*order, nulls_last=True) if order else frame
         return cls(ordered.collect(engine="streaming"))
 

@@ -48,7 +48,7 @@ class TracedRun:
             ending = (
                 f"it ended in {error.get('stage')}: {error.get('message')}"
                 if error
-                else "it is still at work, or was stopped before they were worked out"
+                else "it is still at work, or was stopped before they were computed"
             )
             raise WorkspaceError(
                 f"Run {run.run_id} has no figures to explain: {ending}.",

@@ -66,6 +66,6 @@ def compute_insights(shop: Shop, options: InsightOptions) -> dict[str, Frame]:
     """Every insight's frame by its id, in report order.
 
     The frames are lazy and share their common parts: written out together
-    (:meth:`shopsight.engine.protocol.Engine.sink`), each shared part is worked out once.
+    (:meth:`shopsight.engine.protocol.Engine.sink`), each shared part is computed once.
     """
     return {insight.id: insight.frame(shop, options) for insight in INSIGHTS.values()}

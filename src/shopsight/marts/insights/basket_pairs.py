@@ -17,8 +17,8 @@ def basket_pairs(shop: Shop, options: InsightOptions) -> Frame:
     """The pairs of products that the most counting orders hold both of; product A is the smaller id.
 
     With n counting orders that have items, ``support`` is orders / n, ``confidence`` orders / orders with A
-    (how often who buys A buys B), and ``lift`` orders * n / (orders with A * orders with B): 1 when the two
-    are bought as if independently. None is rounded. Several lines of a product in one order are one.
+    (how often a buyer of A also buys B), and ``lift`` orders * n / (orders with A * orders with B): 1 when
+    the two are bought independently. None is rounded. Several lines of a product in one order are one.
 
     Grain: one row per pair, at most ``basket_pairs_n``; most orders first, ties by the smaller product A,
     then B. Pairs that no order holds are not listed.
@@ -77,7 +77,7 @@ def _lift(sums: Values) -> float | None:
 INSIGHT = Insight(
     id="basket_pairs",
     title="Bought together",
-    description="The pairs of products that most counting orders hold; A is the smaller id.",
+    description="Product pairs that are in the most counting orders; A has the smaller id.",
     columns=(
         InsightColumn("product_a_id", "key", "Product A"),
         InsightColumn("product_a_name", "text", "Name A"),

@@ -42,7 +42,7 @@ def _with_category(shop: Shop, rejected: Frame) -> Frame:
 INSIGHT = Insight(
     id="category_ratings",
     title="Category ratings",
-    description="The mean of all kept reviews of a category's products, the best first.",
+    description="The average rating of a category's products over all kept reviews, best first.",
     columns=(
         InsightColumn("category_id", "key", "Category"),
         InsightColumn("category_name", "text", "Name"),

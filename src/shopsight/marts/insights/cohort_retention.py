@@ -78,7 +78,7 @@ def _orders_with_cohort(shop: Shop) -> Frame:
 INSIGHT = Insight(
     id="cohort_retention",
     title="Cohort retention",
-    description="Of the customers who first ordered in a month, those who ordered so many months later.",
+    description="Customers by the month of their first order, and how many ordered N months later.",
     columns=(
         InsightColumn("cohort_month", "date", "First order"),
         InsightColumn("months_since", "count", "Months since"),

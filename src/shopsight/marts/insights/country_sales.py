@@ -54,7 +54,7 @@ def _with_country(shop: Shop, orders: Frame) -> Frame:
 INSIGHT = Insight(
     id="country_sales",
     title="Sales by country",
-    description="Revenue of counting orders by the customer's country, the most first.",
+    description="Revenue of counting orders by the customer's country, highest first.",
     columns=(
         InsightColumn("country", "text", "Country"),
         InsightColumn("revenue", "money", "Revenue"),

@@ -1,4 +1,4 @@
-"""The kept rows that stand behind an insight, and what they add up to; `shopsight explain` shows both.
+"""The kept rows behind an insight, and what they add up to; `shopsight explain` shows both.
 
 Rows behind an insight are a frame of one table's kept rows with the columns of the insight's key and
 
@@ -44,7 +44,7 @@ class Evidence:
             which key a rejected row belongs to.
         rows_of_key: gives the rows behind one row of the insight, if not those of ``rows`` with its key.
         table_of_key: the table that ``rows_of_key`` gives rows of, if another one.
-        is_partition: whether each row stands behind just one row of the insight, so that the sums of all rows
+        is_partition: whether each row is behind just one row of the insight, so that the sums of all rows
             are the column's.
     """
 

@@ -1,4 +1,4 @@
-"""What was sold in each month."""
+"""Sales by month."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def order_statuses(shop: Shop, _options: InsightOptions) -> Frame:
 INSIGHT = Insight(
     id="order_statuses",
     title="Order statuses",
-    description="All kept orders by status, whether they count or not.",
+    description="All kept orders by status, whether or not they count.",
     columns=(
         InsightColumn("status", "text", "Status"),
         InsightColumn("orders", "count", "Orders"),

@@ -48,7 +48,7 @@ def _day_number(column: str) -> nw.Expr:
 INSIGHT = Insight(
     id="repeat_purchase",
     title="Repeat purchase",
-    description="Of the customers with a counting order, those with two or more, and the median wait.",
+    description="Customers with two or more counting orders, and the median number of days between orders.",
     columns=(
         InsightColumn("customers", "count", "Customers"),
         InsightColumn("repeat_customers", "count", "Repeat customers"),

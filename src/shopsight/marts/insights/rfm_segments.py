@@ -129,9 +129,7 @@ def _customers_with_segment(shop: Shop) -> Frame:
 INSIGHT = Insight(
     id="rfm_segments",
     title="Customer segments",
-    description=(
-        "Customers with a counting order by recency, frequency and amount, in fifths, under the usual names."
-    ),
+    description=("Customers with a counting order, scored in fifths by recency, frequency and amount."),
     columns=(
         InsightColumn("segment", "text", "Segment"),
         InsightColumn("customers", "count", "Customers"),

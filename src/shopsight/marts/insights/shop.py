@@ -1,4 +1,4 @@
-"""The clean shop, and the frames that several insights start from, each worked out once."""
+"""The clean shop, and the frames that several insights start from, each computed once."""
 
 from __future__ import annotations
 

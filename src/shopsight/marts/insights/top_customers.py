@@ -20,7 +20,7 @@ def top_customers(shop: Shop, options: InsightOptions) -> Frame:
 INSIGHT = Insight(
     id="top_customers",
     title="Top customers",
-    description="The customers who spent most on counting orders, the greatest amount first.",
+    description="The customers who spent the most on counting orders, highest amount first.",
     columns=(
         InsightColumn("customer_id", "key", "Customer"),
         InsightColumn("name", "text", "Name"),

@@ -46,7 +46,7 @@ def _in_order(products: Frame) -> Frame:
 INSIGHT = Insight(
     id="top_products",
     title="Top products",
-    description="The products in the most counting orders, however many units each.",
+    description="The products in the most counting orders, whatever the quantity.",
     columns=(
         InsightColumn("product_id", "key", "Product"),
         InsightColumn("product_name", "text", "Name"),
