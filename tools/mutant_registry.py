@@ -495,8 +495,8 @@ MUTANTS = (
     Mutant(
         "A broken equality is no error",
         "audit/proof.py",
-        "if not check.holds:",
-        "if check.holds is None:",
+        "for check in link.broken:",
+        "for check in ():",
         _LINKS,
     ),
     Mutant(
@@ -517,8 +517,8 @@ MUTANTS = (
     Mutant(
         "Link 4 compares a digest with itself",
         "audit/proof.py",
-        "digest, digests.get(collection))",
-        "digest, digest)",
+        "figure, found.get(name, {}).get(what))",
+        "figure, figure if what == CONTENT else found.get(name, {}).get(what))",
         _LINKS,
     ),
     Mutant(
