@@ -23,6 +23,7 @@ import pymysql
 import pytest
 from psycopg import sql
 from pymongo import MongoClient
+from tests.support.people import SHOP_OF_PEOPLE
 from tests.support.published_shop import PublishedShop, published_shop
 
 from shopsight.errors import WorkspaceError
@@ -256,3 +257,9 @@ def shop(sqlite_shop: PublishedShop) -> PublishedShop:
     """The same, published as generation 1."""
     sqlite_shop.run(resume=True)
     return sqlite_shop
+
+
+@pytest.fixture
+def people(mongo_url: str, mongo_database: str, workdir: Path) -> PublishedShop:
+    """A shop of customers whose names and addresses can be told from any other text, not published yet."""
+    return published_shop("sqlite:///people.db", mongo_url, mongo_database, workdir, SHOP_OF_PEOPLE)

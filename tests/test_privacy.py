@@ -6,14 +6,12 @@ import hashlib
 import hmac
 import json
 import logging
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import bson
 import pytest
-from tests.support.published_shop import PublishedShop, published_shop
-from tests.support.shop_rows import SHOP
+from tests.support.people import collections, found_in
+from tests.support.published_shop import PublishedShop
 
 from shopsight.errors import ConfigurationError
 from shopsight.inspect.plan import make_plan
@@ -24,49 +22,11 @@ from shopsight.privacy import Privacy
 from shopsight.settings import load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
-#: In the order of the contract; those without a readable id are rejected.
-CUSTOMERS = [
-    (1, "Ann Zeppelin", "ann@example.com", "Germany"),
-    (2, "Bob Quark", " BOB@Example.com\t", "USA"),
-    (3, "cem@private.example", "XXXXXXXXX", "Atlantis"),
-    (4, "Dora Ypsilon", "ANN@example.com ", "Germany"),
-    ("x5", "Eva  Wombat", "Eva@example.com", "Spain"),
-    ("fay@example.net", "Fay Gnu", "fay@example.org", "gus@example.com"),
-]
-SHOP_OF_PEOPLE = {
-    **SHOP,
-    "customers": CUSTOMERS,
-    "orders": [*SHOP["orders"], (106, 2, "2024-03-04", Decimal("1.00"), "hal@example.com")],
-}
-#: Of each name and address, what no other text holds.
-PERSONAL = (
-    *("Zeppelin", "Quark", "Ypsilon", "Wombat", "Gnu"),
-    *("ann@", "bob@", "cem@", "eva@", "fay@", "gus@", "hal@", "@example", "private.example"),
-)
-
-
-@pytest.fixture
-def people(mongo_url: str, mongo_database: str, workdir: Path) -> PublishedShop:
-    return published_shop("sqlite:///people.db", mongo_url, mongo_database, workdir, SHOP_OF_PEOPLE)
 
 
 def with_privacy(shop: PublishedShop, mode: str) -> PublishedShop:
     given = {"privacy_email": mode, "privacy_name": mode, "privacy_key": KEY}
     return PublishedShop(load_settings(**{**shop.settings.model_dump(), **given}))
-
-
-def found_in(text: str | bytes) -> set[str]:
-    """The personal texts that a text holds, whatever its case."""
-    low = text.lower() if isinstance(text, bytes) else text.encode().lower()
-    return {personal for personal in PERSONAL if personal.lower().encode() in low}
-
-
-def collections(shop: PublishedShop) -> bytes:
-    """All that MongoDB holds in this database, as it holds it."""
-    with shop.target() as target:
-        own = {"type": "collection", "name": {"$not": {"$regex": "^system"}}}
-        names = target.db.list_collection_names(filter=own)
-        return b"".join(bson.encode(document) for name in names for document in target.db[name].find())
 
 
 @pytest.mark.parametrize("mode", ["hmac", "drop"])

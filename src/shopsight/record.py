@@ -197,18 +197,37 @@ class Link:
         return sum(self.compared.values())
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """Documents of a generation in which a person's name and address were blanked.
+
+    Attributes:
+        view: the name that readers know the collection by.
+        documents: how many.
+        before: the digest of the collection before that.
+        after: the digest after it.
+    """
+
+    generation: int
+    view: str
+    documents: int
+    before: str
+    after: str
+
+
 @dataclass
 class RunRecord:
     """One run, from its start to its end.
 
     Attributes:
-        kind: ``run``, ``plan`` (a run that publishes nothing), ``rollback`` or ``unpin``.
+        kind: ``run``, ``plan`` (a run that publishes nothing), ``rollback``, ``unpin`` or ``forget``.
         status: ``running``, ``succeeded``, ``failed`` or ``refused``.
         generation: the generation that it published; None while it has none.
         pinned: the pinned generation that stayed served, so that the run's own was only kept; None if it was
             served.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
         figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
+        forgotten: of a ``forget``, what it blanked.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
     """
 
@@ -228,6 +247,7 @@ class RunRecord:
     totals: dict[str, Figure] = field(default_factory=dict)
     figures: dict[str, dict[str, Compared]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    forgotten: list[Forgotten] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
     def as_document(self) -> dict[str, Any]:

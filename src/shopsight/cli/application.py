@@ -23,7 +23,7 @@ PANELS = {
     "Set up": ("config", "doctor"),
     "Run": ("plan", "run", "serve"),
     "Read": ("show", "report", "explain"),
-    "Look after": ("runs", "verify", "generations", "rollback", "unpin", "metrics"),
+    "Look after": ("runs", "verify", "generations", "rollback", "unpin", "forget", "metrics"),
 }
 
 #: How long a command on a terminal waits for a database, unless ``connect_timeout`` is set.

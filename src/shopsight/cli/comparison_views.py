@@ -137,6 +137,8 @@ def print_verification(found: Verification) -> None:
     if found.is_intact:
         same = f"{len(found.target)} figures and digests are the same, every document included"
         say(YES, f"MongoDB serves what was proven: {same}.")
+        if found.forgotten:
+            say(f"  Since then `shopsight forget` blanked a person in {found.forgotten:,} documents.")
     else:
         say(NO, "What MongoDB serves was altered after it was published.")
         _print_checks(found.altered, "Proven", "Served")

@@ -1,4 +1,4 @@
-"""Commands about the settings and the databases: config, doctor, rollback, unpin."""
+"""Commands about the settings and the databases: config, doctor, rollback, unpin, forget."""
 
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations
@@ -9,7 +9,7 @@ import typer
 
 from shopsight.cli.application import AsJson, Source, SourceSchema, Target, Workdir, app, settings_from
 from shopsight.cli.output import out, print_json, say
-from shopsight.errors import ExitCode
+from shopsight.errors import ConfigurationError, ExitCode
 
 
 @app.command(epilog="Examples:\n\n    shopsight config\n\n    shopsight config --json | jq .source_url")
@@ -98,3 +98,35 @@ def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = Fals
         print_json(record.as_document())
     else:
         say(f"Generation {record.generation} is served, and nothing is pinned.")
+
+
+@app.command(
+    epilog="Examples:\n\n    shopsight forget 42\n\n    shopsight forget --email ann@example.com --json"
+)
+def forget(
+    customer_id: Annotated[int | None, typer.Argument(help="The customer's id.", show_default=False)] = None,
+    email: Annotated[
+        str | None, typer.Option(help="The customer's address, in place of the id.", show_default=False)
+    ] = None,
+    target: Target = None,
+    workdir: Workdir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove one person from all kept generations, and all run directories. Totals stay.
+
+    Remove the person from the source first: the next run reads what is there.
+    """
+    from shopsight.pipeline.run import forget as forget_person
+
+    if (customer_id is None) == (email is None):
+        raise ConfigurationError("Whom to forget?", remedy="Give a customer's id, or --email.")
+    record, runs = forget_person(settings_from(target=target, workdir=workdir), customer_id, email)
+    if as_json:
+        print_json({**record.as_document(), "removed_runs": runs})
+        return
+    for entry in record.forgotten:
+        say(f"Generation {entry.generation}, {entry.view}: {entry.documents} documents blanked.")
+    if not record.forgotten:
+        say("No kept generation names this person. Where addresses are not published, give the id.")
+    say(f"Run directories: {len(runs)} removed. `explain` works again after the next run.")
+    say("The next run reads the source again: remove the person there as well.")

@@ -7,14 +7,15 @@ change all three alike, the last of them on another machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 from shopsight.audit.proof import CONTENT
 from shopsight.publish import Served
-from shopsight.record import Check, Compared, Snapshot
+from shopsight.record import Check, Compared, Forgotten, Snapshot
 
 Document = Mapping[str, Any]
 #: By ``<mart or collection>: <figure>``.
@@ -32,10 +33,19 @@ class Recorded:
         kept: the run's document beside its files; empty when it is gone.
         stored: the run's document in ``pipeline_runs``; None when it is gone.
         note: the generation's own note; empty when it is gone.
+        forgotten: what ``forget`` noted of the generation, the oldest first.
     """
 
-    def __init__(self, served: Served, kept: Document, stored: Document | None, note: Document) -> None:
+    def __init__(
+        self,
+        served: Served,
+        kept: Document,
+        stored: Document | None,
+        note: Document,
+        forgotten: Sequence[Forgotten] = (),
+    ) -> None:
         self.served, self.note, self.is_stored = served, note, stored is not None
+        self._forgotten = forgotten
         self.kept, self.stored = (
             record if record and record.get("generation") == served.generation else {}
             for record in (kept, stored)
@@ -49,9 +59,27 @@ class Recorded:
         return Snapshot.from_details(details) if details else None
 
     def figures(self) -> Figures:
-        """The proven figures; at least the digests that were noted."""
-        digests = {f"{view}: {CONTENT}": digest for view, digest in self.note.get("digests", {}).items()}
-        return {**digests, **flat(self.record.get("figures", {}))}
+        """The proven figures, as ``forget`` left them; at least the digests that were noted."""
+        noted = self.note.get("digests", {})
+        digests = {f"{view}: {CONTENT}": digest for view, digest in noted.items()}
+        after = {f"{entry.view}: {CONTENT}": entry.after for entry in self.forgotten}
+        return {**digests, **flat(self.record.get("figures", {})), **after}
+
+    @cached_property
+    def forgotten(self) -> list[Forgotten]:
+        """The changes by ``forget`` from the proven digests to the noted ones; none if they end elsewhere."""
+        digests = {**self.note.get("digests", {})}
+        for view, figures in self.record.get("figures", {}).items():
+            if CONTENT in figures:
+                digests[view] = figures[CONTENT]
+        steps = []
+        for entry in self._forgotten:
+            # A forget that was killed before it changed anything left an entry, too.
+            if digests.get(entry.view) == entry.before != self.note.get("digests", {}).get(entry.view):
+                digests[entry.view] = entry.after
+                steps.append(entry)
+        is_whole = digests == {**digests, **self.note.get("digests", {})}
+        return steps if is_whole else []
 
     def checks(self) -> list[Check]:
         """The records against each other, and what ``published`` says against them."""
@@ -65,6 +93,8 @@ class Recorded:
             Check("published: as_of", _moment(as_of), _moment(served.as_of)),
             Check("published: valid_until", _moment(until), _moment(served.valid_until)),
         ]
+        if "forgetting" in note:
+            checks.append(Check("generations: forget", "finished", "interrupted: repeat it"))
         if self.kept and self.stored:
             ours, theirs = (flat(record.get("figures", {})) for record in (self.kept, self.stored))
             checks += compared(ours, theirs, prefix="pipeline_runs: ")

@@ -23,7 +23,7 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
 from shopsight.privacy import Privacy
-from shopsight.publish import Served, Target
+from shopsight.publish import Difference, Served, Target
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
 
@@ -53,6 +53,7 @@ class Verification:
         target: the served generation's figures: proven (expected) and served (found).
         documents: documents that differ from the run's own files, at most ten of each collection.
         has_files: whether the run's files are there and whole, so that documents could be named.
+        forgotten: how many times `forget` blanked a person in a document, since it was proven.
     """
 
     served: Served
@@ -60,6 +61,7 @@ class Verification:
     target: list[Check]
     documents: list[AlteredDocument]
     has_files: bool
+    forgotten: int = 0
 
     @property
     def moved(self) -> list[Check]:
@@ -94,6 +96,7 @@ class Verification:
             "altered": [vars(check) for check in self.altered],
             "documents": [vars(document) for document in self.documents],
             "has_files": self.has_files,
+            "forgotten": self.forgotten,
         }
 
 
@@ -118,6 +121,7 @@ def verify(settings: Settings) -> Verification:
             workspace.read_record(),
             publish.find_run(target, served.run_id),
             publish.generation_note(target, served.generation),
+            publish.forgotten_in(target, served.generation),
         )
         shown = publish.shown_collections(target)
         checks = [
@@ -127,13 +131,17 @@ def verify(settings: Settings) -> Verification:
         ]
         broken = [check.what for check in checks if not check.holds]
         suspicious = {what.partition(": ")[0] for what in broken if what.endswith(CONTENT)}
+        forgotten = {entry.view for entry in recorded.forgotten}
         stages = (workspace.clean, workspace.metrics, workspace.insights)
         has_files = all(stage.details() is not None for stage in stages)
         privacy = Privacy.of(settings)
-        altered = _altered_documents(target, served, workspace, suspicious, privacy)
+        views = suspicious | forgotten
+        altered = _altered_documents(target, served, workspace, views, privacy=privacy, forgotten=forgotten)
         documents = list(altered) if has_files else []
     then = recorded.snapshot
-    return Verification(served, _source_checks(then, settings) if then else [], checks, documents, has_files)
+    source = _source_checks(then, settings) if then else []
+    blanked = sum(entry.documents for entry in recorded.forgotten)
+    return Verification(served, source, checks, documents, has_files, blanked)
 
 
 def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
@@ -159,7 +167,13 @@ def _served_figures(target: Target, served: Served) -> Figures:
 
 
 def _altered_documents(
-    target: Target, served: Served, workspace: Workspace, views: Collection[str], privacy: Privacy
+    target: Target,
+    served: Served,
+    workspace: Workspace,
+    views: Collection[str],
+    *,
+    privacy: Privacy,
+    forgotten: Collection[str],
 ) -> Iterator[AlteredDocument]:
     """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
     marts, rejected = workspace.folder("marts"), workspace.folder("rejected")
@@ -170,8 +184,16 @@ def _altered_documents(
         differences = publish.differences_from(
             target, served.collections[view], documents[view], in_order=view == "customer_metrics"
         )
-        for difference in islice(differences, EXAMPLES):
-            published, now = difference.right, difference.left
-            kind = "added" if published is None else "removed" if now is None else "altered"
-            changes = changed_leaves(published, now) if kind == "altered" else ()
-            yield AlteredDocument(view, difference.id, kind, dict(islice(changes, EXAMPLES)))
+        altered = (_altered(view, difference, is_forgetful=view in forgotten) for difference in differences)
+        yield from islice(filter(None, altered), EXAMPLES)
+
+
+def _altered(view: str, difference: Difference, *, is_forgetful: bool) -> AlteredDocument | None:
+    """The document that differs; None if it differs only by values that ``forget`` may have blanked."""
+    published, now = difference.right, difference.left
+    if published is None or now is None:
+        return AlteredDocument(view, difference.id, "added" if published is None else "removed", {})
+    changes = [
+        change for change in changed_leaves(published, now) if not (is_forgetful and change[1][1] is None)
+    ]
+    return AlteredDocument(view, difference.id, "altered", dict(changes[:EXAMPLES])) if changes else None

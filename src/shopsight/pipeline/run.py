@@ -22,7 +22,8 @@ from shopsight.pipeline import stages
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.memory import peak_bytes, reset_peak
 from shopsight.pipeline.stages import Progress, Run, StageResult
-from shopsight.pipeline.workspace import Workspace, new_run_id, sweep_runs
+from shopsight.pipeline.workspace import Workspace, new_run_id, remove_runs, sweep_runs
+from shopsight.privacy import Privacy
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
 
@@ -229,6 +230,30 @@ def unpin(settings: Settings) -> RunRecord:
         publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
     ):
         return publish.unpin(target, lease)
+
+
+def forget(settings: Settings, customer_id: int | None, email: str | None) -> tuple[RunRecord, list[str]]:
+    """Remove one person from all kept generations, and all runs' directories, which hold the raw data.
+
+    Args:
+        settings: the settings.
+        customer_id: the person's id.
+        email: the person's address, in place of the id.
+
+    Returns:
+        The record, which does not name the person, and the ids of the runs whose directories were removed.
+
+    Raises:
+        LeaseHeld: a run publishes now.
+        WorkspaceError: a run is at work, whose snapshot may hold the person.
+    """
+    with (
+        open_target(settings) as target,
+        publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
+    ):
+        removed = remove_runs(settings.workdir)
+        privacy, keep = Privacy.of(settings), settings.keep_generations
+        return publish.forget(target, lease, customer_id, email, privacy=privacy, keep=keep), removed
 
 
 def versions() -> dict[str, str]:

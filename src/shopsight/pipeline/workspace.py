@@ -29,7 +29,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -273,6 +273,22 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def remove_runs(workdir: Path) -> list[str]:
+    """Remove all runs' directories; returns the ids removed.
+
+    Raises:
+        WorkspaceError: a process works on one of them, and nothing was removed; or one cannot be removed.
+    """
+    workspaces = [Workspace(workdir, run_id) for run_id in Workspace.run_ids(workdir)]
+    with ExitStack() as stack:
+        for workspace in workspaces:
+            stack.enter_context(workspace.in_use())
+        for workspace in workspaces:
+            with translated_disk_errors(workspace.root):
+                shutil.rmtree(workspace.root)
+    return [workspace.run_id for workspace in workspaces]
 
 
 def _keep_private(folders: Iterable[Path]) -> None:

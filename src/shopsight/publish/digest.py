@@ -71,11 +71,17 @@ def read_digests(target: Target, generation: Stored) -> dict[str, str]:
     digests = {}
     for view, collection in generation.collections.items():
         digest = ContentDigest()
-        with target.translated():
-            for batch in target.db[collection].find_raw_batches({}, batch_size=BATCH_DOCUMENTS):
-                digest.add(split_batch(cast(bytes, batch)))  # typed as documents by the driver
+        for batch in raw_batches(target, collection):
+            digest.add(batch)
         digests[view] = digest.hexdigest()
     return digests
+
+
+def raw_batches(target: Target, collection: str) -> Iterator[Iterator[bytes]]:
+    """All of a collection's documents as they are encoded, in no particular order."""
+    with target.translated():
+        for batch in target.db[collection].find_raw_batches({}, batch_size=BATCH_DOCUMENTS):
+            yield split_batch(cast(bytes, batch))  # typed as documents by the driver
 
 
 def split_batch(batch: bytes) -> Iterator[bytes]:
@@ -167,12 +173,14 @@ def differences_from(
     return _merged(stored, encoded) if in_order else _looked_up(stored, encoded)
 
 
-def raw_documents(target: Target, collection: str) -> Iterator[RawBSONDocument]:
-    """A collection's documents as they are encoded, in the order of ``_id``."""
+def raw_documents(
+    target: Target, collection: str, only: Mapping[str, Any] | None = None
+) -> Iterator[RawBSONDocument]:
+    """A collection's documents, or only those, as they are encoded, in the order of ``_id``."""
     options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
     with target.translated():
         found = target.db.get_collection(collection, codec_options=options)
-        yield from found.find(sort=[("_id", 1)], batch_size=BATCH_DOCUMENTS)
+        yield from found.find(only, sort=[("_id", 1)], batch_size=BATCH_DOCUMENTS)
 
 
 def _merged(stored: Iterator[RawBSONDocument], encoded: Iterator[RawBSONDocument]) -> Iterator[Difference]:
