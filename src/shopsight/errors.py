@@ -71,6 +71,8 @@ _CREDENTIALS = (
     ),
     # A URL that is itself part of a URL.
     (re.compile(r"(?i)(?P<before>\b[a-z][\w+.-]{0,30}%3A%2F%2F)(?!\*\*\*)\S{1,500}%40"), r"\g<before>***%40"),
+    # All that follows the path of an sqlite:// URL: options of other drivers, a key among them.
+    (re.compile(r"(?i)(?P<before>\bsqlite://[^\s?'\"]{0,4096}\?)(?!\*\*\*)[^\s'\"]+"), r"\g<before>***"),
     # ?password=… of a URL.
     (re.compile(rf"(?i)(?P<before>[?&]{_NAME}=)(?!\*\*\*){_BARE}+"), r"\g<before>***"),
     # password = …, password='…' of a connection string, PGPASSWORD=…, --password=…

@@ -17,6 +17,7 @@ from tests.support.publish_shop import LEASE, ShopFolders, customer, opened_publ
 
 from shopsight import publish
 from shopsight.errors import ConfigurationError, ShopsightError
+from shopsight.privacy import Privacy
 from shopsight.publish import hold_lease
 from shopsight.reader import open_generation
 
@@ -68,6 +69,8 @@ def publish_twice_and_go_back(url: str, database: str, shop: ShopFolders) -> Non
             publisher.publish(shop, keep=2)
         with hold_lease(publisher.target, publisher.new_run_id(), LEASE) as lease:
             publish.rollback(publisher.target, lease)
+            publish.unpin(publisher.target, lease)
+            publish.forget(publisher.target, lease, 1, None, privacy=Privacy(), keep=2)
         served = publish.served(publisher.target)
         assert served is not None
         assert publish.read_back(publisher.target, served)["customer_metrics"]["rows"] == 1

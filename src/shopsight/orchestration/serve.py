@@ -40,6 +40,7 @@ from shopsight.orchestration.alerts import send, stale_alert
 from shopsight.orchestration.prefect_server import PrefectServer, client_environment, is_healthy
 from shopsight.orchestration.schedule import cron_for, longest_gap
 from shopsight.pipeline.databases import open_target, source_address, target_address
+from shopsight.pipeline.workspace import make_folder
 from shopsight.settings import Settings
 
 if find_spec("prefect") is None:
@@ -207,7 +208,7 @@ def _only_one(workdir: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: another ``serve`` holds it.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
+    make_folder(workdir)
     with (workdir / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,6 +27,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -139,11 +140,13 @@ class Workspace:
         """A new run's directory.
 
         Raises:
-            WorkspaceError: it cannot be made.
+            WorkspaceError: it cannot be made, or somebody else made it.
         """
         workspace = cls(workdir, run_id)
+        make_folder(workdir)
+        make_folder(workdir / "runs")
+        make_folder(workspace.root, mode=0o700)
         with translated_disk_errors(workdir):
-            workspace.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             workspace.root.chmod(0o700)
         return workspace
 
@@ -252,6 +255,24 @@ class Workspace:
         except (OSError, ValueError):
             return {}
         return record
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder unless it is there.
+
+    Raises:
+        WorkspaceError: it cannot be made; or everybody may write beside it, and somebody else made it first.
+    """
+    with translated_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=mode)
+        # Of a link, whoever made the link.
+        is_foreign = folder.lstat().st_uid != os.geteuid()
+        if is_foreign and folder.absolute().parent.stat().st_mode & stat.S_IWOTH:
+            raise WorkspaceError(
+                f"{folder} was made by another user, in a folder to which everybody may write. Nothing was"
+                " written to it.",
+                remedy="Give another --workdir, in a folder of your own.",
+            )
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

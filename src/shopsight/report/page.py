@@ -7,6 +7,7 @@ escaping could neither run nor send anything.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
@@ -110,11 +111,12 @@ def write_report(html: str, path: Path) -> None:
     Raises:
         WorkspaceError: it cannot be written there; an older report is then still as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A name that nobody can plant a link at.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with draft.open("w", encoding="utf-8") as stream:
+            with draft.open("x", encoding="utf-8") as stream:
                 stream.write(html)
                 stream.flush()
                 os.fsync(stream.fileno())
