@@ -11,11 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
+
+from shopsight.time_zone import UTC_NAME, day_in
 
 # A Decimal as JSON holds it; a digest has more digits.
 _DECIMAL = re.compile(r"-?\d{1,50}(\.\d+)?(E[+-]?\d+)?")
@@ -82,6 +84,7 @@ class Snapshot:
         server_version: as the database says it.
         tables: by table name, all six.
         is_utf8: whether all characters of texts count in the control totals, or only those of ASCII.
+        time_zone: the shop's, in which moments became days.
     """
 
     snapshot_id: str
@@ -92,6 +95,12 @@ class Snapshot:
     schema: str | None
     tables: dict[str, SourceTable]
     is_utf8: bool = True
+    time_zone: str = UTC_NAME
+
+    @property
+    def today(self) -> date:
+        """The shop's day when the snapshot was taken."""
+        return day_in(self.as_of, self.time_zone)
 
     def as_details(self) -> dict[str, Any]:
         """The snapshot as JSON values, for a manifest."""

@@ -28,6 +28,7 @@ from pydantic_settings import (
 from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError, redact
 from shopsight.table_mapping import TableMapping, check_names
+from shopsight.time_zone import UTC_NAME, check_zone
 
 #: The address of the demo's own servers, which run under the working directory.
 EMBEDDED = "embedded"
@@ -119,6 +120,11 @@ class Settings(BaseSettings):
     tables: dict[str, TableMapping] = Field(
         {},
         description="Where the shop keeps the six tables, if not under the contract's names: see below.",
+    )
+    time_zone: str | None = Field(
+        None,
+        description="The shop's time zone, an IANA name such as `Asia/Kolkata`; UTC if it is not set. It"
+        " decides on which day an order was placed, and which day is today.",
     )
     target_url: SecretStr = Field(SecretStr(EMBEDDED), description="MongoDB: mongodb://…, or `embedded`.")
     target_database: str = Field("shopsight", description="The MongoDB database to publish to.", min_length=1)
@@ -215,6 +221,13 @@ class Settings(BaseSettings):
         check_names(tables)
         return tables
 
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, time_zone: str | None) -> str | None:
+        if time_zone is not None:
+            check_zone(time_zone)
+        return time_zone
+
     @field_validator("excluded_order_statuses")
     @classmethod
     def _normalised(cls, statuses: frozenset[str]) -> frozenset[str]:
@@ -237,6 +250,11 @@ class Settings(BaseSettings):
     def shown(self, name: str) -> str:
         """A setting's value as one writes it, without credentials; nothing for one that is not set."""
         return shown_value(getattr(self, name), hide=name.startswith("alert_") or name == "privacy_key")
+
+    @property
+    def shop_time_zone(self) -> str:
+        """The time zone that the shop's days are taken in."""
+        return self.time_zone or UTC_NAME
 
     @property
     def valid_for(self) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -226,7 +226,7 @@ def test_totals_survive_a_document(tmp_path: Path) -> None:
 _ODD = st.text(
     st.sampled_from("0123456789" * 2 + "+-.., \t\n\u00a0\u200b\u200c\x00\x85\u3000eENaх٣_$:TZ"), max_size=24
 )
-_DAYS = st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]{0,8}(Z|\+[0-9:]{2,5})?)?", fullmatch=True)
+_DAYS = st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]{0,8}(Z|[+-][0-9:]{2,5})?)?", fullmatch=True)
 
 
 @settings(max_examples=20)
@@ -238,6 +238,26 @@ def test_a_text_is_a_number_exactly_where_cleaning_reads_one(texts: list[str]) -
     assert [whole_of(text) for text in texts] == orders["customer_id"].to_list()
     days = [None if day is None else (day - date(1970, 1, 1)).days for day in orders["order_date"].to_list()]
     assert [day_of(text) for text in texts] == days
+
+
+_MOMENTS = st.builds(
+    lambda second, hours: datetime.fromtimestamp(second, timezone(timedelta(hours=hours))).isoformat(),
+    st.integers(86_400, 1_760_000_000),
+    st.integers(-12, 14),
+)
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(_MOMENTS, min_size=100, max_size=200),
+    st.sampled_from(["America/New_York", "Pacific/Kiritimati", "Africa/Monrovia", "Asia/Kolkata"]),
+)
+def test_a_moment_is_on_the_day_on_which_cleaning_has_it(texts: list[str], zone: str) -> None:
+    raw = nw.from_native(pl.LazyFrame(dict.fromkeys(ORDERS.column_names, texts)))
+    days = [
+        (day - date(1970, 1, 1)).days for day in read(raw, ORDERS, zone).collect()["order_date"].to_list()
+    ]
+    assert [day_of(text, zone) for text in texts] == days
 
 
 def test_a_number_of_thousands_of_digits_is_no_trouble() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -52,11 +52,20 @@ def read_amount(text: str) -> Decimal:
 
 
 def read_date(text: str) -> date:
-    zone = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+    zone = r" ?(?P<zone>Z|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3])(:?(?P<minutes>[0-5][0-9]))?)"
     time = rf"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?({zone})?"
-    if not re.fullmatch(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({time})?", text):
+    match = re.fullmatch(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({time})?", text)
+    if match is None:
         raise ValueError(text)
-    return date.fromisoformat(text[:10])
+    if match["zone"] is None:
+        return date.fromisoformat(text[:10])
+    ahead = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
+    written = datetime.fromisoformat(f"{text[:10]} {text[11:16]}")
+    try:
+        # The shop's time zone is not set.
+        return (written + ahead if match["sign"] == "-" else written - ahead).date()
+    except OverflowError:
+        raise ValueError(text) from None
 
 
 READERS: dict[str, Callable[[str], Any]] = {

@@ -29,11 +29,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -84,8 +85,8 @@ _OUTER = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\u200c\u200d" +
 _AMOUNT = re.compile(r"([+-]?)(?:0*([0-9]{1,15})(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,19})(?:\.0*)?", re.ASCII)
 _DAY = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?"
-    r"(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?)?",
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:[.,][0-9]+)?)?"
+    r"(?: ?(Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?))?)?",
     re.ASCII,
 )
 
@@ -109,9 +110,12 @@ def is_native(folder: Path, table: Table) -> bool:
     return not any(_is_text(schema.field(c.name)) for c in table.columns if c.kind is not Kind.TEXT)
 
 
-def totals_as_read(folder: Path, table: Table) -> Totals:
-    """The totals of a folder of raw or clean Parquet, typed columns as the numbers that stand there."""
-    return _totals(folder, table, _read_values, _read_keys)
+def totals_as_read(folder: Path, table: Table, time_zone: str = "UTC") -> Totals:
+    """The totals of a folder of raw or clean Parquet, typed columns as the numbers that stand there.
+
+    The day of a moment is that in the time zone.
+    """
+    return _totals(folder, table, partial(_read_values, time_zone=time_zone), _read_keys)
 
 
 def totals_of_repairs(folder: Path, table: Table) -> Totals:
@@ -202,17 +206,37 @@ def whole_of(text: str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def day_of(text: str) -> int | None:
-    """The day that a text begins with, in days since 1970-01-01; None where it is none of the calendar.
+def day_of(text: str, time_zone: str = "UTC") -> int | None:
+    """The day that stands in a text, in days since 1970-01-01; None where it is none of the calendar.
 
-    >>> day_of("1970-01-02 08:00"), day_of("2023-02-29")
-    (1, None)
+    It is the day as written, or, for a time with an offset from UTC, the day in the time zone.
+
+    >>> day_of("1970-01-02 23:00"), day_of("2023-02-29"), day_of("1970-01-02 23:00Z", "Asia/Kolkata")
+    (1, None, 2)
     """
     match = _DAY.fullmatch(_visible(text))
-    try:
-        return (date(*map(int, match.groups())) - _EPOCH).days if match is not None else None
-    except ValueError:
+    if match is None:
         return None
+    *written, offset = match.groups()
+    year, month, day, hour, minute, second = (int(part or 0) for part in written)
+    try:
+        if offset is None:
+            return (date(year, month, day) - _EPOCH).days
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=_zone_at(offset))
+        return (moment.astimezone(ZoneInfo(time_zone)).date() - _EPOCH).days
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone_at(offset: str) -> timezone:
+    """The zone that is ahead of UTC by so much.
+
+    >>> str(_zone_at("-0330")), str(_zone_at("Z"))
+    ('UTC-03:30', 'UTC')
+    """
+    digits = offset.strip("Z+-").replace(":", "").ljust(4, "0")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-ahead if offset.startswith("-") else ahead)
 
 
 def compared_totals(table: str, expected: Totals, found: Totals) -> Iterator[Check]:
@@ -247,7 +271,6 @@ _md5 = partial(hashlib.md5, usedforsecurity=False)
 _READERS: dict[Kind, Callable[[str], int | None]] = {
     Kind.KEY: whole_of,
     Kind.COUNT: whole_of,
-    Kind.DATE: day_of,
     Kind.MONEY: cents_of,
 }
 
@@ -315,23 +338,24 @@ def _sent_values(_column: Column, array: pa.Array, *, is_ascii: bool = False) ->
     yield "keyed", numbers, _is_valid(array)
 
 
-def _read_values(column: Column, array: pa.Array) -> _Values:
+def _read_values(column: Column, array: pa.Array, time_zone: str = "UTC") -> _Values:
     if column.kind is Kind.TEXT or not _is_text(array):
         yield from _sent_values(column, array)
         return
-    numbers, is_number = _numbers(array, column.kind)
+    numbers, is_number = _numbers(array, column.kind, time_zone)
     yield "keyed", numbers, is_number
     is_other = _is_valid(array) & ~is_number
     if is_other.any():
         yield "others keyed", _texts(array), is_other
 
 
-def _numbers(array: pa.Array, kind: Kind) -> tuple[Integers, Flags]:
+def _numbers(array: pa.Array, kind: Kind, time_zone: str = "UTC") -> tuple[Integers, Flags]:
     """The numbers of a typed column, and which rows have one."""
     if not _is_text(array):
         return numbers_of(array), _is_valid(array)
     encoded = array.dictionary_encode()
-    read = [_READERS[kind](text) for text in encoded.dictionary.to_pylist()]
+    reader = partial(day_of, time_zone=time_zone) if kind is Kind.DATE else _READERS[kind]
+    read = [reader(text) for text in encoded.dictionary.to_pylist()]
     return _by_code(encoded, [number or 0 for number in read]), _by_code(
         encoded, [number is not None for number in read]
     ).astype(np.bool_) & _is_valid(array)

@@ -10,6 +10,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shopsight.audit.parquet import read_batches
 from shopsight.contract import TABLES
 from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotAhead, SnapshotOutdated
 from shopsight.record import Figure, RunRecord
@@ -41,6 +45,8 @@ def check_rejected_share(
             )
 
 
+#: How far the easternmost clocks are ahead of UTC.
+FURTHEST_EAST = timedelta(hours=14)
 #: How far the source's clock may be ahead of MongoDB's.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -73,6 +79,24 @@ def check_age(
             remedy="Start a new run with `shopsight run`. If a wrong clock dated what is served, publish with"
             " `shopsight run --allow-older`.",
         )
+
+
+def orders_ahead_of_utc(rejected: Path, as_of: datetime) -> int:
+    """How many orders were rejected for UTC's tomorrow, which may be today in a shop east of Greenwich.
+
+    Args:
+        rejected: the folder of rejected orders.
+        as_of: the moment of the snapshot.
+    """
+    tomorrow = as_of.date() + timedelta(days=1)
+    if (as_of + FURTHEST_EAST).date() < tomorrow:
+        return 0
+    found = 0
+    for batch in read_batches(rejected, ["rule", "order_date"]):
+        is_future = pc.equal(batch["rule"], "orders.date_in_future")
+        is_tomorrow = pc.starts_with(batch["order_date"].cast(pa.string()), tomorrow.isoformat())
+        found += pc.sum(pc.and_(is_future, is_tomorrow)).as_py() or 0
+    return found
 
 
 def guarded_figures(record: RunRecord) -> dict[str, Figure]:

@@ -48,12 +48,13 @@ class TableTotals:
     repairs: Totals
 
 
-def read_totals(root: Path, *, is_ascii: bool = False) -> dict[str, TableTotals]:
+def read_totals(root: Path, *, is_ascii: bool = False, time_zone: str = "UTC") -> dict[str, TableTotals]:
     """The control totals of every table of the run whose directory is ``root``, by table.
 
     Args:
         root: a run's directory with ``raw``, ``clean`` and ``rejected``.
         is_ascii: whether the source counts only the ASCII characters of texts.
+        time_zone: the shop's.
     """
 
     def of_table(table: Table) -> TableTotals:
@@ -61,10 +62,10 @@ def read_totals(root: Path, *, is_ascii: bool = False) -> dict[str, TableTotals]
         sent = totals_as_sent(raw, table, is_ascii=is_ascii)
         return TableTotals(
             sent,
-            sent if is_native(raw, table) and not is_ascii else totals_as_read(raw, table),
+            sent if is_native(raw, table) and not is_ascii else totals_as_read(raw, table, time_zone),
             totals_as_read(root / "clean" / table.name, table),
-            totals_as_read(rejected / table.name, table),
-            totals_as_read(rejected / "merged" / table.name, table),
+            totals_as_read(rejected / table.name, table, time_zone),
+            totals_as_read(rejected / "merged" / table.name, table, time_zone),
             totals_of_repairs(rejected / "repairs" / table.name, table),
         )
 

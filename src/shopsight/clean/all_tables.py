@@ -150,7 +150,7 @@ class _Shop:
         return key_ranges(self._raw(ORDERS), ORDERS.key)
 
     def _raw(self, table: Table) -> Frame:
-        return read(self.engine.scan(self.raw / table.name), table)
+        return read(self.engine.scan(self.raw / table.name), table, self.policy.time_zone)
 
     def _kept(self, table: Table) -> Frame:
         return self.engine.scan(self.clean / table.name)

@@ -5,8 +5,9 @@ value of the column's type is unreadable, and its row is rejected; a blank text 
 
 ============  ==========================================================================================
 a key, count  ``42``, ``+42``, ``-7``, ``0042``, ``42.0``; from -2^63 to 2^63 - 1
-a date        ``2024-01-31``, or a timestamp that begins with it (``2024-01-31T23:59:00+02:00``): the day as
-              it is written, which must be a day of the calendar
+a date        ``2024-01-31``, or a timestamp that begins with it (``2024-01-31T23:59:00``): the day as it is
+              written, which must be a day of the calendar; of a timestamp with an offset from UTC
+              (``2024-01-31T23:59:00+02:00``) the day in the shop's time zone
 an amount     ``1234.5``, ``-.99``, ``+12.``; at most 15 digits before the point; more than two decimals are
               rounded half up (away from zero) to the cent
 ============  ==========================================================================================
@@ -21,10 +22,12 @@ import narwhals as nw
 from narwhals import col
 from narwhals.typing import IntoDType
 
+from shopsight.clean.days import with_days_of_moments, written_day
 from shopsight.clean.policy import READABLE_AMOUNT_DIGITS, READABLE_AMOUNT_LIMIT
 from shopsight.clean.text import tidied
 from shopsight.contract import Kind, Table
 from shopsight.engine.protocol import MONEY, Frame
+from shopsight.time_zone import UTC_NAME
 
 _TYPES: dict[Kind, IntoDType] = {
     Kind.KEY: nw.Int64,
@@ -47,10 +50,6 @@ _WHOLE = r"^[+-]?0*[0-9]{1,19}(\.0*)?$"
 _GREATEST, _LEAST = str(2**63 - 1), str(2**63)
 _AMOUNT = rf"^[+-]?(0*[0-9]{{1,{READABLE_AMOUNT_DIGITS}}}(\.[0-9]*)?|\.[0-9]+)$"
 _BELOW_CENTS = r"\.[0-9]{2}[0-9]*[1-9]"
-_DATE = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
-)
 
 
 def raw_name(column: str) -> str:
@@ -63,10 +62,15 @@ def rounded_name(column: str) -> str:
     return f"is_{column}_rounded"
 
 
-def read(raw: Frame, table: Table) -> Frame:
+def read(raw: Frame, table: Table, time_zone: str = UTC_NAME) -> Frame:
     """The table's rows in the contract's types.
 
     Grain: the raw rows, each once.
+
+    Args:
+        raw: as extracted.
+        table: the contract's table.
+        time_zone: the shop's, in which a moment's day is taken.
 
     Returns:
         Each column of the contract, typed, null where it is missing or unreadable (texts as they came). For
@@ -88,7 +92,7 @@ def read(raw: Frame, table: Table) -> Frame:
     schema = raw.collect_schema()
     foreign = {c.name: c.kind for c in table.columns if schema[c.name] != _TYPES[c.kind]}
     rows = raw.select(table.column_names)
-    return _read_as_text(rows, foreign) if foreign else rows
+    return _read_as_text(rows, foreign, time_zone) if foreign else rows
 
 
 def with_raw(rows: Frame, *columns: str) -> Frame:
@@ -126,18 +130,18 @@ def readable_amount(column: str) -> nw.Expr:
     return nw.when(((amount < limit) & (amount > -limit)) | col(rounded_name(column))).then(amount)
 
 
-def _read_as_text(rows: Frame, kinds: dict[str, Kind]) -> Frame:
+def _read_as_text(rows: Frame, kinds: dict[str, Kind], time_zone: str) -> Frame:
     """The rows with these columns read from their text."""
     rows = with_raw(rows, *kinds).with_columns(
         nw.lit(False).alias("is_unreadable"), *(col(name).cast(nw.String) for name in kinds)
     )
     for name, kind in kinds.items():
         if kind is not Kind.TEXT:
-            rows = _read_column(rows, name, kind)
+            rows = _read_column(rows, name, kind, time_zone)
     return rows
 
 
-def _read_column(rows: Frame, name: str, kind: Kind) -> Frame:
+def _read_column(rows: Frame, name: str, kind: Kind, time_zone: str) -> Frame:
     """The rows with one column read; plainly written values by the engine's cast, the others step by step."""
     text, written = col(name), col("written")
     is_plain = text.str.contains(_PLAIN[kind])
@@ -148,6 +152,8 @@ def _read_column(rows: Frame, name: str, kind: Kind) -> Frame:
         is_rounded = written.str.contains(_BELOW_CENTS).fill_null(False)
         rows = rows.with_columns(is_rounded.alias(rounded_name(name)))
     rows = rows.with_columns(_cast(nw.coalesce("plain", _WRITTEN_PLAINLY[kind](written)), kind).alias(name))
+    if kind is Kind.DATE:
+        rows = with_days_of_moments(rows, name, "written", time_zone)
     is_unreadable = col("is_unreadable") | (~written.is_null() & col(name).is_null())
     return rows.with_columns(is_unreadable.alias("is_unreadable")).drop("plain", "written")
 
@@ -166,18 +172,6 @@ def _whole_number(text: nw.Expr) -> nw.Expr:
     return nw.when(fits).then(nw.concat_str(sign, digits))
 
 
-def _calendar_day(text: nw.Expr) -> nw.Expr:
-    formed = nw.when(text.str.contains(_DATE)).then(text)
-    places = ((0, 4), (5, 2), (8, 2))
-    year, month, day = (formed.str.slice(start, length).cast(nw.Int64) for start, length in places)
-    is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))
-    others = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
-    last = nw.when(month == 2).then(february).otherwise(others)
-    # Checked here, as engines differ in what they make of a day that does not exist.
-    return nw.when((day <= last) & (year > 0)).then(formed.str.slice(0, 10))
-
-
 def _amount(text: nw.Expr) -> nw.Expr:
     formed = nw.when(text.str.contains(_AMOUNT)).then(text.str.replace_all(r"^[+-]", ""))
     whole = nw.concat_str(nw.lit("0"), formed.str.replace_all(r"\..*$", "")).cast(nw.Int64)
@@ -192,6 +186,6 @@ def _amount(text: nw.Expr) -> nw.Expr:
 _WRITTEN_PLAINLY = {
     Kind.KEY: _whole_number,
     Kind.COUNT: _whole_number,
-    Kind.DATE: _calendar_day,
+    Kind.DATE: written_day,
     Kind.MONEY: _amount,
 }

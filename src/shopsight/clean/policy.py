@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from shopsight.time_zone import UTC_NAME
+
 #: Earlier dates are rejected.
 FIRST_DATE = date(1970, 1, 1)
 
@@ -37,12 +39,14 @@ class CleaningPolicy:
     """The inputs of cleaning beside the rows.
 
     Attributes:
-        today: the day of the snapshot; later dates are in the future.
+        today: the shop's day at the snapshot; later dates are in the future.
         excluded_order_statuses: orders with these statuses do not count. Written as cleaning writes statuses:
             trimmed, lower case, ``cancelled``.
         negative_amounts: whether negative amounts and quantities on orders that count are rejected.
+        time_zone: the shop's, in which the day of a moment is taken.
     """
 
     today: date
     excluded_order_statuses: frozenset[str]
     negative_amounts: Literal["reject", "keep"]
+    time_zone: str = UTC_NAME

@@ -133,7 +133,7 @@ def date_rules(column: str) -> tuple[Rule, ...]:
         reject("date_before_1970", f"{column} is before 1970.", when=col(column) < FIRST_DATE),
         reject(
             "date_in_future",
-            f"{column} is after the day of the snapshot.",
+            f"{column} is after the day of the snapshot in the shop.",
             when=lambda policy: col(column) > policy.today,
         ),
     )

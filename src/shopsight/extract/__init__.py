@@ -22,6 +22,7 @@ from shopsight.extract.reading import Reader
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
 from shopsight.table_mapping import TableMapping
+from shopsight.time_zone import UTC_NAME
 
 __all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_totals"]
 
@@ -45,14 +46,15 @@ def extract(
     batch_rows: int,
     connect_timeout: timedelta,
     tables: Tables | None = None,
+    time_zone: str = UTC_NAME,
     on_rows: OnRows | None = None,
 ) -> Snapshot:
     """Read all six tables in one state of the database into ``folder/<table>/part-*.parquet``.
 
     The columns are the contract's, in its order. A column is native (INT64, DATE, DECIMAL(18,2), STRING) if
     its type is of that kind and every value fits, else it is the source's own text. Timestamps become days;
-    those with a time zone become days in UTC. Nulls stay nulls. Memory is bounded by ``batch_rows`` and the
-    number of connections.
+    those with a time zone become days in the shop's. Nulls stay nulls. Memory is bounded by ``batch_rows``
+    and the number of connections.
 
     Args:
         url: the source, credentials included.
@@ -62,6 +64,7 @@ def extract(
         batch_rows: about how many rows each connection holds at a time.
         connect_timeout: how long the database may take to answer the first call.
         tables: the settings' mapping of tables.
+        time_zone: the shop's.
         on_rows: called for each batch with the table and how many more rows of it are written (a negative
             number when a table is read again).
 
@@ -75,7 +78,7 @@ def extract(
         SourceError: it answered with an error.
         WorkspaceError: the disk is full or cannot be written.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables)
+    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
     with dialect.snapshot(source, connections) as snapshot:
         reader = Reader(snapshot, folder, batch_rows, on_rows)
         reader.read_tables()
@@ -95,6 +98,7 @@ def source_totals(
     connect_timeout: timedelta,
     physical: Mapping[str, Mapping[str, str]],
     tables: Tables | None = None,
+    time_zone: str = UTC_NAME,
 ) -> Snapshot:
     """The database's own report of the six tables now, as :func:`extract` returns it; reads no rows.
 
@@ -105,11 +109,12 @@ def source_totals(
         physical: by table and column, ``native`` or ``text``: how the columns of the earlier snapshot arrived
             that this one is compared with.
         tables: see :func:`extract`.
+        time_zone: see :func:`extract`.
 
     Raises:
         SourceError: and the others of :func:`extract`.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables)
+    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
     with dialect.snapshot(source, 1) as snapshot:
         totals = {
             name: snapshot.control_totals(
@@ -123,7 +128,12 @@ def source_totals(
 
 
 def check_source(
-    url: str, *, schema: str | None, connect_timeout: timedelta, tables: Tables | None = None
+    url: str,
+    *,
+    schema: str | None,
+    connect_timeout: timedelta,
+    tables: Tables | None = None,
+    time_zone: str = UTC_NAME,
 ) -> list[SourceCheck]:
     """Checks of the source: connection, version, and whether each of the six tables can be read.
 
@@ -133,7 +143,7 @@ def check_source(
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables)
+    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
     return dialect.describe(source)
 
 
@@ -143,12 +153,16 @@ def shown_address(url: str) -> str:
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, _ = _resolve(url, None, timedelta(0), None)
+    source, _ = _resolve(url, None, timedelta(0))
     return source.shown
 
 
 def _resolve(
-    url: str, schema: str | None, connect_timeout: timedelta, tables: Tables | None
+    url: str,
+    schema: str | None,
+    connect_timeout: timedelta,
+    tables: Tables | None = None,
+    time_zone: str = UTC_NAME,
 ) -> tuple[Source, Dialect]:
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     dialect = DIALECTS.get(scheme)
@@ -158,7 +172,7 @@ def _resolve(
             f"The source URL has {named}; postgresql:// and sqlite:// can be read (MySQL not yet).",
             remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
         )
-    return Source(url, schema, connect_timeout, tables or {}), dialect
+    return Source(url, schema, connect_timeout, tables or {}, time_zone), dialect
 
 
 def _described(
@@ -185,4 +199,5 @@ def _described(
             for name in TABLES
         },
         is_utf8=snapshot.is_utf8,
+        time_zone=source.time_zone,
     )

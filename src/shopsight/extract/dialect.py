@@ -14,6 +14,7 @@ import pyarrow as pa
 from shopsight.audit.control_totals import Totals
 from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
 from shopsight.table_mapping import TableMapping
+from shopsight.time_zone import UTC_NAME
 
 #: Called with a table and how many more rows of it are on disk; fewer (negative) when it is read again.
 #: Never called by two threads at once.
@@ -31,6 +32,7 @@ class Source:
     schema: str | None
     connect_timeout: timedelta
     tables: Mapping[str, TableMapping] = field(default_factory=dict)
+    time_zone: str = UTC_NAME
 
     @property
     def shown(self) -> str:

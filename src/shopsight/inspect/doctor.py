@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shopsight import publish
+from shopsight.audit import guards
 from shopsight.errors import ShopsightError
 from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
 from shopsight.pipeline.databases import open_target, source_address, target_address
 from shopsight.pipeline.run import versions
+from shopsight.pipeline.workspace import Workspace
 from shopsight.settings import Settings
 
 #: Holds raw, clean and rejected files of three runs (`keep_runs`) of a large shop.
@@ -45,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("shopsight", "machine", True, f"{platform.platform()}, {os.cpu_count()} cores"),
         _workdir(settings.workdir),
         *_guarded("source", lambda: _source(settings)),
+        *_guarded("source", lambda: _time_zone(settings)),
         *_guarded("target", lambda: _target(settings)),
     ]
 
@@ -77,8 +80,27 @@ def _source(settings: Settings) -> Iterable[Finding]:
             schema=settings.source_schema,
             connect_timeout=settings.connect_timeout,
             tables=settings.tables,
+            time_zone=settings.shop_time_zone,
         ):
             yield Finding("source", check.name, check.is_ok, check.message, check.remedy)
+
+
+def _time_zone(settings: Settings) -> Iterable[Finding]:
+    """The shop's day, and whether the newest run met orders of a day that UTC had not reached yet."""
+    message = f"days are those of {settings.shop_time_zone}"
+    run_ids = Workspace.run_ids(settings.workdir)
+    if settings.time_zone is None and run_ids:
+        workspace = Workspace(settings.workdir, run_ids[-1])
+        snapshot = workspace.read_record().get("snapshot")
+        folder = workspace.folder("rejected") / "orders"
+        if snapshot is not None and workspace.clean.details() is not None:
+            early = guards.orders_ahead_of_utc(folder, datetime.fromisoformat(snapshot["as_of"]))
+            if early:
+                message += (
+                    f"; the last run rejected {early:,} orders of tomorrow by UTC: set time_zone if it may be"
+                    " that day in the shop already"
+                )
+    yield Finding("source", "time zone", True, message)
 
 
 def _target(settings: Settings) -> Iterable[Finding]:

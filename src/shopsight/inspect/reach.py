@@ -65,6 +65,7 @@ def _source_errors(settings: Settings) -> list[ShopsightError]:
         schema=settings.source_schema,
         connect_timeout=settings.connect_timeout,
         tables=settings.tables,
+        time_zone=settings.shop_time_zone,
     )
     return [check.error for check in checks if check.error is not None]
 

@@ -154,6 +154,7 @@ def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
             connect_timeout=settings.connect_timeout,
             physical=physical,
             tables=settings.tables,
+            time_zone=settings.shop_time_zone,
         )
     checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():

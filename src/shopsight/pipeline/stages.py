@@ -115,6 +115,7 @@ def extract(run: Run) -> StageResult:
         "url": redact(settings.source_url.get_secret_value()),
         "schema": settings.source_schema,
         "tables": settings.shown("tables"),
+        "time_zone": settings.shop_time_zone,
     }
 
     def work() -> dict[str, Any]:
@@ -129,6 +130,7 @@ def extract(run: Run) -> StageResult:
                 batch_rows=settings.batch_rows,
                 connect_timeout=settings.connect_timeout,
                 tables=settings.tables,
+                time_zone=settings.shop_time_zone,
                 on_rows=_tally(run, "extract"),
             )
         return {"snapshot": snapshot.as_details(), "source": source}
@@ -138,7 +140,8 @@ def extract(run: Run) -> StageResult:
         raise ConfigurationError(
             f"Run {run.run_id} has a snapshot of {_named(details['source'])}, and the settings name"
             f" {_named(source)}. Nothing was changed.",
-            remedy="Give the same --source, --source-schema and tables, or start a new run without --resume.",
+            remedy="Give the same --source, --source-schema, tables and time zone, or start a new run without"
+            " --resume.",
         )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
@@ -153,9 +156,10 @@ def clean(run: Run) -> StageResult:
     """
     settings, folder = run.settings, run.workspace.folder
     policy = CleaningPolicy(
-        today=run.snapshot.as_of.date(),
+        today=run.snapshot.today,
         excluded_order_statuses=settings.excluded_order_statuses,
         negative_amounts=settings.negative_amounts,
+        time_zone=run.snapshot.time_zone,
     )
     inputs = {
         "today": policy.today.isoformat(),
@@ -177,8 +181,17 @@ def clean(run: Run) -> StageResult:
     _, is_kept, seconds = _once(run.workspace.clean, run.workspace.raw, inputs, work)
     rejected = {table: count_rows(folder("rejected") / table) for table in TABLES}
     entered = {table: count_rows(folder("raw") / table) for table in TABLES}
+    if settings.time_zone is None:
+        _warn_of_early_orders(run)
     guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
     return StageResult(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
+
+
+def _warn_of_early_orders(run: Run) -> None:
+    early = guards.orders_ahead_of_utc(run.workspace.folder("rejected") / "orders", run.snapshot.as_of)
+    if early:
+        warning = f"{early:,} orders of tomorrow by UTC were rejected; in the shop it may be that day already"
+        log.warning("time_zone", run_id=run.run_id, warning=warning, remedy="Set time_zone.")
 
 
 def metrics(run: Run) -> StageResult:
@@ -201,7 +214,7 @@ def insights(run: Run) -> StageResult:
     """Work out the insights from ``clean`` and the customer metrics."""
     engine, settings = PolarsEngine(), run.settings
     options = InsightOptions(
-        top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.as_of.date()
+        top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.today
     )
     folder = run.workspace.folder("marts/insights")
 
@@ -226,7 +239,9 @@ def prove(run: Run) -> StageResult:
     """
     folder, record = run.workspace.folder, run.record
     sentences = {rule.id: (str(rule.action), rule.sentence) for rule in RULES.values()}
-    totals = read_totals(run.workspace.root, is_ascii=not run.snapshot.is_utf8)
+    totals = read_totals(
+        run.workspace.root, is_ascii=not run.snapshot.is_utf8, time_zone=run.snapshot.time_zone
+    )
     record.ledger = build_ledger(run.workspace.root, sentences, totals)
     record.proof = [proof.require(proof.prove_extraction(run.snapshot, totals))]
     record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
@@ -322,7 +337,7 @@ STAGES: dict[str, Callable[[Run], StageResult]] = {
 
 
 def _named(source: dict[str, Any]) -> str:
-    parts = ("url", "{}"), ("schema", "schema {}"), ("tables", "tables {}")
+    parts = ("url", "{}"), ("schema", "schema {}"), ("tables", "tables {}"), ("time_zone", "time zone {}")
     return ", ".join(words.format(source[name]) for name, words in parts if source.get(name))
 
 

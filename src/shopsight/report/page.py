@@ -29,6 +29,7 @@ from shopsight.report.formatting import (
 from shopsight.report.geometry import per_cent
 from shopsight.report.report_table import ReportTable
 from shopsight.report.tables import csv_link, table_of
+from shopsight.time_zone import UTC_NAME, day_in
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,7 +55,9 @@ def render_report(
     unknown = RunRecord("unknown", "run", "unknown", datetime.min.replace(tzinfo=UTC)).as_document()
     document = {**unknown, "started_at": None, **record}
     snapshot = document["snapshot"]
-    day = None if snapshot is None else in_utc(snapshot["as_of"]).date()
+    day = None
+    if snapshot is not None:
+        day = day_in(in_utc(snapshot["as_of"]), snapshot.get("time_zone", UTC_NAME))
     tables = sorted(
         insights.values(), key=lambda table: _ORDER.index(table.chart.kind if table.chart else "table")
     )

@@ -217,7 +217,7 @@ class Catalog:
             oid=0,
             has_pages=False,
             is_lockable=False,
-            columns={row[0]: SourceColumn(*row) for row in self._session.rows(made)},
+            columns={row[0]: self._column(row) for row in self._session.rows(made)},
             reads_foreign=self._session.rows(_LOOKED_AT_FOREIGN)[0][0],
             select=select,
         )
@@ -244,7 +244,11 @@ class Catalog:
 
     def _columns(self, schema: str, name: str) -> dict[str, SourceColumn]:
         rows = self._session.rows(_COLUMNS, (self._tables(schema)[name][0],))
-        return {row[0]: SourceColumn(*row) for row in rows}
+        return {row[0]: self._column(row) for row in rows}
+
+    def _column(self, row: tuple[Any, ...]) -> SourceColumn:
+        name, declared, base, modifier, is_nullable = row
+        return SourceColumn(name, declared, base, modifier, is_nullable, self._source.time_zone)
 
     def _choose(self, wanted: str) -> tuple[str, str] | None:
         """The schema and the name of a table; None if it is not there."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from shopsight.audit.control_totals import AMOUNT_LIMIT
 from shopsight.contract import MONEY_SCALE, Kind
 from shopsight.extract.dialect import quote_name
+from shopsight.time_zone import UTC_NAME
 
 
 class Family(StrEnum):
@@ -49,6 +50,7 @@ class SourceColumn:
         base: the type's internal name; for a domain, that of its base type.
         modifier: the type's modifier (atttypmod); -1 for none.
         is_nullable: whether the column may hold nulls; false only where the database enforces it.
+        time_zone: the shop's, in which a moment becomes a day.
     """
 
     name: str
@@ -56,6 +58,7 @@ class SourceColumn:
     base: str
     modifier: int = -1
     is_nullable: bool = True
+    time_zone: str = UTC_NAME
 
     @property
     def sql(self) -> str:
@@ -98,7 +101,7 @@ def as_sent(column: SourceColumn, kind: Kind) -> str:
 
 
 def as_number(column: SourceColumn, kind: Kind) -> str:
-    """The column's number, never with an exponent, or its day (in UTC).
+    """The column's number, never with an exponent, or its day, a moment's in the shop's time zone.
 
     A float is read by its shortest text, which is what people entered.
     """
@@ -111,6 +114,6 @@ def as_number(column: SourceColumn, kind: Kind) -> str:
         case Family.TIMESTAMP if kind is Kind.DATE:
             return f"({name}::date)"
         case Family.TIMESTAMPTZ if kind is Kind.DATE:
-            return f"({name} AT TIME ZONE 'UTC')::date"
+            return f"({name} AT TIME ZONE {quote_text(column.time_zone)})::date"
         case _:
             return name

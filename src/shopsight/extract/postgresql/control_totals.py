@@ -16,7 +16,7 @@ from shopsight.audit.exact import EXACT
 from shopsight.contract import MONEY_SCALE, TABLES, Column, Kind
 from shopsight.extract.dialect import quote_name
 from shopsight.extract.postgresql.catalog import Relation
-from shopsight.extract.postgresql.columns import as_number, as_sent, quote_text
+from shopsight.extract.postgresql.columns import Family, as_number, as_sent, quote_text
 from shopsight.extract.postgresql.session import Session
 
 # Columns with few different texts. Rows are grouped by them first, so that each text is hashed once: 0.7 s
@@ -119,6 +119,11 @@ def _key(relation: Relation, as_text: Collection[str]) -> tuple[str, bool]:
 def _number(relation: Relation, column: Column) -> str:
     """A value as a number whose products fit its type: bigint for what is small, numeric for all else."""
     source = relation.columns[column.name]
+    if column.kind is Kind.DATE and source.family is Family.TIMESTAMPTZ:
+        # Not as the reader does it: by the seconds on the shop's clock.
+        clock = f"timezone({quote_text(source.time_zone)}, {source.sql})"
+        seconds = f"CASE WHEN isfinite({source.sql}) THEN extract(epoch FROM {clock}) END"
+        return f"floor(({seconds}) / 86400)::bigint"
     number = as_number(source, column.kind)
     if column.kind is Kind.DATE:
         return f"(CASE WHEN isfinite({number}) THEN {number} - DATE '1970-01-01' END)::bigint"

@@ -22,6 +22,7 @@ from shopsight.engine.protocol import Frame
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import Shop
 from shopsight.pipeline.workspace import Workspace
+from shopsight.time_zone import UTC_NAME
 
 #: Columns beside a rejected row's own, which stay text while the row's values are read.
 _BESIDE = (Column("rule", Kind.TEXT), Column("measure", Kind.TEXT))
@@ -63,10 +64,19 @@ class TracedRun:
 
     def about(self) -> dict[str, Any]:
         """The run's id, the generation that it published, if any, and the moment of its snapshot."""
-        # A run at work has no whole record; extraction's manifest has the moment.
-        manifest = json.loads(self.workspace.raw.manifest_path.read_text())
-        as_of = datetime.fromisoformat(manifest["details"]["snapshot"]["as_of"])
+        as_of = datetime.fromisoformat(self._snapshot["as_of"])
         return {"run_id": self.run_id, "generation": self.record.get("generation"), "as_of": as_of}
+
+    @cached_property
+    def _snapshot(self) -> dict[str, Any]:
+        # A run at work has no whole record; extraction's manifest has the snapshot.
+        manifest = json.loads(self.workspace.raw.manifest_path.read_text())
+        snapshot: dict[str, Any] = manifest["details"]["snapshot"]
+        return snapshot
+
+    @property
+    def _time_zone(self) -> str:
+        return str(self._snapshot.get("time_zone", UTC_NAME))
 
     @cached_property
     def shop(self) -> Shop:
@@ -76,13 +86,13 @@ class TracedRun:
 
     def raw(self, table: str) -> Frame:
         """A table's rows in the contract's types, each column beside it as it came, ``raw_<column>``."""
-        return completed(read(self._scan(f"raw/{table}"), TABLES[table]), TABLES[table])
+        return completed(read(self._scan(f"raw/{table}"), TABLES[table], self._time_zone), TABLES[table])
 
     def rejected(self, table: str) -> Frame:
         """A table's rejected rows as :meth:`raw` gives them, texts tidied, with ``rule`` and ``measure``."""
         columns = TABLES[table].columns
         wide = replace(TABLES[table], columns=(*columns, *_BESIDE))
-        rows = completed(read(self._scan(f"rejected/{table}"), wide), wide)
+        rows = completed(read(self._scan(f"rejected/{table}"), wide, self._time_zone), wide)
         texts = [
             tidied(nw.col(column.name)).alias(column.name) for column in columns if column.kind is Kind.TEXT
         ]
