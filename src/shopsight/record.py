@@ -80,7 +80,7 @@ class Snapshot:
         snapshot_id: the database's own name for the snapshot.
         as_of: the database's clock when the snapshot was taken, UTC.
         source: the URL without credentials.
-        dialect: ``postgresql`` or ``sqlite``.
+        dialect: ``postgresql``, ``mysql`` (MariaDB, too) or ``sqlite``.
         server_version: as the database says it.
         tables: by table name, all six.
         is_utf8: whether all characters of texts count in the control totals, or only those of ASCII.

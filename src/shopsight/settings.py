@@ -112,7 +112,7 @@ class Settings(BaseSettings):
 
     source_url: SecretStr = Field(
         SecretStr(EMBEDDED),
-        description="The shop's database: postgresql://…, sqlite:///path, or `embedded`.",
+        description="The shop's database: postgresql://…, mysql://…, sqlite:///path, or `embedded`.",
     )
     source_schema: str | None = Field(
         None, description="The schema that holds the six tables; by default the connection's own search path."

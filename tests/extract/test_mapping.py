@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from tests.support.extracted import assert_proven
-from tests.support.literal_rows import load_rows
+from tests.support.literal_rows import DIALECTS, database_url, load_rows
 from tests.support.shop_rows import SHOP
 
 from shopsight.contract import TABLES
@@ -83,13 +83,9 @@ def mappings(tables: dict[str, dict[str, Any]]) -> dict[str, TableMapping]:
     return {name: TableMapping.model_validate(mapping) for name, mapping in tables.items()}
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
+@pytest.fixture(params=DIALECTS)
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
-    url = (
-        request.getfixturevalue("postgres_url")
-        if request.param == "postgresql"
-        else f"sqlite:///{tmp_path}/s.db"
-    )
+    url = database_url(request, request.param)
     load_rows(url, SHOP)
     return Shop(url, tmp_path)
 
@@ -122,7 +118,9 @@ def test_a_condition_an_expression_and_a_query_are_read_and_proven(shop: Shop) -
 
 
 def test_a_table_is_named_with_its_schema(shop: Shop) -> None:
-    schema = "public" if shop.url.startswith("postgresql") else "main"
+    schema = {"postgresql": "public", "mariadb": shop.url.partition("@/")[2].partition("?")[0]}.get(
+        shop.url.partition(":")[0], "main"
+    )
     shop.read("raw", orders={"from": f"{schema}.Orders"})
     assert len(shop.rows("raw")["orders"]) == len(SHOP["orders"])
 
@@ -194,7 +192,8 @@ def test_sql_that_the_database_does_not_understand_names_its_table(
 
 def test_a_query_that_has_a_column_twice_is_refused(shop: Shop) -> None:
     query = "SELECT o.*, c.customer_id FROM orders o JOIN customers c ON c.customer_id = o.customer_id"
-    assert "'customer_id' could be any of" in shop.refused(orders={"query": query}).message
+    message = shop.refused(orders={"query": query}).message
+    assert "'customer_id' could be any of" in message or "Duplicate column name 'customer_id'" in message
 
 
 def test_names_cannot_leave_their_quotes(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.extract.test_mapping import RENAMED, RENAMING
+from tests.support.literal_rows import DIALECTS, database_url
 from tests.support.published_shop import PublishedShop, published_shop
 
 from shopsight.contract import TABLES
@@ -18,10 +19,15 @@ QUERIES = {
     name: {"query": f"SELECT {', '.join(table.column_names)} FROM {name} -- all of it"}
     for name, table in TABLES.items()
 }
-TEXTS = {
-    name: {"columns": {column: {"sql": f"CAST({column} AS text)"} for column in table.column_names}}
-    for name, table in TABLES.items()
-}
+
+
+def texts(dialect: str) -> dict[str, Any]:
+    """Every column as text."""
+    kind = "char" if dialect == "mariadb" else "text"
+    return {
+        name: {"columns": {column: {"sql": f"CAST({column} AS {kind})"} for column in table.column_names}}
+        for name, table in TABLES.items()
+    }
 
 
 def published(source: str, settings: dict[str, Any], places: tuple[str, str, Path]) -> dict[str, Any]:
@@ -33,17 +39,13 @@ def published(source: str, settings: dict[str, Any], places: tuple[str, str, Pat
     return {"customers": shop.served("customer_metrics"), "insights": insights}
 
 
-@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_names_and_types_change_nothing_that_is_published(
     dialect: str, request: pytest.FixtureRequest, mongo_url: str, mongo_database: str, tmp_path: Path
 ) -> None:
     places = mongo_url, mongo_database, tmp_path / "work"
     plain = f"sqlite:///{tmp_path / 'plain.db'}"
-    url = (
-        request.getfixturevalue("postgres_url")
-        if dialect == "postgresql"
-        else f"sqlite:///{tmp_path / 's.db'}"
-    )
+    url = database_url(request, dialect)
     seed(plain, SIZE, dirt=0)
     seed(url, SIZE, dirt=0)
     assert published(url, {}, places) == published(plain, {}, places)
@@ -51,7 +53,7 @@ def test_names_and_types_change_nothing_that_is_published(
     expected = published(url, {}, places)
     assert expected["customers"]
     assert published(url, {"tables": QUERIES}, places) == expected
-    assert published(url, {"tables": TEXTS}, places) == expected
+    assert published(url, {"tables": texts(dialect)}, places) == expected
     with open_database(url, None) as database:
         for statement in RENAMING:
             database.execute(statement)

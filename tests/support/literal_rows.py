@@ -8,13 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from shopsight.contract import TABLES, Kind
 from shopsight.errors import ConfigurationError
 from shopsight_demo.seed.database import Database, quote
 from shopsight_demo.seed.load import open_database
+from shopsight_demo.seed.mysql import MySQLDatabase
 
-#: Wide types without a constraint, in both dialects: every literal row fits.
+#: The kinds of databases that a shop can be read from, by the scheme of a URL.
+DIALECTS = ("postgresql", "mariadb", "sqlite")
+
+#: Wide types without a constraint, in all dialects: every literal row fits.
 LOOSE_TYPES = {
     Kind.KEY: "bigint",
     Kind.TEXT: "text",
@@ -22,6 +27,15 @@ LOOSE_TYPES = {
     Kind.MONEY: "numeric(18,2)",
     Kind.COUNT: "bigint",
 }
+
+
+def database_url(request: pytest.FixtureRequest, dialect: str) -> str:
+    """The URL of this test's own empty database, of any dialect."""
+    if dialect == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/shop.db"
+    fixture = {"postgresql": "postgres_url", "mariadb": "mariadb_url"}[dialect]
+    url: str = request.getfixturevalue(fixture)
+    return url
 
 
 def load_rows(
@@ -37,7 +51,7 @@ def load_rows(
     ``numeric`` column becomes INTEGER or REAL; name the column ``text`` to keep its digits).
 
     Args:
-        url: ``postgresql://…`` or ``sqlite:///path``.
+        url: ``postgresql://…``, ``mariadb://…`` or ``sqlite:///path``.
         rows: rows by table; a table that is not named is created empty.
         column_types: by table and column, the SQL type where it is not the loose default (bigint, text, date,
             numeric(18,2)): ``{"orders": {"total_amount": "text"}}``.
@@ -74,7 +88,7 @@ def _insert(database: Database, table: str, types: Mapping[str, str], rows: Sequ
         ]
         values: Any = pa.record_batch(columns, names=list(types))
     else:
-        places = ["?"] * len(types)
+        places = ["%s" if isinstance(database, MySQLDatabase) else "?"] * len(types)
         values = [[str(v) if isinstance(v, date | Decimal) else v for v in row] for row in rows]
     statement = f"INSERT INTO {database.quoted(table)} ({', '.join(map(quote, types))})"
     with database.cursor(f"filling {table}") as cursor:

@@ -64,7 +64,8 @@ app = typer.Typer(
 Source = Annotated[
     str | None,
     typer.Option(
-        help="The shop's database: postgresql://…, sqlite:///path or `embedded`.", show_default=False
+        help="The shop's database: postgresql://…, mysql://…, sqlite:///path or `embedded`.",
+        show_default=False,
     ),
 ]
 SourceSchema = Annotated[

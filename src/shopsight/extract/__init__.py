@@ -17,6 +17,7 @@ from shopsight.audit.control_totals import Totals, as_document
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
 from shopsight.extract.dialect import Dialect, OnRows, OpenSnapshot, Source, SourceCheck
+from shopsight.extract.mysql import MySQL
 from shopsight.extract.postgresql import PostgreSQL
 from shopsight.extract.reading import Reader
 from shopsight.extract.sqlite import SQLite
@@ -33,6 +34,8 @@ Tables = Mapping[str, TableMapping]
 DIALECTS: dict[str, Dialect] = {
     "postgresql": PostgreSQL(),
     "postgres": PostgreSQL(),
+    "mysql": MySQL(),
+    "mariadb": MySQL(),
     "sqlite": SQLite(),
 }
 
@@ -169,7 +172,7 @@ def _resolve(
     if dialect is None:
         named = f"{scheme}://" if scheme else "no scheme"
         raise ConfigurationError(
-            f"The source URL has {named}; postgresql:// and sqlite:// can be read (MySQL not yet).",
+            f"The source URL has {named}; {', '.join(f'{name}://' for name in DIALECTS)} can be read.",
             remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
         )
     return Source(url, schema, connect_timeout, tables or {}, time_zone), dialect

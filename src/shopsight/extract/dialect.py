@@ -42,8 +42,9 @@ class Source:
             return self.url.partition("?")[0]
         # The address follows the last @, even where the password holds an unencoded one.
         address, _, options = rest.rpartition("@")[2].partition("?")
-        socket = dict(parse_qsl(options)).get("host") if address.startswith("/") else None
-        return f"{scheme}://{address}" + (f"?host={socket}" if socket else "")
+        given = dict(parse_qsl(options)) if address.startswith("/") else {}
+        sockets = [f"?{name}={given[name]}" for name in ("host", "unix_socket") if name in given]
+        return f"{scheme}://{address}{''.join(sockets[:1])}"
 
 
 class SourceCheck(NamedTuple):

@@ -1,7 +1,7 @@
 """A made-up shop, loaded into a SQL database.
 
 In: a size, a share of dirt and a seed (:func:`seed`; :class:`MadeShop` without a database). Out: the six
-source tables in PostgreSQL or SQLite.
+source tables in PostgreSQL, MySQL, MariaDB or SQLite.
 """
 
 from shopsight_demo.seed.generate import MadeShop

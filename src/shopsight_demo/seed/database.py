@@ -1,4 +1,4 @@
-"""The interface to a SQL database that is seeded; SQLite and PostgreSQL add what differs."""
+"""The interface to a SQL database that is seeded; each kind adds what differs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ class Database(ABC):
     Attributes:
         connection: the driver's own, as DB-API 2 has it.
         constrains_late: whether constraints can be added to a table that exists.
+        table_options: what follows the columns when a table is created.
     """
 
     driver_error: ClassVar[type[Exception]]
     constrains_late: ClassVar[bool]
     connection: Any
+    table_options: str = ""
 
     @abstractmethod
     def existing(self, tables: Iterable[str]) -> list[str]:
@@ -59,7 +61,7 @@ class Database(ABC):
     def create(self, table: str, columns: Mapping[str, str], constraints: Sequence[str] = ()) -> None:
         """Create a table of these columns (name to SQL type and column constraints)."""
         lines = [*(f"{quote(name)} {kind}" for name, kind in columns.items()), *constraints]
-        self.execute(f"CREATE TABLE {self.quoted(table)} ({', '.join(lines)})")
+        self.execute(f"CREATE TABLE {self.quoted(table)} ({', '.join(lines)}) {self.table_options}")
 
     def analyze(self, tables: Iterable[str]) -> None:
         """Let the database gather its statistics of these tables."""

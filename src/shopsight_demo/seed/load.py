@@ -13,6 +13,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
 from shopsight_demo.seed.database import Database
 from shopsight_demo.seed.generate import MadeShop
+from shopsight_demo.seed.mysql import MySQLDatabase
 from shopsight_demo.seed.postgresql import PostgresDatabase
 from shopsight_demo.seed.schemas import Types, column_types, required_columns, table_constraints
 from shopsight_demo.seed.size import DEFAULT_END_DATE, Recipe, ShopSize
@@ -21,6 +22,7 @@ from shopsight_demo.seed.sqlite import SqliteDatabase
 #: The scheme of a SQLite URL; what follows is the path, absolute when it starts with a fourth slash.
 SQLITE_SCHEME = "sqlite:///"
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+MYSQL_SCHEMES = ("mysql://", "mariadb://")
 
 
 class TablesExist(ConfigurationError):
@@ -60,7 +62,7 @@ def seed(
     The same arguments give the same rows, except that only SQLite gets NUL in names.
 
     Args:
-        url: ``postgresql://…`` or ``sqlite:///path``.
+        url: ``postgresql://…``, ``mysql://…``, ``mariadb://…`` or ``sqlite:///path``.
         size: how many customers, orders and so on.
         dirt: the share of each table's rows that are dirty, between 0 and 1.
         seed: another seed, another shop.
@@ -68,7 +70,7 @@ def seed(
             otherwise without any, and with every kind of dirt.
         types: ``Types.TEXT`` makes every column text and adds values that cannot be read.
         end_date: the last day with orders.
-        schema: PostgreSQL's schema, created if need be; by default the search path's first.
+        schema: PostgreSQL's schema or MySQL's database, created if need be; by default the URL's.
         replace: drop the tables that are there; otherwise they are left alone and an error tells of them.
         on_progress: called with ``"seed"``, the table and its rows loaded so far.
 
@@ -108,7 +110,7 @@ def seed(
 
 @contextmanager
 def open_database(url: str, schema: str | None = None) -> Iterator[Database]:
-    """The database that a URL means: ``postgresql://…`` or ``sqlite:///path``.
+    """The database that a URL means: ``postgresql://…``, ``mysql://…`` or ``sqlite:///path``.
 
     Raises:
         ConfigurationError: another kind of URL, or a schema for SQLite, which has none.
@@ -123,10 +125,12 @@ def open_database(url: str, schema: str | None = None) -> Iterator[Database]:
         database = SqliteDatabase(url.removeprefix(SQLITE_SCHEME))
     elif url.startswith(POSTGRES_SCHEMES):
         database = PostgresDatabase(url, schema)
+    elif url.startswith(MYSQL_SCHEMES):
+        database = MySQLDatabase(url, schema)
     else:
         raise ConfigurationError(
             f"The source {url!r} is not a database that can be filled.",
-            remedy="Give postgresql://user@host/database or sqlite:///path.",
+            remedy="Give postgresql://user@host/database, mysql://user@host/database or sqlite:///path.",
         )
     with closing(database):
         yield database

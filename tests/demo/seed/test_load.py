@@ -1,22 +1,25 @@
-"""Rows made up and rows written by hand, loaded into PostgreSQL and SQLite: all of them, or none."""
+"""Rows made up and rows written by hand, loaded into each kind of database: all of them, or none."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pymysql
 import pytest
 from psycopg import sql
-from tests.support.literal_rows import load_rows
+from tests.support.literal_rows import DIALECTS, database_url, load_rows
 
 from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError, SourceError, SourceUnavailable
+from shopsight.extract.dialect import Source
+from shopsight.extract.mysql.session import driver_options
 from shopsight_demo.seed import MadeShop, Recipe, ShopSize, TablesExist, Types, seed
 
 SIZE = ShopSize(customers=300, orders=900, products=60, categories=12)
@@ -28,11 +31,15 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/shop.db"
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
+@pytest.fixture(params=DIALECTS)
 def url(request: pytest.FixtureRequest) -> str:
-    name = "postgres_url" if request.param == "postgresql" else "sqlite_url"
-    found: str = request.getfixturevalue(name)
-    return found
+    return database_url(request, request.param)
+
+
+class Asked(pymysql.cursors.Cursor):
+    def execute(self, query: Any, args: Any = None) -> Any:
+        super().execute(query, args)
+        return self
 
 
 @contextmanager
@@ -41,6 +48,11 @@ def asking(url: str) -> Iterator[Any]:
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             yield connection
+    elif url.startswith("mariadb"):
+        options = driver_options(Source(url, None, timedelta(seconds=5)))
+        options |= {"conv": None, "use_unicode": True, "sql_mode": "ANSI_QUOTES", "cursorclass": Asked}
+        with closing(pymysql.connect(**options)) as connection, connection.cursor() as cursor:
+            yield cursor
     else:
         with psycopg.connect(url, autocommit=True) as connection:
             yield connection
@@ -245,11 +257,12 @@ def test_a_loose_shop_has_no_constraints(postgres_url: str) -> None:
 def test_statistics_are_gathered(url: str) -> None:
     report = seed(url, SIZE)
 
-    query = (
-        "SELECT stat FROM sqlite_stat1 WHERE tbl = 'orders'"
-        if url.startswith("sqlite")
-        else "SELECT reltuples::bigint FROM pg_class WHERE relname = 'orders'"
-    )
+    query = {
+        "postgresql": "SELECT reltuples::bigint FROM pg_class WHERE relname = 'orders'",
+        "mariadb": "SELECT table_rows FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_name = 'orders'",
+        "sqlite": "SELECT stat FROM sqlite_stat1 WHERE tbl = 'orders'",
+    }[url.partition(":")[0]]
     with asking(url) as connection:
         assert int(connection.execute(query).fetchone()[0]) == report.rows["orders"]
 
@@ -334,7 +347,11 @@ def test_a_server_that_dies_half_way_is_unavailable(restartable_postgres) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://ann:s3cret@127.0.0.1:1/shop", "postgresql://ann:s3cret@no-such-host.invalid/shop"],
+    [
+        "postgresql://ann:s3cret@127.0.0.1:1/shop",
+        "postgresql://ann:s3cret@no-such-host.invalid/shop",
+        "mysql://ann:s3cret@127.0.0.1:1/shop",
+    ],
 )
 def test_a_server_that_does_not_answer_is_unavailable(url: str) -> None:
     with pytest.raises(SourceUnavailable) as caught:
@@ -346,7 +363,8 @@ def test_a_server_that_does_not_answer_is_unavailable(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "mysql://ann:s3cret@host/shop",
+        "oracle://ann:s3cret@host/shop",
+        "mysql://ann:s3cret@host/shop?no_such_option=1",
         "shop.db",
         "sqlite:///",
         "sqlite:////no/such/folder/shop.db",

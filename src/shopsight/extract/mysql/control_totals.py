@@ -1,0 +1,126 @@
+"""MySQL's and MariaDB's own control totals of a table: the figures that the proof starts from.
+
+Asked in SQL over the whole table at once, in the same snapshot and apart from the reading. Values are the
+numbers that :mod:`shopsight.audit.control_totals` defines; a column that arrives as text counts by its text.
+Products are made in 64 bits where these are enough, else in DECIMAL, whose 65 digits are enough for any.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shopsight.audit.control_totals import Totals
+from shopsight.audit.exact import EXACT
+from shopsight.contract import MONEY_SCALE, TABLES, Column, Kind
+from shopsight.extract.mysql.catalog import Relation
+from shopsight.extract.mysql.columns import number, text
+from shopsight.extract.mysql.session import Session
+
+# Columns with few different texts. Rows are grouped by them first, so that each text is hashed once: a hash
+# takes longer than all other figures of a row.
+_FEW_TEXTS = ("status", "country")
+
+
+@dataclass(frozen=True)
+class _Aggregate:
+    """One figure: what is asked of the rows of a group, and what is made of the groups' answers."""
+
+    column: str
+    figure: str
+    of_rows: str
+    times: str = ""
+    is_amount: bool = False
+
+
+def read_totals(session: Session, relation: Relation, as_text: Collection[str], *, is_utf8: bool) -> Totals:
+    """A table's control totals, worked out by the database.
+
+    Args:
+        session: in a snapshot.
+        relation: the table.
+        as_text: the columns that arrive as text. Where a value of another column turns out not to fit its
+            type, the column is read again as text, and this is asked again.
+        is_utf8: whether all texts are Unicode; else only their ASCII characters count.
+
+    Raises:
+        pymysql.err.MySQLError: the query failed.
+    """
+    aggregates = _aggregates(relation, as_text, is_utf8)
+    grouped = _grouped(relation)
+    inner = [f"{aggregate.of_rows} AS a{n}" for n, aggregate in enumerate(aggregates)]
+    by = ""
+    if grouped is not None:
+        # Byte by byte: the column's own collation may take different texts for the same.
+        inner.append(f"CAST({_text(relation, grouped, as_text)} AS BINARY) AS few")
+        by = " GROUP BY few"
+    outer = [f"SUM(a{n}{aggregate.times})" for n, aggregate in enumerate(aggregates)]
+    figures = session.values(
+        f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation.quoted}{by}) AS summed"
+    )
+    totals: Totals = Counter()
+    for aggregate, figure in zip(aggregates, figures, strict=True):
+        units = Decimal(figure or 0)
+        totals[aggregate.column, aggregate.figure] = int(
+            EXACT.scaleb(units, MONEY_SCALE) if aggregate.is_amount else units
+        )
+    return totals
+
+
+def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[_Aggregate]:
+    table = TABLES[relation.table]
+    key, is_small = _key(relation, as_text)
+    may_lack_key = relation.columns[table.key].is_nullable or table.key in as_text
+    found = [_Aggregate("", "rows", "COUNT(*)")]
+    if may_lack_key:
+        found.append(_Aggregate(table.key, "missing", f"COUNT(*) - COUNT({key})"))
+    for column in table.columns:
+        source = relation.columns[column.name]
+        is_text = column.kind is Kind.TEXT or column.name in as_text
+        is_amount = column.kind is Kind.MONEY and not is_text
+        seen = _text(relation, column, as_text) if is_text else source.sql
+        value, times = _hash(seen, is_utf8) if is_text else number(source, column.kind), ""
+        if column == _grouped(relation):
+            # The grouping text's hash is the same for all rows of a group.
+            value, times = "1", f" * {_hash('few', is_utf8)}"
+        found.append(
+            _Aggregate(column.name, "values", f"COUNT({seen})" if source.is_nullable else "COUNT(*)")
+        )
+        if column.name == table.key:
+            product = f"IF({seen} IS NULL, NULL, {key})"
+        else:
+            factor = key if is_small and source.is_small and not is_text else f"CAST({key} AS DECIMAL(20,0))"
+            product = f"{factor} * {value}"
+        found.append(_Aggregate(column.name, "keyed", f"SUM({product})", times, is_amount))
+        if may_lack_key:
+            alone = f"SUM(IF({key} IS NULL, {value}, 0))"
+            found.append(_Aggregate(column.name, "keyless", alone, times, is_amount))
+    return found
+
+
+def _grouped(relation: Relation) -> Column | None:
+    """The column by which rows are grouped first."""
+    return next((c for c in TABLES[relation.table].columns if c.name in _FEW_TEXTS), None)
+
+
+def _key(relation: Relation, as_text: Collection[str]) -> tuple[str, bool]:
+    """A row's key, null where it has none that is written plainly, and whether it is small."""
+    column = TABLES[relation.table].columns[0]
+    source = relation.columns[column.name]
+    if column.name not in as_text:
+        return number(source, column.kind), source.is_small
+    plain = _text(relation, column, as_text)
+    return f"IF({plain} REGEXP '^-?[0-9]{{1,18}}\\\\z', CAST({plain} AS DECIMAL(18,0)), NULL)", False
+
+
+def _text(relation: Relation, column: Column, as_text: Collection[str]) -> str:
+    return text(relation.columns[column.name], column.kind, is_text=column.name in as_text)
+
+
+def _hash(seen: str, is_utf8: bool) -> str:
+    """The first 60 bits of the MD5 of a text."""
+    if not is_utf8:
+        seen = f"REGEXP_REPLACE({seen}, '[^\\\\x01-\\\\x7f]', '')"
+    return f"CAST(CONV(LEFT(MD5({seen}), 15), 16, 10) AS DECIMAL(20,0))"
