@@ -1,7 +1,7 @@
 -- A small dirty shop, for an empty database:
 --     psql --set ON_ERROR_STOP=1 --file shop.sql postgresql://user@host/database
 --     sqlite3 -bail shop.db < shop.sql
--- Written by `python -m shopsight_demo.seed.sample`; change it there.
+-- Written by `python tools/sample_sql.py`; change it there.
 --
 -- The tables have the shop's columns (schema.sql) but none of its constraints, and reviews and
 -- order_items.price are text, as after a careless import: so every kind of dirt can be in them, except NUL in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -16,9 +17,11 @@ import pytest
 from tests.support.literal_rows import load_rows
 
 from shopsight.contract import TABLES
-from shopsight_demo.seed import sample
-from shopsight_demo.seed.sample import DIRTY_ROWS, sample_sql, sample_types
 from shopsight_demo.servers import PostgresServer
+
+sys.path.append(str(Path(__file__).parents[3] / "tools"))
+import sample_sql as sample
+from sample_sql import DIRTY_ROWS, sample_sql, sample_types
 
 SAMPLES = Path(__file__).parents[3] / "samples" / "sql"
 

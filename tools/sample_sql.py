@@ -1,6 +1,8 @@
 """The sample shop: small enough to be checked by hand, as SQL that psql and sqlite3 both load.
 
-``python -m shopsight_demo.seed.sample > samples/sql/shop.sql`` writes it; a test compares the two.
+``tools/sample_rows.json`` has the dirty rows. A test compares the file with this.
+
+    .venv/bin/python tools/sample_sql.py > samples/sql/shop.sql
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import json
 import sys
 from datetime import date
 from decimal import Decimal
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from shopsight.contract import TABLES
@@ -34,15 +36,13 @@ _TEXT_COLUMNS = {
 #: By table: what is wrong with a row (or worth seeing), and the row. Generated rows have smaller keys.
 DIRTY_ROWS: dict[str, list[tuple[str, Row]]] = {
     table: [(wrong, tuple(row)) for wrong, row in rows]
-    for table, rows in json.loads(
-        files(__package__ or "").joinpath("sample_rows.json").read_text("utf-8")
-    ).items()
+    for table, rows in json.loads(Path(__file__).with_name("sample_rows.json").read_text("utf-8")).items()
 }
 _HEADER = """\
 -- A small dirty shop, for an empty database:
 --     psql --set ON_ERROR_STOP=1 --file shop.sql postgresql://user@host/database
 --     sqlite3 -bail shop.db < shop.sql
--- Written by `python -m shopsight_demo.seed.sample`; change it there.
+-- Written by `python tools/sample_sql.py`; change it there.
 --
 -- The tables have the shop's columns (schema.sql) but none of its constraints, and reviews and
 -- order_items.price are text, as after a careless import: so every kind of dirt can be in them, except NUL in
