@@ -93,6 +93,7 @@ def test_prometheus_reads_every_figure_of_the_run() -> None:
         ("shopsight_data_age_seconds", ()): 7200,
         ("shopsight_data_valid_until_timestamp_seconds", ()): AT.timestamp() + 6 * 3600,
         ("shopsight_last_success_timestamp_seconds", ()): AT.timestamp() + 90,
+        ("shopsight_published_pinned", ()): 0,
         ("shopsight_data_fresh", ()): 1,
     }
 

@@ -61,9 +61,9 @@ def main() -> None:
         shown = error if isinstance(error, ShopsightError) else defect(error)
         print_error(shown)
         sys.exit(shown.exit_code)
-    except (SystemExit, KeyboardInterrupt):
-        if stop.signal is None:
-            raise
+    except (SystemExit, KeyboardInterrupt) as ended:
+        if stop.signal is None or (isinstance(ended, SystemExit) and not ended.code):
+            raise  # `serve` ends well when it is stopped
         from shopsight.cli.output import answer_failure  # noqa: PLC0415 - see above
 
         answer_failure(RunStopped.from_outside())

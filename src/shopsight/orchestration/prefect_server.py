@@ -48,16 +48,11 @@ def client_environment(home: Path, api_url: str, *, is_terminal: bool) -> dict[s
 
 
 class PrefectServer:
-    """The server, its address and its password.
+    """The server, its address and its password; ``home`` holds its files."""
 
-    Args:
-        home: where it keeps its files.
-        port: the port of the UI; by default Prefect's usual one, or any free one.
-    """
-
-    def __init__(self, home: Path, *, port: int | None = None) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = home
-        self.port = port or _free_port()
+        self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -18,7 +18,6 @@ import asyncio
 import fcntl
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -54,42 +52,36 @@ RESTART_SECONDS = 5.0
 log = structlog.stdlib.get_logger("shopsight.serve")
 
 
-class _Stop(BaseException):
-    """Ctrl-C or SIGTERM; not an Exception, so that no handler on the way catches it."""
-
-
 def _say(line: str) -> None:
     """Print at once, also into a pipe."""
     print(line, flush=True)
 
 
-def serve(settings: Settings, *, port: int | None = None, announce: Callable[[str], None] = _say) -> None:
-    """Run the pipeline on a schedule, until Ctrl-C or SIGTERM.
+def serve(settings: Settings) -> None:
+    """Run the pipeline on a schedule, until KeyboardInterrupt, which the command line makes of SIGTERM, too.
 
     Args:
         settings: ``cron``, or ``every`` made a cron line, is the schedule; UTC.
-        port: the port of Prefect's UI; by default 4200, or any free one.
-        announce: called with each line about where the UI is and what the schedule is.
 
     Raises:
         ConfigurationError: the schedule cannot be, or another ``serve`` works in this directory.
         ShopsightError: Prefect's server does not start.
     """
     bind_structlog()
-    with _only_one(settings.workdir), _signals(), ExitStack() as stack:
+    with _only_one(settings.workdir), ExitStack() as stack:
         try:
             # The demo's servers stay while this process lives.
             stack.enter_context(source_address(settings))
             stack.enter_context(target_address(settings))
-            _serve(settings, port, announce, stack)
-        except _Stop:
+            _serve(settings, stack)
+        except KeyboardInterrupt:
             log.info("stopping")
 
 
-def _serve(settings: Settings, port: int | None, announce: Callable[[str], None], stack: ExitStack) -> None:
+def _serve(settings: Settings, stack: ExitStack) -> None:
     external = os.environ.get("PREFECT_API_URL")
     home, is_terminal = settings.workdir / "prefect", sys.stderr.isatty()
-    server = None if external else PrefectServer(home, port=port)
+    server = None if external else PrefectServer(home)
     # Prefect reads the environment when it is imported, and the runs' processes inherit it.
     if server is not None:
         os.environ.update(server.client_environment(is_terminal=is_terminal))
@@ -115,10 +107,10 @@ def _serve(settings: Settings, port: int | None, announce: Callable[[str], None]
     runner = FlowRunner(stack.enter_context(get_client(sync_client=True)), settings)
     runner.start()
     stack.callback(runner.stop)
-    announce(f"Prefect's UI: {api_url.removesuffix('/api')}")
+    _say(f"Prefect's UI: {api_url.removesuffix('/api')}")
     if server is not None:
-        announce(f"Its user and password: {server.password_path}")
-    announce(f"Schedule: {settings.cron} (UTC). Stop with Ctrl-C or SIGTERM.")
+        _say(f"Its user and password: {server.password_path}")
+    _say(f"Schedule: {settings.cron} (UTC). Stop with Ctrl-C or SIGTERM.")
     _say_what_is_missing(settings)
     watch = FreshnessWatch(settings, lambda: _served_now(settings), datetime.now(UTC))
     while True:
@@ -222,22 +214,3 @@ def _only_one(workdir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises :class:`_Stop`; later ones change nothing, the end is under way."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in earlier:
-            signal.signal(number, signal.SIG_IGN)
-        raise _Stop
-
-    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in earlier:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
