@@ -61,7 +61,7 @@ def test_the_commands_of_shopsight_do_what_the_page_says(
     # All in one shell, which stops at the first that fails. `--resume` is for a run that failed half-way.
     fail = "! SHOPSIGHT_RETRIES=0 SHOPSIGHT_TARGET_URL=mongodb://127.0.0.1:1/ shopsight run\n"
     script = "\n".join(_blocks("sh"))
-    assert len(re.findall("^shopsight ", script, flags=re.MULTILINE)) == 8
+    assert len(re.findall("^shopsight ", script, flags=re.MULTILINE)) == 9
     said = _run(
         script.replace("shopsight run --resume\n", f"{fail}shopsight run --resume\n"),
         tmp_path,
