@@ -69,6 +69,18 @@ def test_days_from_postgresql_are_the_shops(kind: str, zone: str, postgres_url: 
 
 
 @pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("kind", ["timestamp", "datetime(3)", "text"])
+def test_days_from_mariadb_are_the_shops(kind: str, zone: str, mariadb_url: str, workdir: Path) -> None:
+    there = UTC if kind == "timestamp" else ZoneInfo(zone)
+    written = [m.astimezone(there).isoformat(" ").removesuffix("+00:00") for m in MOMENTS]
+    if kind == "datetime(3)":
+        written = [text[:19] for text in written]
+    load_rows(mariadb_url, shop_of(written), {"orders": {"order_date": f"{kind} NULL"}})
+    expected = [moment.astimezone(ZoneInfo(zone)).date() for moment in MOMENTS]
+    assert clean_days(mariadb_url, zone, workdir) == expected
+
+
+@pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("offset", ["+00:00", "-0930", "Z", None])
 def test_days_from_sqlite_are_the_shops(offset: str | None, zone: str, tmp_path: Path, workdir: Path) -> None:
     ahead = timedelta(hours=-9, minutes=-30) if offset == "-0930" else timedelta()

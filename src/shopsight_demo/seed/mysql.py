@@ -39,7 +39,7 @@ class MySQLDatabase(Database):
             self.connection = pymysql.connect(**{**options, "autocommit": False, "read_timeout": None})
             # Names are quoted as standard SQL has it, and a backslash is one.
             mode = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES"
-            self.execute(f"SET SESSION sql_mode = '{mode}', unique_checks = 0")
+            self.execute(f"SET SESSION sql_mode = '{mode}', unique_checks = 0, time_zone = '+00:00'")
             # Texts are the same only if all their bytes are, as in the other databases.
             is_mariadb = "MariaDB" in self.connection.get_server_info()
             collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"

@@ -20,6 +20,7 @@ class Family(StrEnum):
     FLOAT = "float"
     DAY = "day"
     TIME = "time"
+    MOMENT = "moment"
     BINARY = "binary"
     TEXT = "text"
 
@@ -88,10 +89,17 @@ class SourceColumn:
         return self.declared in ("tinyint", "smallint", "mediumint", "int")
 
 
-def described(field: Any) -> SourceColumn:
-    """A column as the driver describes it in a result."""
+def described(field: Any, *, shows_days: bool) -> SourceColumn:
+    """A column as the driver describes it in a result.
+
+    Args:
+        field: the driver's description.
+        shows_days: whether the session shows a moment at the shop's time; else in UTC.
+    """
     default = ("binary", Family.BINARY) if field.charsetnr == _BYTES else ("text", Family.TEXT)
     name, family = _TYPES.get(field.type_code, default)
+    if field.type_code == FIELD_TYPE.TIMESTAMP and not shows_days:
+        family = Family.MOMENT
     is_unsigned = bool(field.flags & FLAG.UNSIGNED)
     if family is Family.DECIMAL:
         # The length is that of the longest text, with point and sign.
@@ -130,6 +138,9 @@ def text(column: SourceColumn, kind: Kind, *, is_text: bool) -> str:
         case Family.TIME if kind is Kind.DATE:
             # Not DATE(), which makes a null of a day that is none.
             value = f"LEFT({name}, 10)"
+        case Family.MOMENT if kind is Kind.DATE:
+            # Cleaning knows the shop's time zone.
+            value = f"CONCAT({name}, '+00:00')"
         case Family.FLOAT:
             # The server writes six digits; where these are not the value, all that it is stored as.
             digits = f"CAST({name} AS CHAR)"

@@ -19,10 +19,11 @@ from pymysql.err import MySQLError
 from shopsight.extract.dialect import Source, as_configuration_error
 from shopsight.extract.mysql.columns import SourceColumn, described
 from shopsight.extract.mysql.errors import connection_error
+from shopsight.time_zone import offset_changes
 
-# Days are UTC's. No setting of the server changes what SQL means here, or ends a query that takes long.
+# No setting of the server changes what SQL means here, or ends a query that takes long.
 _SETTINGS = (
-    "sql_mode = '', time_zone = '+00:00', net_write_timeout = 600, sql_select_limit = 18446744073709551615,"
+    "sql_mode = '', net_write_timeout = 600, sql_select_limit = 18446744073709551615,"
     f" sql_big_selects = 1, group_concat_max_len = LEAST(@@max_allowed_packet - 1024, {2**24})"
 )
 _NO_TIME_LIMIT = {True: "max_statement_time = 0", False: "max_execution_time = 0"}
@@ -46,10 +47,12 @@ class Session:
 
     def __init__(self, source: Source) -> None:
         self._options = driver_options(source)
+        self._offset = _only_offset(source.time_zone)
         try:
             self._connection = self._connect()
             ((self.version,),) = self.rows("SELECT VERSION()")
-            self.execute(f"SET SESSION {_SETTINGS}, {_NO_TIME_LIMIT['MariaDB' in self.version]}")
+            limit = _NO_TIME_LIMIT["MariaDB" in self.version]
+            self.execute(f"SET SESSION {_SETTINGS}, {limit}, time_zone = '{self._offset or '+00:00'}'")
             ((self.longest,),) = self.rows("SELECT @@group_concat_max_len")
         except (MySQLError, OSError, RuntimeError) as error:
             raise connection_error(error, source) from error
@@ -89,7 +92,8 @@ class Session:
     def columns(self, query: str) -> list[SourceColumn]:
         """The columns of a result."""
         self._connection.query(query)
-        return [described(field) for field in self._connection._result.fields]
+        fields = self._connection._result.fields
+        return [described(field, shows_days=self._offset is not None) for field in fields]
 
     def values(self, query: str) -> tuple[Any, ...]:
         """The only row of a result, texts as bytes."""
@@ -150,6 +154,16 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _only_offset(time_zone: str) -> str | None:
+    """How far a zone has always been ahead of UTC, as ``+05:30``; None if that changed.
+
+    Few servers know zones by their names.
+    """
+    seconds, changes = offset_changes(time_zone)
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return None if changes else f"{'-' if seconds < 0 else '+'}{hours:02}:{minutes:02}"
 
 
 def driver_options(source: Source) -> dict[str, Any]:
