@@ -144,6 +144,19 @@ def test_a_wrong_row_is_found(made_up: Path, tmp_path: Path, insight: str, chang
     assert found[0].startswith(f"{insight}: {what}")
 
 
+def test_a_lost_value_breaks_the_proof_and_never_the_check_itself(made_up: Path, tmp_path: Path) -> None:
+    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True)
+    for insight in INSIGHTS.values():
+        folder = tmp_path / "marts/insights" / insight.id
+        (path,) = folder.glob("*.parquet")
+        rows = pl.read_parquet(path)
+        for column in rows.columns:
+            lost = pl.when(pl.int_range(pl.len()) > 0).then(pl.col(column)).alias(column)
+            rows.with_columns(lost).write_parquet(path)
+            assert broken(checks_of(tmp_path, insight.id)) or rows[0, column] is None, (insight.id, column)
+        rows.write_parquet(path)
+
+
 @pytest.mark.parametrize(
     ("insight", "by"), [("top_customers", "total_amount_spent"), ("top_products", "orders")]
 )

@@ -266,7 +266,11 @@ def from_document(document: Mapping[str, Mapping[str, Any]]) -> Totals:
     )
 
 
-_md5 = partial(hashlib.md5, usedforsecurity=False)
+try:
+    # Without OpenSSL's detour for each text: 0.4 instead of 1.4 µs.
+    from _md5 import md5 as _md5  # type: ignore[import-not-found]
+except ImportError:
+    _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 _READERS: dict[Kind, Callable[[str], int | None]] = {
     Kind.KEY: whole_of,

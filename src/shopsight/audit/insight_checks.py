@@ -36,7 +36,7 @@ def insight_checks(
                 yield _compared(insight, f"{column} divided anew", rows, expected, [column])
             case NoneAbove(column, group, (place, value)):
                 most = {row[group]: row[column] for row in rows if row[place] == value}
-                expected = [{column: min(row[column], most.get(row[group], 0))} for row in rows]
+                expected = [{column: min(row[column] or 0, most.get(row[group]) or 0)} for row in rows]
                 yield _compared(insight, f"{column} within its group", rows, expected, [column])
             case Recounted(recount, columns, is_complete):
                 found = RECOUNTS[recount](files)
@@ -89,7 +89,7 @@ def _sum(values: Iterable[Any]) -> Figure:
 
 def _divided(part: Any, whole: Any) -> Any:
     """Money by a count as money, all else as the quotient of the nearest floating-point numbers."""
-    if not whole or whole < 0:
+    if part is None or not whole or whole < 0:
         return None
     if isinstance(part, Decimal) and isinstance(whole, int):
         return _ROUNDED.quantize(_ROUNDED.divide(part, whole), Decimal("0.01"))

@@ -137,13 +137,14 @@ class ShopFiles:
         }
 
     def listed(self, recount: str) -> set[Key]:
-        """The keys of the rows that are compared with a recount."""
+        """The keys of the rows that are compared with a recount; a row that lacks its key has none."""
         return {
-            tuple(row[name] for name in insight.key)
+            key
             for insight in self.insights
             for identity in insight.identities
             if isinstance(identity, Recounted | Greatest) and identity.recount == recount
             for row in self.published[insight.id]
+            if None not in (key := tuple(row[name] for name in insight.key))
         }
 
     def lists(self, recount: str) -> list[tuple[str, int, list[Row]]]:
@@ -234,7 +235,7 @@ class ShopFiles:
         listed_pairs, lines = self.listed("pairs"), self.items.lines
         wanted = {product_id for key in self.listed("products") | listed_pairs for product_id in key}
         for by, size, rows in self.lists("products"):
-            last = min(row[by] for row in rows) if rows and len(rows) >= size else 1
+            last = min(row[by] or 1 for row in rows) if rows and len(rows) >= size else 1
             wanted.update(lines.filter(pc.greater_equal(lines["counts_sum"], last))["values"].to_pylist())
         by_product, by_pair = Counter[int](), Counter[Key]()
         for orders_of in self._orders_of(wanted):
