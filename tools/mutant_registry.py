@@ -452,9 +452,9 @@ MUTANTS = (
     ),
     Mutant(
         "Cancelled orders count in the proof's own figures of customers",
-        "audit/customer_checks.py",
-        'counting = batch.filter(pc.invert(pc.is_in(batch["status"].cast(pa.string()), value_set=excluded)))',
-        "counting = batch",
+        "audit/shop_files.py",
+        'cents, is_counting = _cents(batch["total_amount"]), ~is_excluded[codes]',
+        'cents, is_counting = _cents(batch["total_amount"]), codes >= 0',
         _CUSTOMER_CHECKS,
     ),
     Mutant(
@@ -472,10 +472,10 @@ MUTANTS = (
         _IDENTITIES,
     ),
     Mutant(
-        "Any figure may stand within its group",
-        "audit/insight_checks.py",
-        "{column: min(row[column], most.get(row[group], 0))}",
-        "{column: row[column]}",
+        "A customer counts in a cohort's month once a day",
+        "audit/recounts.py",
+        "(cohort * number + months)[is_first_of_month]",
+        "cohort * number + months",
         _IDENTITIES,
     ),
     Mutant(

@@ -42,6 +42,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shopsight.audit.lookups import Flags, Integers
 from shopsight.audit.parquet import parquet_files, read_batches
 from shopsight.contract import Column, Kind, Table
 from shopsight.record import Check
@@ -54,9 +55,6 @@ Totals = Counter[tuple[str, str]]
 
 #: What the figures of no column are called in a document, where a name must not be empty.
 TABLE = "table"
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 #: By table, the columns whose product is the table's measure, and limits from which on values add nothing
 #: to it, so that no sum leaves Decimal(38, 2); cleaning has the same.

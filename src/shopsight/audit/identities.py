@@ -42,21 +42,6 @@ class Quotient:
 
 
 @dataclass(frozen=True)
-class NoneAbove:
-    """No row has a greater figure than the row of its group in which another column has a given value.
-
-    Attributes:
-        column: the compared figure.
-        group: the column that the rows of a group share.
-        where: the column and the value that tell which row of the group limits the others.
-    """
-
-    column: str
-    group: str
-    where: tuple[str, int]
-
-
-@dataclass(frozen=True)
 class Recounted:
     """Each row's figures are those that the proof counts anew for the row's key.
 
@@ -90,4 +75,4 @@ class Greatest:
     limit: str
 
 
-Identity = SumsTo | Quotient | NoneAbove | Recounted | Greatest
+Identity = SumsTo | Quotient | Recounted | Greatest

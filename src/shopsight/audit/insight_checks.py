@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.audit.identities import Greatest, NoneAbove, Quotient, Recounted, SumsTo
+from shopsight.audit.identities import Greatest, Quotient, Recounted, SumsTo
 from shopsight.audit.recounts import RECOUNTS
 from shopsight.audit.shop_files import DeclaredInsight, Key, Row, ShopFiles
 from shopsight.record import Check, Figure
@@ -34,10 +34,6 @@ def insight_checks(
                     for row, divisor in zip(rows, divisors, strict=True)
                 ]
                 yield _compared(insight, f"{column} divided anew", rows, expected, [column])
-            case NoneAbove(column, group, (place, value)):
-                most = {row[group]: row[column] for row in rows if row[place] == value}
-                expected = [{column: min(row[column] or 0, most.get(row[group]) or 0)} for row in rows]
-                yield _compared(insight, f"{column} within its group", rows, expected, [column])
             case Recounted(recount, columns, is_complete):
                 found = RECOUNTS[recount](files)
                 if is_complete:

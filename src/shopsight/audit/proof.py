@@ -130,8 +130,8 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
         "amount": exact_sum(row["amount"] for _, row in by_status),
         "counting_orders": sum(row["orders"] for row in counting),
         "revenue": exact_sum(row["amount"] for row in counting),
-        "units": files.items.units,
-        "buyers": files.orders.buyers,
+        "units": int(files.items.units.sum()),
+        "buyers": int((files.orders.number > 0).sum()),
         "reviews": count_rows(files.clean / "reviews"),
     }
 

@@ -1,11 +1,12 @@
-"""The shop's figures by month, status, category, country, customer, product and pair, counted anew."""
+"""The shop's figures by month, status, category, country, segment, cohort and so on, counted anew."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopsight.audit.exact import EXACT
+from shopsight.audit.lookups import Integers
 from shopsight.audit.parquet import read_batches
 from shopsight.audit.shop_files import Key, Row, ShopFiles
 
 Rows = dict[Key, Row]
+
+#: The segment of a recency of 1 to 5 (a line) and a value of 1 to 5.
+_SEGMENTS = (
+    ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
+    ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
+    ("About to sleep", "About to sleep", "Needing attention", "Loyal", "Loyal"),
+    ("Promising", "Potential loyalists", "Potential loyalists", "Loyal", "Loyal"),
+    ("New customers", "Potential loyalists", "Potential loyalists", "Champions", "Champions"),
+)
 
 
 def months(files: ShopFiles) -> Rows:
@@ -31,7 +42,11 @@ def months(files: ShopFiles) -> Rows:
         return {}
     first, last = (np.datetime64(month, "M") for month in (min(rows), max(rows)))
     every = np.arange(first, last + 1).astype(date).tolist()
-    return {(month,): {"revenue": _money(cents[month]), "orders": rows[month]} for month in every}
+    growth = [None, *(_share(cents[b] - cents[a], cents[a]) for a, b in pairwise(every))]
+    return {
+        (month,): {"revenue": _money(cents[month]), "orders": rows[month], "growth_share": grown}
+        for month, grown in zip(every, growth, strict=True)
+    }
 
 
 def statuses(files: ShopFiles) -> Rows:
@@ -55,10 +70,11 @@ def categories(files: ShopFiles) -> Rows:
             ratings[category] += row["rating_sum"]
     return {
         (category,): {
+            "category_name": name,
             "reviews": reviews[category],
             "average_rating": ratings[category] / reviews[category] if reviews[category] else None,
         }
-        for (category,) in _values(files.clean / "categories", ["category_id"])
+        for category, name in _values(files.clean / "categories", ["category_id", "category_name"])
     }
 
 
@@ -79,19 +95,60 @@ def countries(files: ShopFiles) -> Rows:
 
 
 def buyers(files: ShopFiles) -> Rows:
-    """One row about the whole shop: customers with a counting order, and with more than one."""
-    figures = {"customers": 0, "repeat_customers": 0}
-    for batch in read_batches(files.marts / "customer_metrics", ["total_orders"]):
-        orders = batch["total_orders"].to_numpy()
-        figures["customers"] += int((orders > 0).sum())
-        figures["repeat_customers"] += int((orders > 1).sum())
-    return {(): figures}
+    """One row about the whole shop: customers who ordered, those who came again, and their median wait."""
+    customers, days = _visits(files)
+    gaps = np.diff(days)[np.diff(customers) == 0]
+    return {
+        (): {
+            "customers": int((files.orders.number > 0).sum()),
+            "repeat_customers": int((files.orders.number > 1).sum()),
+            "median_days_between_orders": float(np.median(gaps)) if len(gaps) else None,
+        }
+    }
+
+
+def cohorts(files: ShopFiles) -> Rows:
+    """By month of the first counting order and months since, the customers with a counting order."""
+    customers, days = _visits(files)
+    if not len(days):
+        return {}
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    is_first = np.diff(customers, prepend=-1) != 0
+    is_first_of_month = is_first | (np.diff(months, prepend=0) != 0)
+    months, start = months - months.min(), months.min()
+    number = int(months.max()) + 1
+    cohort = months[is_first][np.cumsum(is_first) - 1]
+    counted = np.bincount((cohort * number + months)[is_first_of_month], minlength=number**2)
+    found: Rows = {}
+    for first, active in enumerate(counted.reshape(number, number).tolist()):
+        month = np.datetime64(int(start) + first, "M").astype(date)
+        for since, customers_since in enumerate(active[first:] if active[first] else ()):
+            share = customers_since / active[first]
+            found[month, since] = {"customers": customers_since, "retained_share": share}
+    return found
+
+
+def segments(files: ShopFiles) -> Rows:
+    """Customers with a counting order and what they spent, by RFM segment."""
+    customers, days = _visits(files)
+    last_days = days[np.diff(customers, append=-1) != 0]
+    has_ordered = files.orders.number > 0
+    orders, spent = files.orders.number[has_ordered], files.orders.spent[has_ordered]
+    recency, value = _fifths(last_days), (_fifths(orders) + _fifths(spent) + 1) // 2
+    found: Rows = {}
+    for line, names in enumerate(_SEGMENTS, start=1):
+        for place, name in enumerate(names, start=1):
+            here = (recency == line) & (value == place)
+            figures = found.setdefault((name,), {"customers": 0, "revenue": Decimal(0)})
+            figures["customers"] += int(here.sum())
+            figures["revenue"] += _money(sum(spent[here].tolist()))
+    return {segment: figures for segment, figures in found.items() if figures["customers"]}
 
 
 def customers(files: ShopFiles) -> Rows:
     """The listed customers, and those with a counting order who have the greatest figures."""
     ids = pa.array([customer_id for (customer_id,) in files.listed("customers")], pa.int64())
-    columns = ["customer_id", "total_amount_spent", "total_orders"]
+    columns = ["customer_id", "name", "country", "total_amount_spent", "total_orders"]
     found: Rows = {}
     for batch in read_batches(files.marts / "customer_metrics", columns):
         rows = batch.filter(pc.greater(batch["total_orders"], 0))
@@ -105,8 +162,10 @@ def customers(files: ShopFiles) -> Rows:
 def products(files: ShopFiles) -> Rows:
     """The listed products, and all that can be in as many counting orders as the last of a list."""
     orders, _ = files.product_orders
+    names = _names(files, orders)
     return {
         (product_id,): {
+            "product_name": names[product_id],
             "orders": number,
             "units": files.items.units_of[product_id],
             "revenue": _money(files.items.cents_of[product_id]),
@@ -117,13 +176,43 @@ def products(files: ShopFiles) -> Rows:
 
 
 def pairs(files: ShopFiles) -> Rows:
-    """The listed pairs of products: the counting orders with both, and their share of those with A."""
+    """The listed pairs of products: the counting orders with both, and what follows from them."""
     by_product, by_pair = files.product_orders
+    names = _names(files, by_product)
     return {
-        (a, b): {"orders": number, "confidence": number / by_product[a]}
+        (a, b): {
+            "product_a_name": names[a],
+            "product_b_name": names[b],
+            "orders": number,
+            "support": number / files.items.baskets,
+            "confidence": number / by_product[a],
+            "lift": number * files.items.baskets / (by_product[a] * by_product[b]),
+        }
         for (a, b), number in by_pair.items()
         if number
     }
+
+
+def _visits(files: ShopFiles) -> tuple[Integers, Integers]:
+    """Customer and day of each day on which a customer placed a counting order."""
+    return files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
+
+
+def _fifths(figures: Integers) -> Integers:
+    """The score from 1 to 5 of each figure, by the share of figures that are smaller."""
+    smaller = np.searchsorted(np.sort(figures), figures)
+    scores: Integers = smaller * 5 // max(len(figures), 1) + 1
+    return scores
+
+
+def _names(files: ShopFiles, product_ids: Iterable[int]) -> dict[int, str]:
+    wanted = set(product_ids)
+    named = _values(files.clean / "products", ["product_id", "product_name"])
+    return {product_id: name for product_id, name in named if product_id in wanted}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole > 0 else None
 
 
 def _money(cents: int) -> Decimal:
@@ -142,6 +231,8 @@ RECOUNTS: dict[str, Callable[[ShopFiles], Rows]] = {
     "categories": categories,
     "countries": countries,
     "buyers": buyers,
+    "cohorts": cohorts,
+    "segments": segments,
     "customers": customers,
     "products": products,
     "pairs": pairs,

@@ -1,6 +1,7 @@
 """A run's clean tables and the rows of its insights, as the proof counts them.
 
-Counted with Arrow and NumPy, a batch at a time, without the stages' code.
+Counted with Arrow and NumPy, a batch at a time, without the stages' code. In memory are a few numbers a
+customer, and two a counting order: its customer, and the day.
 """
 
 from __future__ import annotations
@@ -16,19 +17,17 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.audit.identities import Greatest, Identity, Recounted
+from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small
 from shopsight.audit.parquet import parquet_files, read_batches
 from shopsight.settings import Settings
 
 Key = tuple[Any, ...]
 Row = dict[str, Any]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Found = TypeVar("Found")
 Name = TypeVar("Name")
 
@@ -37,9 +36,6 @@ LINES_IN_MEMORY = 4_000_000
 
 #: How many files are read at the same time, each a batch at a time.
 THREADS = 2
-
-#: The widest range of ids, in bytes, that a table of flags is made for.
-LARGEST_TABLE = 2**25
 
 _BATCH_ROWS = 131_072
 
@@ -60,56 +56,39 @@ class DeclaredInsight(Protocol):
         """What its rows must satisfy."""
 
 
-class Ids:
-    """A set of ids in which batches of ids are looked up: in a table of flags or, if sparse, by search."""
-
-    def __init__(self, ids: Iterable[int] | Integers) -> None:
-        self.sorted: Integers = np.unique(np.fromiter(ids, np.int64))
-        span = int(self.sorted[-1]) - int(self.sorted[0]) + 1 if len(self.sorted) else 0
-        self._flags = np.zeros(span, np.bool_) if span <= LARGEST_TABLE else None
-        if self._flags is not None and span:
-            self._flags[self.sorted - self.sorted[0]] = True
-
-    def has(self, ids: Integers) -> Flags:
-        """Which of the ids are in the set."""
-        if not len(self.sorted):
-            return np.zeros(len(ids), np.bool_)
-        if self._flags is None:
-            places = np.minimum(np.searchsorted(self.sorted, ids), len(self.sorted) - 1)
-            found: Flags = self.sorted[places] == ids
-            return found
-        is_within: Flags = (ids >= self.sorted[0]) & (ids <= self.sorted[-1])
-        is_within &= self._flags.take(ids - self.sorted[0], mode="clip")
-        return is_within
-
-
 class Orders(NamedTuple):
-    """Kept orders.
+    """Kept orders. Customers stand for their places in :attr:`ShopFiles.customer_ids`.
 
     Attributes:
         rows: their number by status and month.
         cents: their amount by status and month.
-        uncounted: the ids of those that do not count.
-        buyers: the number of customers with a counting order.
+        customer_of: the customer of each counting order; the number of customers for any other id.
+        spent: by customer, the cents of counting orders; Python's integers where 64 bits do not suffice.
+        number: by customer, the number of counting orders.
+        visits: each day on which a customer placed a counting order, once: customer * 2^32 + day, ascending.
     """
 
     rows: Counter[tuple[str, date]]
     cents: Counter[tuple[str, date]]
-    uncounted: Ids
-    buyers: int
+    customer_of: Lookup
+    spent: Integers
+    number: Integers
+    visits: Integers
 
 
 class Items(NamedTuple):
     """Lines of counting orders.
 
     Attributes:
-        units: the sum of all quantities.
+        units: by customer, the sum of all quantities.
+        baskets: the number of orders with a line.
         lines: their number by product.
         units_of: the sum of quantities by listed product.
         cents_of: the sum of quantity * price by listed product.
     """
 
-    units: int
+    units: Integers
+    baskets: int
     lines: pa.Table
     units_of: Counter[int]
     cents_of: Counter[int]
@@ -157,73 +136,102 @@ class ShopFiles:
         ]
 
     @cached_property
+    def customer_ids(self) -> Integers:
+        """The kept customers."""
+        batches = read_batches(self.clean / "customers", ["customer_id"])
+        return np.concatenate([_NOBODY, *(batch["customer_id"].to_numpy() for batch in batches)])
+
+    @cached_property
+    def customer_of(self) -> Lookup:
+        """By customer_id, the customer's place in :attr:`customer_ids`; their number for an unknown one."""
+        number = len(self.customer_ids)
+        return Lookup(self.customer_ids, np.arange(number), missing=number)
+
+    @cached_property
     def orders(self) -> Orders:
         """All kept orders."""
         excluded = pa.array(sorted(self.settings.excluded_order_statuses), pa.string())
 
-        def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], Integers, pa.Array]:
+        def count(
+            batch: pa.RecordBatch,
+        ) -> tuple[Counter[Any], Counter[Any], tuple[Integers, Small, Integers, Integers]]:
             statuses = batch["status"].cast(pa.string()).dictionary_encode()
             is_excluded = pc.is_in(statuses.dictionary, value_set=excluded).to_numpy(zero_copy_only=False)
             codes = statuses.indices.to_numpy().astype(np.int64)
-            days = batch["order_date"].cast(pa.int32()).to_numpy().astype("datetime64[D]")
-            months = days.astype("datetime64[M]").astype(np.int64)
+            days = batch["order_date"].cast(pa.int32()).to_numpy()
+            months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
             first, number = months.min(), np.ptp(months) + 1
             groups = codes * number + (months - first)
             first_days = np.arange(first, first + number).astype("datetime64[M]").astype(date).tolist()
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
-            is_uncounted = is_excluded[codes]
-            return (
-                _sums(names, groups, np.ones_like(groups)),
-                _sums(names, groups, _cents(batch["total_amount"])),
-                batch["order_id"].to_numpy()[is_uncounted],
-                pc.unique(batch["customer_id"].filter(pa.array(~is_uncounted))),
-            )
+            cents, is_counting = _cents(batch["total_amount"]), ~is_excluded[codes]
+            customers = self.customer_of.of(batch["customer_id"].to_numpy()[is_counting])
+            visits = (customers.astype(np.int64) << 32) + days[is_counting]
+            counting = (batch["order_id"].to_numpy()[is_counting], customers, cents[is_counting], visits)
+            return _sums(names, groups, np.ones_like(groups)), _sums(names, groups, cents), counting
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
-        rows, cents = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
-        uncounted, buyers = [np.empty(0, np.int64)], []
-        for more_rows, more_cents, more_uncounted, more_buyers in _by_batch(
-            self.clean / "orders", columns, count
-        ):
+        rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
+        # Amounts in two parts, neither of which can leave 64 bits. For a customer who is not kept there is no
+        # place, and so an error.
+        low, high, number = (np.zeros(len(self.customer_ids), np.int64) for _ in range(3))
+        ids, customers_of, visits = [_NOBODY], [np.empty(0, np.int32)], [_NOBODY]
+        for more_rows, more_cents, counting in _by_batch(self.clean / "orders", columns, count):
             rows.update(more_rows)
-            cents.update(more_cents)
-            uncounted.append(more_uncounted)
-            buyers.append(more_buyers)
-        customers = pc.unique(pa.chunked_array(buyers, pa.int64()))
-        return Orders(rows, cents, Ids(np.concatenate(uncounted)), len(customers))
+            cents_of.update(more_cents)
+            order_ids, customers, cents, visited = counting
+            np.add.at(low, customers, cents & (2**31 - 1))
+            np.add.at(high, customers, cents >> 31)
+            np.add.at(number, customers, 1)
+            ids.append(order_ids)
+            customers_of.append(customers)
+            visits.append(visited)
+        spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
+        customer_of = Lookup(np.concatenate(ids), np.concatenate(customers_of), missing=len(number))
+        # np.unique takes ten times as long.
+        all_visits = np.sort(np.concatenate(visits))
+        all_visits = all_visits[np.diff(all_visits, prepend=-1) != 0]
+        return Orders(rows, cents_of, customer_of, spent, number, all_visits)
 
     @cached_property
     def items(self) -> Items:
         """All kept lines."""
         listed = sorted(product_id for (product_id,) in self.listed("products"))
-        ids = Ids(listed)
+        ids, customer_of = Ids(listed), self.orders.customer_of
+        is_basket = np.zeros(len(customer_of.numbers), np.bool_)
 
-        def count(batch: pa.RecordBatch) -> Items:
-            order_ids, product_ids = batch["order_id"].to_numpy(), batch["product_id"].to_numpy()
-            is_counting, quantities = self.is_counting(order_ids), batch["quantity"].to_numpy()
+        def count(batch: pa.RecordBatch) -> tuple[Small, Integers, pa.Table, Counter[int], Counter[int]]:
+            orders = customer_of.places(batch["order_id"].to_numpy())
+            customers, product_ids = customer_of.numbers[orders], batch["product_id"].to_numpy()
+            is_counting, quantities = customers < len(self.customer_ids), batch["quantity"].to_numpy()
+            is_basket[orders[is_counting]] = True
             is_sold = ids.has(product_ids) & is_counting
             places = np.searchsorted(ids.sorted, product_ids[is_sold])
             units, price = quantities[is_sold], _cents(batch["price"])[is_sold]
-            return Items(
-                int(np.sum(quantities, where=is_counting)),
+            return (
+                customers[is_counting],
+                quantities[is_counting],
                 pa.Table.from_struct_array(pc.value_counts(pa.array(product_ids[is_counting]))),
                 _sums(listed, places, units),
                 _sums(listed, places, units * price),
             )
 
         columns = ["order_id", "product_id", "quantity", "price"]
-        units, lines, units_of, cents_of = 0, [_NO_LINES], Counter[int](), Counter[int]()
-        for found in _by_batch(self.clean / "order_items", columns, count):
-            units += found.units
-            lines.append(found.lines)
-            units_of.update(found.units_of)
-            cents_of.update(found.cents_of)
+        units, lines = np.zeros(len(self.customer_ids), np.int64), [_NO_LINES]
+        units_of, cents_of = Counter[int](), Counter[int]()
+        for customers, quantities, by_product, more_units, more_cents in _by_batch(
+            self.clean / "order_items", columns, count
+        ):
+            np.add.at(units, customers, quantities)
+            lines.append(by_product)
+            units_of.update(more_units)
+            cents_of.update(more_cents)
         by_product = pa.concat_tables(lines).group_by("values").aggregate([("counts", "sum")])
-        return Items(units, by_product, units_of, cents_of)
+        return Items(units, int(is_basket.sum()), by_product, units_of, cents_of)
 
     def is_counting(self, order_ids: Integers) -> Flags:
         """Which of the orders count."""
-        return ~self.orders.uncounted.has(order_ids)
+        return self.orders.customer_of.of(order_ids) < len(self.customer_ids)
 
     @cached_property
     def product_orders(self) -> tuple[Counter[int], Counter[Key]]:
@@ -275,6 +283,7 @@ class ShopFiles:
             }
 
 
+_NOBODY = np.empty(0, np.int64)
 _NO_LINES = pa.table({"values": pa.array([], pa.int64()), "counts": pa.array([], pa.int64())})
 _NO_PAIRS = pa.table({"place": pa.array([], pa.int64()), "order_id": pa.array([], pa.int64())})
 

@@ -247,10 +247,7 @@ def prove(run: Run) -> StageResult:
     record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
     files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
     record.totals = proof.clean_totals(files)
-    excluded = run.settings.excluded_order_statuses
-    customers = customer_checks(
-        files.clean, folder("marts/customer_metrics"), excluded, totals["customers"].clean
-    )
+    customers = customer_checks(files, totals["customers"].clean)
     record.proof.append(proof.require(proof.prove_marts(record.totals, files, customers)))
     return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 

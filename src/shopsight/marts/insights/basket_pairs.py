@@ -97,7 +97,13 @@ INSIGHT = Insight(
     ),
     compute=basket_pairs,
     rank=90,
-    identities=(Recounted("pairs", ("orders", "confidence"), is_complete=False),),
+    identities=(
+        Recounted(
+            "pairs",
+            ("product_a_name", "product_b_name", "orders", "support", "confidence", "lift"),
+            is_complete=False,
+        ),
+    ),
     evidence=Evidence(
         "order_items",
         reads=("products", "orders", "order_items"),

@@ -62,7 +62,7 @@ INSIGHT = Insight(
     rank=30,
     identities=(
         SumsTo("reviews", "reviews"),
-        Recounted("categories", ("average_rating", "reviews")),
+        Recounted("categories", ("category_name", "average_rating", "reviews")),
     ),
     evidence=Evidence(
         "reviews",

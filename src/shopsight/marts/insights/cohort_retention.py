@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.audit.identities import NoneAbove, SumsTo
+from shopsight.audit.identities import Recounted, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.calendar import months_between, sales_months
 from shopsight.marts.insights.evidence import CUSTOMERS, Evidence, counting_orders
@@ -98,7 +98,7 @@ INSIGHT = Insight(
     rank=60,
     identities=(
         SumsTo("customers", "buyers", where=("months_since", 0)),
-        NoneAbove("customers", group="cohort_month", where=("months_since", 0)),
+        Recounted("cohorts", ("customers", "retained_share")),
     ),
     evidence=Evidence(
         "orders",

@@ -64,7 +64,7 @@ INSIGHT = Insight(
     identities=(
         SumsTo("revenue", "revenue"),
         SumsTo("orders", "counting_orders"),
-        Recounted("months", ("revenue", "orders")),
+        Recounted("months", ("revenue", "orders", "growth_share")),
         Quotient("average_order_value", "revenue", "orders"),
     ),
     evidence=Evidence(

@@ -65,7 +65,7 @@ INSIGHT = Insight(
     rank=80,
     identities=(
         SumsTo("customers", "buyers"),
-        Recounted("buyers", ("customers", "repeat_customers")),
+        Recounted("buyers", ("customers", "repeat_customers", "median_days_between_orders")),
         Quotient("repeat_share", "repeat_customers", "customers"),
     ),
     evidence=Evidence(

@@ -6,7 +6,7 @@ from functools import reduce
 
 import narwhals as nw
 
-from shopsight.audit.identities import Quotient, SumsTo
+from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, buying_customers
 from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
@@ -149,6 +149,7 @@ INSIGHT = Insight(
     identities=(
         SumsTo("revenue", "revenue"),
         SumsTo("customers", "buyers"),
+        Recounted("segments", ("customers", "revenue")),
         Quotient("customers_share", "customers", total="buyers"),
         Quotient("revenue_share", "revenue", total="revenue"),
     ),

@@ -41,7 +41,7 @@ INSIGHT = Insight(
         Greatest(
             "customers",
             by="total_amount_spent",
-            columns=("total_amount_spent", "total_orders"),
+            columns=("name", "country", "total_amount_spent", "total_orders"),
             limit="top_n",
         ),
     ),

@@ -58,7 +58,11 @@ INSIGHT = Insight(
     chart=Chart("bars", label="product_name", figures=("orders",), detail=("units", "revenue", "product_id")),
     compute=top_products,
     rank=20,
-    identities=(Greatest("products", by="orders", columns=("orders", "units", "revenue"), limit="top_n"),),
+    identities=(
+        Greatest(
+            "products", by="orders", columns=("product_name", "orders", "units", "revenue"), limit="top_n"
+        ),
+    ),
     evidence=Evidence(
         "order_items",
         reads=("products", "orders", "order_items"),
