@@ -36,8 +36,8 @@ DIRT: dict[str, list[Cell]] = {
         *("ann@example.1com", f"{'a' * 243}@example.com", f"{'a' * 242}@example.com", "ann@x1.museum"),
     ],
     "country": [
-        *(None, "", "DE", "deutschland", " usa ", "U.S.A.", "holland", "Cote d'Ivoire", "CIV", "Zaire"),
-        *("  Middle\u00a0 Earth", "z" * 10_001, "unknown"),
+        *(None, "", "DE", "deutschland", " usa ", "U.S.A.", "The Netherlands", "Cote d'Ivoire", "CIV"),
+        *("Zaire", "  Middle\u00a0 Earth", "z" * 10_001, "unknown"),
     ],
     "status": [
         *(None, " ", "Completed ", "canceled", "CANCELLED", "ship\u200bped", "Refunded", "unavailable"),
@@ -197,7 +197,7 @@ class _Maker:
             return [*blanks, f"{plain}T10:00:00Z", f"{plain} 23:59:59.999+05:30", f"{plain} 00:00"]
         sign = [f"+{plain}", f"00{plain}"] if plain[0] != "-" else []
         if kind == "number":
-            return [*blanks, *sign, f"{plain}.0", f"{plain}.000"]
+            return [*blanks, *sign, f"{plain}.0", f"{plain}."]
         bare = [plain.replace("0.", ".", 1)] if plain.startswith(("0.", "-0.")) else []
         whole = [plain.replace(".00", "."), plain.replace(".00", "")] if plain.endswith(".00") else []
         return [*blanks, *sign, *bare, *whole, f"{plain}000" if "." in plain else plain]

@@ -91,4 +91,4 @@ def country_name(written: str) -> str | None:
     """The name that the country is shown by; None for one that is not recognised."""
     parts = unicodedata.normalize("NFKD", written.casefold())
     folded = "".join(c for c in parts if not unicodedata.combining(c) and c != ".")
-    return next((name for name, ways in COUNTRIES.items() if folded in ways), None)
+    return next((name for name, ways in COUNTRIES.items() if folded.removeprefix("the ") in ways), None)
