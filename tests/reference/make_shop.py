@@ -43,7 +43,14 @@ DIRT: dict[str, list[Cell]] = {
         *(None, " ", "Completed ", "canceled", "CANCELLED", "ship\u200bped", "Refunded", "unavailable"),
         *("s" * 100, "s" * 101, "Unknown"),
     ],
-    "date": [None, date(1970, 1, 1), date(1969, 12, 31), date(1, 1, 1), date(9999, 12, 31)],
+    "date": [
+        None,
+        date(1970, 1, 1),
+        date(1969, 12, 31),
+        date(2024, 2, 29),
+        date(1, 1, 1),
+        date(9999, 12, 31),
+    ],
     "amount": [
         *(None, D("-5.00"), D("-0.05"), D("0.00"), D(10) ** 12, D(10) ** 12 - D("0.01"), -(D(10) ** 12)),
     ],
@@ -54,8 +61,21 @@ FRACTIONS: list[Cell] = [D("0.005"), D("2.675"), D("-0.005"), D("9.994"), D("1.2
 UNREADABLE: dict[str, list[str]] = {
     "number": ["x", "42.5", "1,000", "1e5", "9223372036854775808", "--1", "4 2", "٣"],
     "amount": ["1,234.50", "$5", "5 €", "1e5", "NaN", "12,50", ".", "1000000000000000"],
-    "date": ["31/01/2024", "2024-02-30", "infinity", "0000-01-01", "2024-1-5", "2024-01-31T25:00", "soon"],
+    "date": [
+        "31/01/2024",
+        "2024-02-30",
+        "2023-02-29",
+        "infinity",
+        "0000-01-01",
+        "2024-1-5",
+        "2024-01-31T25:00",
+        "soon",
+    ],
 }
+
+
+#: The times of day of moments.
+MOMENTS = ["T10:00:00Z", " 23:59:59.999+05:30", "T00:15-0800", " 20:00 Z", " 03:30:00+00"]
 
 
 @dataclass(frozen=True)
@@ -64,13 +84,11 @@ class MadeShop:
 
     Attributes:
         rows: by table.
-        text_columns: by table, the columns whose type is text.
-        has_fractions: whether amounts may have more than two decimals.
+        types: by table and column, the SQL type where it is not that of the column's kind.
     """
 
     rows: dict[str, Rows]
-    text_columns: dict[str, set[str]]
-    has_fractions: bool
+    types: dict[str, dict[str, str]]
 
 
 def make_shop(seed: int, today: date, *, all_text: bool) -> MadeShop:
@@ -83,12 +101,20 @@ def make_shop(seed: int, today: date, *, all_text: bool) -> MadeShop:
         if chance.random() < 0.05 or seed == 0:
             some.clear()
         chance.shuffle(some)
-    columns = [(table, name) for table, kinds in COLUMNS.items() for name in kinds if kinds[name] != "text"]
-    chosen = columns if all_text else chance.sample(columns, chance.randrange(5))
-    text_columns = {table: {name for other, name in chosen if other == table} for table in COLUMNS}
-    for table, some in rows.items():
-        maker.write_as_text(table, some, text_columns[table])
-    return MadeShop(rows, text_columns, maker.has_fractions)
+    types: dict[str, dict[str, str]] = {table: {} for table in COLUMNS}
+    for table, kinds in COLUMNS.items():
+        for place, (name, kind) in enumerate(kinds.items()):
+            if kind != "text" and (all_text or chance.random() < 0.15):
+                types[table][name] = "text"
+                for row in rows[table]:
+                    row[place] = maker.written(kind, row[place])
+            elif kind == "date" and chance.random() < 0.5:
+                types[table][name] = "timestamptz"
+                for row in rows[table]:
+                    row[place] = row[place] and f"{row[place]}{chance.choice(MOMENTS)}"
+            elif kind == "amount":
+                types[table][name] = "numeric" if maker.has_fractions else "numeric(16,2)"
+    return MadeShop(rows, types)
 
 
 class _Maker:
@@ -175,12 +201,6 @@ class _Maker:
                     again[place] = f" {again[place]}\u200b"
             rows.append(again)
 
-    def write_as_text(self, table: str, rows: Rows, columns: set[str]) -> None:
-        for place, (name, kind) in enumerate(COLUMNS[table].items()):
-            if name in columns:
-                for row in rows:
-                    row[place] = self.written(kind, row[place])
-
     def written(self, kind: str, value: Any) -> str | None:
         chance = self.chance.random()
         if chance < 0.03:
@@ -194,7 +214,7 @@ class _Maker:
     def spellings(kind: str, plain: str) -> list[str]:
         blanks = [f" {plain} ", f"\u00a0{plain}\t", f"{plain}\u200b"]
         if kind == "date":
-            return [*blanks, f"{plain}T10:00:00Z", f"{plain} 23:59:59.999+05:30", f"{plain} 00:00"]
+            return [*blanks, f"{plain} 00:00", *(plain + moment for moment in MOMENTS)]
         sign = [f"+{plain}", f"00{plain}"] if plain[0] != "-" else []
         if kind == "number":
             return [*blanks, *sign, f"{plain}.0", f"{plain}."]

@@ -23,9 +23,10 @@ TRILLION = Decimal(10) ** 12
 
 @dataclass(frozen=True)
 class Policy:
-    """What cleaning depends on beside the rows: settings, and the day of the snapshot."""
+    """What cleaning depends on beside the rows: settings, and the day of the snapshot in the shop."""
 
     today: date
+    time_zone: str
     excluded_order_statuses: frozenset[str]
     negative_amounts: str
 
@@ -34,21 +35,21 @@ class CleanShop:
     """The six tables, cleaned. ``counting`` says of each kept order whether it counts."""
 
     def __init__(self, raw: Mapping[str, RawTable], policy: Policy) -> None:
-        self.policy = policy
+        self.raw, self.policy = raw, policy
         self.merged_customers: dict[int, int] = {}
-        self.categories = Table("categories", raw["categories"], clean_category)
+        self.categories = Table("categories", self._read("categories"), clean_category)
         self.uncategorised_id = self._uncategorised_id()
-        self.products = Table("products", raw["products"], self._clean_product)
-        self.customers = Table("customers", raw["customers"], clean_customer)
+        self.products = Table("products", self._read("products"), self._clean_product)
+        self.customers = Table("customers", self._read("customers"), clean_customer)
         self._merge_customers()
-        totals = self._totals_from_items(raw["orders"], raw["order_items"])
-        self.orders = Table("orders", raw["orders"], partial(self._clean_order, totals=totals))
+        totals = self._totals_from_items()
+        self.orders = Table("orders", self._read("orders"), partial(self._clean_order, totals=totals))
         self.counting = {key: self._counts(order) for key, order in self.orders.kept.items()}
         parents = [self.orders, self.products]
         clean_item = partial(self._clean_item, counting=self.counting, parents=parents)
-        self.items = Table("order_items", raw["order_items"], clean_item)
+        self.items = Table("order_items", self._read("order_items"), clean_item)
         self._flag_orders()
-        self.reviews = Table("reviews", raw["reviews"], self._clean_review)
+        self.reviews = Table("reviews", self._read("reviews"), self._clean_review)
         self._reject_superseded_reviews()
 
     @property
@@ -78,6 +79,9 @@ class CleanShop:
         if len(self.category_names) > len(self.categories.kept):
             rows["categories.uncategorised_added"] = 1
         return rows, carried
+
+    def _read(self, table: str) -> list[Row]:
+        return [read_row(table, cells, self.policy.time_zone) for cells in self.raw[table]]
 
     def _uncategorised_id(self) -> int:
         """0, or the nearest negative id that is not the key of a category with another name."""
@@ -109,16 +113,16 @@ class CleanShop:
     def _counts(self, order: Mapping[str, Any]) -> bool:
         return order["status"] not in self.policy.excluded_order_statuses
 
-    def _totals_from_items(self, orders: RawTable, items: RawTable) -> dict[int, Decimal]:
+    def _totals_from_items(self) -> dict[int, Decimal]:
         """By order without a total, the sum of its items that are sound by themselves."""
         counting: dict[int, bool] = {}
-        for row in (read_row("orders", cells) for cells in orders):
+        for row in self._read("orders"):
             if row.values["total_amount"] is None and row.values["order_id"] is not None:
                 clean_status(row)
                 order = row.values["order_id"]
                 counting[order] = counting.get(order, False) or self._counts(row.values)
         # Each item once: of several rows with one key, the greatest of those in such orders.
-        named = [cells for cells in items if read_row("order_items", cells).values["order_id"] in counting]
+        named = [row for row in self._read("order_items") if row.values["order_id"] in counting]
         clean_item = partial(self._clean_item, counting=counting, parents=[self.products])
         totals = amounts_by_order(Table("order_items", named, clean_item))
         return {order: total for order, total in totals.items() if abs(total) < TRILLION}

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from tests.reference.values import READERS, tidied
+from tests.reference.values import read_value, tidied
 
 #: What a database hands out: a value of the column's type, or text.
 Cell = int | Decimal | date | str | None
@@ -96,14 +96,14 @@ def as_text(cell: Cell) -> str | None:
     return format(cell.normalize(), "f") if isinstance(cell, Decimal) else None if cell is None else str(cell)
 
 
-def read_row(table: str, cells: Sequence[Cell]) -> Row:
+def read_row(table: str, cells: Sequence[Cell], time_zone: str) -> Row:
     row = Row(dict(zip(COLUMNS[table], cells, strict=True)))
     for (column, kind), cell in zip(COLUMNS[table].items(), cells, strict=True):
         row.values[column] = cell
         if kind != "text":
             written = tidied(as_text(cell) or "")
             try:
-                row.values[column] = READERS[kind](written) if written else None
+                row.values[column] = read_value(kind, written, time_zone) if written else None
             except ValueError:
                 row.values[column] = None
                 row.unreadable.add(column)
@@ -117,10 +117,10 @@ CleanRow = Callable[[Row], Iterable[str]]
 class Table:
     """One table's rows, each kept, merged or rejected."""
 
-    def __init__(self, name: str, raw: RawTable, clean_row: CleanRow) -> None:
+    def __init__(self, name: str, rows: list[Row], clean_row: CleanRow) -> None:
         self.name = name
         self.key = next(iter(COLUMNS[name]))
-        self.rows = [read_row(name, cells) for cells in raw]
+        self.rows = rows
         for row in self.rows:
             row.rejected_by = next(self._rejections(row, clean_row), None)
         for group in grouped(self.sound, self.key).values():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from zoneinfo import ZoneInfo
 
 #: The names of a few countries, folded, by the one that they are shown by; other countries are not tried.
 COUNTRIES = {
@@ -51,28 +50,36 @@ def read_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
-def read_date(text: str) -> date:
-    zone = r" ?(?P<zone>Z|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3])(:?(?P<minutes>[0-5][0-9]))?)"
-    time = rf"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?({zone})?"
-    match = re.fullmatch(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({time})?", text)
+def read_date(text: str, time_zone: str) -> date:
+    """The day; of a moment, the day that it is in the shop's time zone."""
+    clock = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]+)?)?"
+    offset = r" ?(?:(Z)|([+-](?:[01][0-9]|2[0-3]))(?::?([0-5][0-9]))?)"
+    match = re.fullmatch(rf"([0-9-]{{10}})(?:[T ]({clock})(?:{offset})?)?", text)
     if match is None:
         raise ValueError(text)
-    if match["zone"] is None:
-        return date.fromisoformat(text[:10])
-    ahead = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
-    written = datetime.fromisoformat(f"{text[:10]} {text[11:16]}")
+    day, time, utc, hours, minutes = match.groups()
+    if not utc and not hours:
+        return date.fromisoformat(day)
+    moment = datetime.fromisoformat(f"{day}T{time[:8]}{hours or '+00'}:{minutes or '00'}")
     try:
-        # The shop's time zone is not set.
-        return (written + ahead if match["sign"] == "-" else written - ahead).date()
+        return moment.astimezone(ZoneInfo(time_zone)).date()
     except OverflowError:
         raise ValueError(text) from None
 
 
-READERS: dict[str, Callable[[str], Any]] = {
-    "number": read_number,
-    "amount": read_amount,
-    "date": read_date,
-}
+def read_value(kind: str, text: str, time_zone: str) -> int | Decimal | date:
+    """The value of a kind that a tidied text stands for.
+
+    Raises:
+        ValueError: it is not plainly one.
+    """
+    match kind:
+        case "number":
+            return read_number(text)
+        case "amount":
+            return read_amount(text)
+        case _:
+            return read_date(text, time_zone)
 
 
 def is_valid_email(address: str) -> bool:
