@@ -238,7 +238,7 @@ MUTANTS = (
     ),
     Mutant(
         "29 February is a day of every year",
-        "clean/parse.py",
+        "clean/days.py",
         "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(28))",
         "february = nw.when(is_leap).then(nw.lit(29)).otherwise(nw.lit(29))",
         _clean("parse"),
