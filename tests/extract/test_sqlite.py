@@ -281,6 +281,21 @@ def test_sums_beyond_64_bits_stay_exact(file: Path, raw: Path) -> None:
     assert_proven(snapshot, raw)
 
 
+@pytest.mark.parametrize("value", ["much", b"\x01", 1.5, 2**62, -(2**62), 9e300, 9e999, None])
+def test_totals_of_a_column_that_no_longer_fits_are_told_not_lost(value: Any, file: Path, raw: Path) -> None:
+    # A column without a type keeps every value as it is given.
+    names = {name: ", ".join(table.column_names) for name, table in TABLES.items()}
+    execute(file, *(f"CREATE TABLE {name} ({columns})" for name, columns in names.items()))
+    execute(file, f"INSERT INTO orders VALUES (1, 7, '{DAY}', 1.5, 'paid'), (2, 7, '{DAY}', 2, 'paid')")
+    before = read(file, raw)
+    physical = {name: table.physical for name, table in before.tables.items()}
+    for column in TABLES["orders"].column_names:
+        execute(file, f"UPDATE orders SET {column} = ? WHERE status = 'paid'", values=[(value,)])
+        after = source_totals(f"sqlite:///{file}", schema=None, connect_timeout=PATIENCE, physical=physical)
+        assert after.tables["orders"].rows == 2
+        assert after.tables["orders"].totals != before.tables["orders"].totals
+
+
 def test_views_and_names_in_other_letters_are_read(file: Path, raw: Path) -> None:
     load_rows(f"sqlite:///{file}", {"orders": [(1, 1, DAY, "1.50", "paid")]})
     execute(

@@ -129,18 +129,23 @@ def register_functions(connection: sqlite3.Connection) -> None:
     connection.create_aggregate("shopsight_sum", 2, _SumOfProducts)  # type: ignore[arg-type]
 
 
-def _cents(digits: str) -> int:
-    return int((Decimal(digits) * 100).to_integral_value(ROUND_HALF_UP))
+def _cents(digits: str) -> int | None:
+    """The cents of an amount; None for what SQLite has no integer for."""
+    cents = Decimal(digits) * 100
+    return int(cents.to_integral_value(ROUND_HALF_UP)) if abs(cents) < 2**62 else None
 
 
 class _SumOfProducts:
-    """An aggregate: the exact sum of its arguments' products, as text. A null adds nothing."""
+    """An aggregate: the exact sum of its arguments' products, as text. What is no integer adds nothing.
+
+    A column that once was native may hold anything by the time that it is asked about again.
+    """
 
     def __init__(self) -> None:
         self._total = 0
 
-    def step(self, one: int | None, other: int | None) -> None:
-        if one is not None and other is not None:
+    def step(self, one: object, other: object) -> None:
+        if isinstance(one, int) and isinstance(other, int):
             self._total += one * other
 
     def finalize(self) -> str:
