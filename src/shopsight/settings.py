@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError, redact
+from shopsight.presets import with_preset
 from shopsight.table_mapping import TableMapping, check_names
 from shopsight.time_zone import UTC_NAME, check_zone
 
@@ -116,6 +117,10 @@ class Settings(BaseSettings):
     )
     source_schema: str | None = Field(
         None, description="The schema that holds the six tables; by default the connection's own search path."
+    )
+    preset: str | None = Field(
+        None,
+        description="Settings for known shop software: `odoo`, `spree`. Your own override them.",
     )
     tables: dict[str, TableMapping] = Field(
         {},
@@ -214,6 +219,11 @@ class Settings(BaseSettings):
         if _RAW_USER_INFO.match(url.get_secret_value()):
             raise ValueError("user and password must be percent-encoded, e.g. %40 for @ and %2F for /")
         return url
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return with_preset(given)
 
     @field_validator("tables")
     @classmethod

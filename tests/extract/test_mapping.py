@@ -236,3 +236,18 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
 
     monkeypatch.setattr(Session, "batches", noted)
     return lambda: asked
+
+
+def test_keys_of_text_are_refused_once_instead_of_row_by_row(shop: Shop) -> None:
+    uuid = "'c0ffee00-0000-4000-8000-' || lpad(CAST(order_id AS text), 12, '0')"
+    if shop.url.startswith("sqlite"):
+        uuid = "printf('c0ffee00-0000-4000-8000-%012d', order_id)"
+    with pytest.raises(SchemaMismatch, match=r"orders\.order_id holds texts such as 'c0ffee00") as caught:
+        shop.read("raw", orders={"columns": {"order_id": {"sql": uuid}}})
+    assert "columns.order_id under [tables.orders]" in caught.value.remedy
+
+
+def test_one_readable_key_is_enough_to_read_on(shop: Shop) -> None:
+    mixed = "CASE WHEN order_id = 100 THEN '100' ELSE 'x' END"
+    shop.read("raw", orders={"columns": {"order_id": {"sql": mixed}}})
+    assert "100" in {row[0] for row in shop.rows("raw")["orders"]}

@@ -130,3 +130,30 @@ def forget(
         say("No kept generation names this person. Where addresses are not published, give the id.")
     say(f"Run directories: {len(runs)} removed. `explain` works again after the next run.")
     say("The next run reads the source again: remove the person there as well.")
+
+
+@app.command(epilog="Example:\n\n    shopsight init --source postgresql://reader@db.example/shop")
+def init(
+    source: Source = None,
+    source_schema: SourceSchema = None,
+    preset: Annotated[
+        str | None, typer.Option(help="The shop software [default: recognised].", show_default=False)
+    ] = None,
+) -> None:
+    """Look at the shop's database and write a first shopsight.toml for it."""
+    from pathlib import Path
+
+    from shopsight.errors import ConfigurationError
+    from shopsight.inspect.proposal import propose
+
+    path = Path("shopsight.toml")
+    if path.exists():
+        raise ConfigurationError(
+            "There is a shopsight.toml here already, and it is left alone.",
+            remedy="Move it away, or start in another folder.",
+        )
+    proposal = propose(settings_from(source=source, source_schema=source_schema), preset)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(proposal.text)
+    say(proposal.finding)
+    say(f"Written to {path}. Read it, then see with `shopsight doctor` whether it fits.")

@@ -19,13 +19,21 @@ from shopsight.errors import ConfigurationError
 from shopsight.extract.dialect import Dialect, OnRows, OpenSnapshot, Source, SourceCheck
 from shopsight.extract.mysql import MySQL
 from shopsight.extract.postgresql import PostgreSQL
-from shopsight.extract.reading import Reader
+from shopsight.extract.reading import Reader, refuse_text_keys
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
 from shopsight.table_mapping import TableMapping
 from shopsight.time_zone import UTC_NAME
 
-__all__ = ["DIALECTS", "SourceCheck", "check_source", "extract", "shown_address", "source_totals"]
+__all__ = [
+    "DIALECTS",
+    "SourceCheck",
+    "check_source",
+    "extract",
+    "shown_address",
+    "source_tables",
+    "source_totals",
+]
 
 #: By the contract's names, how the settings map tables.
 Tables = Mapping[str, TableMapping]
@@ -76,7 +84,7 @@ def extract(
 
     Raises:
         ConfigurationError: the URL, the user or a privilege is wrong.
-        SchemaMismatch: a table or column is missing or ambiguous; nothing was read.
+        SchemaMismatch: a table or column is missing or ambiguous, and nothing was read; or keys are texts.
         SourceUnavailable: the database does not answer or went away.
         SourceError: it answered with an error.
         WorkspaceError: the disk is full or cannot be written.
@@ -85,6 +93,7 @@ def extract(
     with dialect.snapshot(source, connections) as snapshot:
         reader = Reader(snapshot, folder, batch_rows, on_rows)
         reader.read_tables()
+    refuse_text_keys(folder, reader.as_text)
     physical = {
         name: {
             column: "text" if column in reader.as_text[name] else "native" for column in table.column_names
@@ -148,6 +157,17 @@ def check_source(
     """
     source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
     return dialect.describe(source)
+
+
+def source_tables(url: str, *, schema: str | None, connect_timeout: timedelta) -> dict[str, list[str]]:
+    """The columns of each table and view that the source has, whatever it is called.
+
+    Raises:
+        ConfigurationError: no dialect knows the URL, or the user is wrong.
+        SourceError: the database does not answer, or failed.
+    """
+    source, dialect = _resolve(url, schema, connect_timeout)
+    return dialect.tables(source)
 
 
 def shown_address(url: str) -> str:

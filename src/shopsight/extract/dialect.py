@@ -138,6 +138,14 @@ class Dialect(Protocol):
     def describe(self, source: Source) -> list[SourceCheck]:
         """Connect and look up the six tables; reports faults instead of raising, and reads no row."""
 
+    def tables(self, source: Source) -> dict[str, list[str]]:
+        """The columns of each table and view, by the name that a mapping gives it.
+
+        Raises:
+            SourceError: the database does not answer, or failed.
+            ConfigurationError: the URL or the user is wrong.
+        """
+
     def snapshot(self, source: Source, connections: int) -> AbstractContextManager[OpenSnapshot]:
         """Open one state of the database for at most ``connections`` connections.
 

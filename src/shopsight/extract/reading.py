@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import Totals
 from shopsight.contract import TABLES
-from shopsight.errors import translated_disk_errors
-from shopsight.extract.dialect import Connection, OnRows, OpenSnapshot
+from shopsight.errors import SchemaMismatch, translated_disk_errors
+from shopsight.extract.dialect import STATE, Connection, OnRows, OpenSnapshot
 from shopsight.extract.raw_parquet import PartWriter, ValuesDoNotFit
 
+# A text that may be read as a whole number.
+_DIGITS = r"^[^\p{L}]*[0-9][^\p{L}]*$"
 # The usual length of a row. Longer ones make smaller batches.
 _BYTES_PER_ROW = 32
 
@@ -151,3 +154,36 @@ class Reader:
                     for connection in connections:
                         connection.cancel()
                 raise
+
+
+def refuse_text_keys(folder: Path, as_text: Mapping[str, Collection[str]]) -> None:
+    """Refuse a table whose keys are all names or UUIDs: cleaning would reject every row of it.
+
+    Args:
+        folder: the stage's folder.
+        as_text: by table, the columns that arrived as text.
+
+    Raises:
+        SchemaMismatch: naming the first such table, with one of its keys.
+    """
+    for table in TABLES.values():
+        example = _only_texts(folder / table.name, table.key) if table.key in as_text[table.name] else None
+        if example is not None:
+            raise SchemaMismatch(
+                f"{table.name}.{table.key} holds texts such as {example[:40]!r}. Keys must be whole numbers;"
+                f" texts and UUIDs are not supported as keys. {STATE}",
+                remedy=f"Map a column of whole numbers: columns.{table.key} under [tables.{table.name}] in"
+                " shopsight.toml, and the same wherever other tables refer to it.",
+            )
+
+
+def _only_texts(folder: Path, column: str) -> str | None:
+    """One of a column's values if none of them can be a whole number; else None."""
+    example: str | None = None
+    for path in sorted(folder.glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches(columns=[column]):
+            if pc.any(pc.match_substring_regex(batch[0], _DIGITS)).as_py():
+                return None
+            written = batch[0].filter(pc.match_substring_regex(batch[0], r"\p{L}"))
+            example = example or (written[0].as_py() if len(written) else None)
+    return example

@@ -28,6 +28,12 @@ class PostgreSQL:
         """See :class:`shopsight.extract.dialect.Dialect`."""
         return open_snapshot(source, connections)
 
+    def tables(self, source: Source) -> dict[str, list[str]]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        with Session(source) as session, translated(source, "looking up the tables"):
+            begin_to_look(session, source)
+            return Catalog(session, source).tables()
+
     def describe(self, source: Source) -> list[SourceCheck]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
         try:

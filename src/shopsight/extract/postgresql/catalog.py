@@ -38,6 +38,13 @@ _RELATIONS = f"""
     WHERE n.nspname = $1 AND c.relkind IN {_KINDS}
 """
 
+_ALL_COLUMNS = f"""
+    SELECT c.relname::text, a.attname::text
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE n.nspname = $1 AND c.relkind IN {_KINDS} AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY c.relname, a.attnum
+"""
+
 _ELSEWHERE = f"""
     SELECT DISTINCT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE lower(c.relname) = $1 AND c.relkind IN {_KINDS} ORDER BY 1
@@ -154,6 +161,16 @@ class Catalog:
         self._source = source
         self._path = _schemas(session, source)
         self._found: dict[str, dict[str, list[Any]]] = {}
+
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of all tables; the first schema on the path that has a table's name wins."""
+        found: dict[str, list[str]] = {}
+        for schema in self._path:
+            here: dict[str, list[str]] = {}
+            for table, column in self._session.rows(_ALL_COLUMNS, (schema,)):
+                here.setdefault(table, []).append(column)
+            found = {**here, **found}
+        return found
 
     def relation(self, table: str) -> Relation:
         """A table of the contract as the source has it: decides what is read for it, and for each column.

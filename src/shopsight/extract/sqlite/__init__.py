@@ -29,6 +29,7 @@ from shopsight.extract.sqlite.control_totals import read_totals, register_functi
 from shopsight.extract.sqlite.database import (
     Relation,
     change_counter,
+    column_types,
     find_table,
     opened,
     table_names,
@@ -132,6 +133,11 @@ class SQLite:
                 source,
                 relations,
             )
+
+    def tables(self, source: Source) -> dict[str, list[str]]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        with translated(source), opened(source) as driver:
+            return {name: list(column_types(driver, name)) for name in table_names(driver, source)}
 
     def describe(self, source: Source) -> list[SourceCheck]:
         """See :class:`shopsight.extract.dialect.Dialect`."""

@@ -122,9 +122,11 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
             if wanted.lower() not in (known.lower() for known in names):
                 if mapping.is_optional:
                     return _derived(table, EMPTY, {}, empty_select(table, quote_name))
-                raise table_missing(source, table, names, partial(_types, connection), where=source.shown)
+                raise table_missing(
+                    source, table, names, partial(column_types, connection), where=source.shown
+                )
             name = matching_name("table", wanted, names, where=source.shown)
-            types = _types(connection, name)
+            types = column_types(connection, name)
             found, base = list(types), quote_name(name)
         columns = choose_columns(source, table, found, where=name)
         kinds = {expected: types.get(str(column), "") for expected, column in columns.items()}
@@ -140,7 +142,8 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
     return relation
 
 
-def _types(connection: sqlite3.Connection, name: str) -> dict[str, str]:
+def column_types(connection: sqlite3.Connection, name: str) -> dict[str, str]:
+    """The declared type of each column of a table."""
     return dict(connection.execute("SELECT name, type FROM pragma_table_xinfo(?)", (name,)))
 
 

@@ -1,0 +1,109 @@
+"""A first shopsight.toml for a database: of known software by its preset, else by the nearest names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from shopsight.contract import TABLES
+from shopsight.errors import ConfigurationError, redact
+from shopsight.extract import source_tables
+from shopsight.extract.nearest import Guess, nearest_column, nearest_table
+from shopsight.pipeline.databases import source_address
+from shopsight.presets import Preset, load_preset, recognise
+from shopsight.settings import EMBEDDED, Settings
+from shopsight.table_mapping import OPTIONAL_TABLES
+
+_UNSURE = "  # unsure: please check"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The text of a shopsight.toml, what was found, in a sentence or two, and how many lines need a look."""
+
+    text: str
+    finding: str
+    unsure: int
+
+
+def propose(settings: Settings, preset: str | None) -> Proposal:
+    """Look at the source's tables, and write settings that may fit them. Reads no rows, and writes no file.
+
+    Args:
+        settings: with the source.
+        preset: the software, where it is known; else it is recognised.
+
+    Raises:
+        ConfigurationError: there is no such preset, or the source is wrong.
+        SourceError: the source cannot be asked.
+    """
+    with source_address(settings) as url:
+        found = source_tables(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
+    try:
+        known = load_preset(preset) if preset else recognise(found)
+    except ValueError as error:
+        raise ConfigurationError(f"{str(error).capitalize()}.", remedy="Leave --preset out.") from None
+    lines = _connection(settings)
+    if known is not None:
+        return _of_preset(known, lines)
+    unsure = 0
+    lines.append(
+        "\n# Left: the names that shopsight needs. Right: yours. What is not listed has the same name."
+    )
+    for table in TABLES:
+        mapped, doubts = _table(table, found)
+        lines += mapped
+        unsure += doubts
+    text = "\n".join(lines) + "\n"
+    finding = f"{len(found)} tables, of no shop software that is known. Their nearest names are proposed"
+    return Proposal(text, f"{finding}; {unsure} lines are unsure." if unsure else f"{finding}.", unsure)
+
+
+def _connection(settings: Settings) -> list[str]:
+    url = settings.source_url.get_secret_value()
+    shown = redact(url)
+    lines = ["# Settings of shopsight; docs/settings.md has all of them."]
+    if url == shown and url != EMBEDDED:
+        lines.append(f'source_url = "{url}"')
+    else:
+        lines.append("# The source holds a password: give it as SHOPSIGHT_SOURCE_URL in the environment.")
+    if settings.source_schema is not None:
+        lines.append(f'source_schema = "{settings.source_schema}"')
+    lines.append('# time_zone = "Europe/Berlin"  # the shop\'s; UTC if it is not set')
+    return lines
+
+
+def _of_preset(preset: Preset, lines: list[str]) -> Proposal:
+    lines += [
+        f"\n# {preset.title}. What you write beside it overrides it, table by table and column by column.",
+        f'preset = "{preset.name}"',
+        "# [tables.orders]",
+        '# where = "…"',
+    ]
+    return Proposal("\n".join(lines) + "\n", f"{preset.title}: its preset is proposed.", 0)
+
+
+def _table(table: str, found: Mapping[str, Collection[str]]) -> tuple[list[str], int]:
+    """The lines for one table, and how many of them are unsure."""
+    names = {name.lower(): name for name in found}
+    guess = Guess(names[table], is_sure=True) if table in names else nearest_table(table, found)
+    if guess is None:
+        if table in OPTIONAL_TABLES:
+            return [f"\n[tables.{table}]", f"optional = true  # there seem to be no {table}"], 0
+        return [f"\n[tables.{table}]", f'# from = "…"{_UNSURE}: no table looks like {table}'], 1
+    columns = {name.lower() for name in found[guess.name]}
+    lacking = [column for column in TABLES[table].columns if column.name not in columns]
+    lines = [] if guess.name == table else [_line("from", guess)]
+    free = [name for name in found[guess.name] if name.lower() not in TABLES[table].column_names]
+    for column in lacking:
+        nearest = nearest_column(column, table, free)
+        if nearest is not None:
+            free.remove(nearest.name)
+        lines.append(_line(f"columns.{column.name}", nearest))
+    return ([f"\n[tables.{table}]", *lines] if lines else []), sum(_UNSURE in line for line in lines)
+
+
+def _line(key: str, guess: Guess | None) -> str:
+    if guess is None:
+        return f'# {key} = "…"{_UNSURE}: nothing looks like it; {{ sql = "…" }} works it out'
+    return f'{key} = "{guess.name}"' + ("" if guess.is_sure else _UNSURE)

@@ -1,0 +1,75 @@
+"""Settings for known shop software: one TOML file each. To add one, add a file.
+
+A file holds settings as shopsight.toml does, and beside them ``title`` and ``recognised_by``, tables that a
+database of this software has. What the user writes overrides it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The settings for one shop software.
+
+    Attributes:
+        title: the software and its versions.
+        recognised_by: tables that a database of it has.
+    """
+
+    name: str
+    title: str
+    recognised_by: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+def preset_names() -> list[str]:
+    """The names that the setting ``preset`` may have."""
+    files = resources.files(__name__).iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in preset_names():
+        raise ValueError(f"there is no preset {name!r}; there are {', '.join(preset_names())}")
+    settings = tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+    return Preset(name, settings.pop("title"), tuple(settings.pop("recognised_by")), settings)
+
+
+def recognise(tables: Collection[str]) -> Preset | None:
+    """The preset of the software that these tables belong to; None if it is not known."""
+    for name in preset_names():
+        preset = load_preset(name)
+        if set(preset.recognised_by) <= set(tables):
+            return preset
+    return None
+
+
+def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings completed by those of their preset, table by table and column by column.
+
+    A table that is given with ``from`` or ``query`` is the user's alone.
+
+    Raises:
+        ValueError: there is no such preset.
+    """
+    if not given.get("preset"):
+        return dict(given)
+    preset = load_preset(given["preset"]).settings
+    own = given.get("tables", {})
+    tables = {**preset["tables"], **own}
+    for name in preset["tables"].keys() & own.keys():
+        if isinstance(own[name], dict) and not {"from", "query"} & own[name].keys():
+            columns = {**preset["tables"][name].get("columns", {}), **own[name].get("columns", {})}
+            tables[name] = {**preset["tables"][name], **own[name], "columns": columns}
+    return {**preset, **given, "tables": tables}
