@@ -239,9 +239,9 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
 
 
 def test_keys_of_text_are_refused_once_instead_of_row_by_row(shop: Shop) -> None:
-    uuid = "'c0ffee00-0000-4000-8000-' || lpad(CAST(order_id AS text), 12, '0')"
+    uuid = "concat('c0ffee00-0000-4000-8000-', order_id)"
     if shop.url.startswith("sqlite"):
-        uuid = "printf('c0ffee00-0000-4000-8000-%012d', order_id)"
+        uuid = "'c0ffee00-0000-4000-8000-' || order_id"
     with pytest.raises(SchemaMismatch, match=r"orders\.order_id holds texts such as 'c0ffee00") as caught:
         shop.read("raw", orders={"columns": {"order_id": {"sql": uuid}}})
     assert "columns.order_id under [tables.orders]" in caught.value.remedy

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.extract.test_mapping import RENAMED, RENAMING
-from tests.support.literal_rows import load_rows
+from tests.support.literal_rows import DIALECTS, database_url, load_rows
 from tests.support.shop_rows import SHOP
 from typer.testing import CliRunner
 
@@ -20,11 +20,9 @@ from shopsight.settings import load_settings
 from shopsight_demo.seed.load import open_database
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def renamed(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 's.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+@pytest.fixture(params=DIALECTS)
+def renamed(request: pytest.FixtureRequest) -> str:
+    url = database_url(request, request.param)
     load_rows(url, SHOP)
     with open_database(url, None) as database:
         for statement in (*RENAMING, "DROP TABLE reviews"):
@@ -54,7 +52,9 @@ def test_what_is_unsure_or_missing_is_marked_and_passwords_stay_out(renamed: str
     assert 'columns.status = "shop_state"  # unsure' in text
     assert '# columns.customer_id = "…"  # unsure' in text
     assert (f'source_url = "{renamed}"' in text) is renamed.startswith("sqlite")
+    assert "password=" not in text
     assert "postgres:" not in text
+    assert "root:" not in text
 
 
 def test_known_software_is_proposed_by_its_preset(postgres_url: str) -> None:

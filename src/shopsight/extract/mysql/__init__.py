@@ -24,6 +24,13 @@ class MySQL:
 
     name = "mysql"
 
+    def tables(self, source: Source) -> dict[str, list[str]]:
+        """See :class:`shopsight.extract.dialect.Dialect`."""
+        _require_driver()
+        from shopsight.extract.mysql.checks import tables
+
+        return tables(source)
+
     @contextmanager
     def snapshot(self, source: Source, connections: int) -> Iterator[MySQLSnapshot]:
         """See :class:`shopsight.extract.dialect.Dialect`."""

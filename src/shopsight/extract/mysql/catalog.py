@@ -32,6 +32,10 @@ _RELATIONS = """
     WHERE TABLE_SCHEMA = %s
 """
 _COLUMNS = "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+_ALL_COLUMNS = """
+    SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS
+    WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION
+"""
 _RANGE_KEY = """
     SELECT COLUMN_NAME FROM information_schema.STATISTICS
     JOIN information_schema.COLUMNS USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME)
@@ -69,6 +73,13 @@ class Catalog:
         self._source = source
         ((self._database,),) = session.rows("SELECT DATABASE()")
         self._found: dict[str, dict[str, tuple[bool, str]]] = {}
+
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of all tables of the connection's database."""
+        found: dict[str, list[str]] = {}
+        for table, column in self._session.rows(_ALL_COLUMNS):
+            found.setdefault(table, []).append(column)
+        return found
 
     def relation(self, table: str) -> Relation:
         """A table of the contract as the source has it: decides what is read for it, and for each column.

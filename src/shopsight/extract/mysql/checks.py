@@ -35,6 +35,12 @@ def describe(source: Source) -> list[SourceCheck]:
     return checks
 
 
+def tables(source: Source) -> dict[str, list[str]]:
+    """See :class:`shopsight.extract.dialect.Dialect`."""
+    with Session(source) as session, translated(source, "looking up the tables"):
+        return Catalog(session, source).tables()
+
+
 def _connection(session: Session, source: Source) -> str:
     with translated(source, "asking for the user"):
         ((user,),) = session.rows("SELECT CURRENT_USER()")
