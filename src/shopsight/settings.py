@@ -120,7 +120,11 @@ class Settings(BaseSettings):
     )
     preset: str | None = Field(
         None,
-        description="Settings for known shop software: `odoo`, `spree`. Your own override them.",
+        description="Settings for known shop software: `magento`, `odoo`, `prestashop`, `spree` or"
+        " `woocommerce`. Your own override them.",
+    )
+    table_prefix: str | None = Field(
+        None, description="What the names of the preset's tables begin with, if it is not the usual prefix."
     )
     tables: dict[str, TableMapping] = Field(
         {},

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psycopg
 import pytest
+from tests.support.literal_rows import database_url
 from tests.support.staged import extracted, literal_shop
 
 from shopsight.errors import ConfigurationError
+from shopsight.extract import source_tables
 from shopsight.pipeline import stages
 from shopsight.presets import load_preset, preset_names, recognise, with_preset
 from shopsight.settings import load_settings
+from shopsight_demo.seed.load import open_database
 
 #: By preset: each customer's spending, orders, units and mean rating; and each month's revenue in Pune.
 BY_HAND = {
@@ -52,47 +56,127 @@ BY_HAND = {
         """,
     ),
 }
+BY_HAND |= {
+    "woocommerce": (
+        """
+        SELECT c.customer_id, COALESCE(SUM(CAST(o.total_sales AS DECIMAL(20,2))), 0), COUNT(o.order_id),
+               COALESCE(SUM((
+                   SELECT SUM(product_qty) FROM shop_wc_order_product_lookup i WHERE i.order_id = o.order_id
+               )), 0),
+               (SELECT AVG(m.meta_value) FROM shop_comments r JOIN shop_commentmeta m USING (comment_id)
+                WHERE r.comment_author_email = c.email AND r.comment_type = 'review'
+                AND r.comment_approved = '1' AND m.meta_key = 'rating')
+        FROM shop_wc_customer_lookup c LEFT JOIN shop_wc_order_stats o ON o.customer_id = c.customer_id
+            AND o.parent_id = 0 AND o.status IN ('wc-completed', 'wc-processing', 'wc-on-hold')
+        GROUP BY c.customer_id, c.email ORDER BY c.customer_id
+        """,
+        """
+        SELECT CAST(DATE_FORMAT(date_created, '%Y-%m-01') AS DATE), SUM(CAST(total_sales AS DECIMAL(20,2)))
+        FROM shop_wc_order_stats
+        WHERE parent_id = 0 AND status IN ('wc-completed', 'wc-processing', 'wc-on-hold')
+        GROUP BY 1 ORDER BY 1
+        """,
+    ),
+    "prestashop": (
+        """
+        SELECT c.id_customer, COALESCE(SUM(ROUND(o.total_paid_tax_incl, 2)), 0), COUNT(o.id_order),
+               COALESCE(SUM((
+                   SELECT SUM(product_quantity) FROM ps_order_detail i WHERE i.id_order = o.id_order
+               )), 0),
+               (SELECT AVG(grade) FROM ps_product_comment r
+                WHERE r.id_customer = c.id_customer AND r.validate = 1)
+        FROM ps_customer c LEFT JOIN ps_orders o ON o.id_customer = c.id_customer AND o.valid = 1
+        GROUP BY c.id_customer ORDER BY c.id_customer
+        """,
+        """
+        SELECT CAST(DATE_FORMAT(date_add, '%Y-%m-01') AS DATE), SUM(ROUND(total_paid_tax_incl, 2))
+        FROM ps_orders WHERE valid = 1 GROUP BY 1 ORDER BY 1
+        """,
+    ),
+    "magento": (
+        """
+        SELECT c.entity_id, COALESCE(SUM(o.base_grand_total), 0), COUNT(o.entity_id),
+               COALESCE(SUM((
+                   SELECT SUM(qty_ordered) FROM sales_order_item i
+                   WHERE i.order_id = o.entity_id AND i.parent_item_id IS NULL
+               )), 0),
+               (SELECT AVG((
+                    SELECT ROUND(AVG(v.value)) FROM rating_option_vote v WHERE v.review_id = r.review_id
+                ))
+                FROM review r JOIN review_detail d USING (review_id)
+                WHERE d.customer_id = c.entity_id AND r.status_id = 1)
+        FROM customer_entity c LEFT JOIN sales_order o ON o.customer_id = c.entity_id
+            AND o.state NOT IN ('canceled', 'closed')
+        GROUP BY c.entity_id ORDER BY c.entity_id
+        """,
+        """
+        SELECT CAST(DATE_FORMAT(created_at + INTERVAL 330 MINUTE, '%Y-%m-01') AS DATE), SUM(base_grand_total)
+        FROM sales_order WHERE state NOT IN ('canceled', 'closed') AND customer_id IS NOT NULL
+        GROUP BY 1 ORDER BY 1
+        """,
+    ),
+}
+ON_MARIADB = ("magento", "prestashop", "woocommerce")
 NAMES = ["Asha Rao", "Ben Kurz", "Unknown customer 3"]
 
 
 def asked(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(query.encode()).fetchall()
+    with open_database(url, None) as database, database.cursor("asking") as cursor:
+        cursor.execute(query)
+        return [tuple(v.decode() if isinstance(v, bytes) else v for v in row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A small shop of one software."""
+
+    name: str
+    url: str
 
 
 @pytest.fixture(params=preset_names())
-def preset(request: pytest.FixtureRequest, postgres_url: str) -> str:
-    script = (Path(__file__).parent / f"{request.param}.sql").read_text()
-    with psycopg.connect(postgres_url) as connection:
-        connection.execute(script.encode())
-    return str(request.param)
+def platform(request: pytest.FixtureRequest) -> Platform:
+    name = request.param
+    url = database_url(request, "mariadb" if name in ON_MARIADB else "postgresql")
+    with open_database(url, None) as database:
+        for statement in (Path(__file__).parent / f"{name}.sql").read_text().split(";\n"):
+            if statement.strip():
+                database.execute(statement)
+        database.commit()
+    return Platform(name, url)
 
 
-def test_figures_are_those_of_sql_by_hand(preset: str, postgres_url: str, workdir: Path) -> None:
-    settings = {"source_url": postgres_url, "preset": preset, "time_zone": "Asia/Kolkata"}
+def test_figures_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> None:
+    settings = {"source_url": platform.url, "preset": platform.name, "time_zone": "Asia/Kolkata"}
+    if platform.name == "woocommerce":
+        settings["table_prefix"] = "shop_"
     run = extracted(workdir, literal_shop(), **settings)
     run.workspace.raw.begin()
     for name in ("extract", "clean", "metrics", "insights", "prove"):
         stages.STAGES[name](run)
-    of_customers, of_months = BY_HAND[preset]
+    of_customers, of_months = BY_HAND[platform.name]
     metrics = pl.read_parquet(run.workspace.folder("marts/customer_metrics")).sort("customer_id")
     columns = ["total_amount_spent", "total_orders", "total_products_ordered", "average_rating"]
-    expected = [(i, Decimal(m), *rest) for i, m, *rest in asked(postgres_url, of_customers)]
+    expected = [
+        (key, Decimal(spent), orders, int(units), None if rating is None else float(rating))
+        for key, spent, orders, units, rating in asked(platform.url, of_customers)
+    ]
     assert metrics.select("customer_id", *columns).rows() == expected
     assert metrics["name"].to_list() == NAMES[: len(expected)]
     assert metrics["country"].to_list()[:2] == ["India", "Germany"]
     months = pl.read_parquet(run.workspace.folder("marts/insights/monthly_sales"))
-    assert months.select("month", "revenue").rows() == asked(postgres_url, of_months)
+    by_hand = [(month, Decimal(revenue)) for month, revenue in asked(platform.url, of_months)]
+    assert months.select("month", "revenue").rows() == by_hand
     ratings = pl.read_parquet(run.workspace.folder("marts/insights/category_ratings"))
     assert ratings.filter(pl.col("reviews") > 0)["average_rating"].to_list() == [5.0, 2.0]
 
 
-def test_its_tables_are_recognised_and_no_others(preset: str, postgres_url: str) -> None:
-    names = [name for (name,) in asked(postgres_url, "SELECT tablename FROM pg_tables")]
+def test_its_tables_are_recognised_and_no_others(platform: Platform) -> None:
+    names = list(source_tables(platform.url, schema=None, connect_timeout=timedelta(seconds=5)))
     found = recognise(names)
     assert found is not None
-    assert found.name == preset
-    assert recognise([name for name in names if name not in found.recognised_by[:1]]) is None
+    assert (found.name, found.prefix == "shop_") == (platform.name, platform.name == "woocommerce")
+    assert recognise([name for name in names if not name.endswith(found.recognised_by[0])]) is None
 
 
 def test_what_the_user_writes_overrides_a_preset() -> None:
@@ -108,5 +192,10 @@ def test_what_the_user_writes_overrides_a_preset() -> None:
 
 
 def test_an_unknown_preset_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="no preset 'spre'; there are odoo, spree"):
+    with pytest.raises(ConfigurationError, match="no preset 'spre'; there are magento, odoo"):
         load_settings(preset="spre")
+
+
+def test_a_prefix_cannot_leave_its_name() -> None:
+    with pytest.raises(ConfigurationError, match="prefix"):
+        load_settings(preset="woocommerce", table_prefix="wp_`; DROP TABLE x; --")

@@ -77,6 +77,7 @@ def _of_preset(preset: Preset, lines: list[str]) -> Proposal:
     lines += [
         f"\n# {preset.title}. What you write beside it overrides it, table by table and column by column.",
         f'preset = "{preset.name}"',
+        *([f'table_prefix = "{preset.prefix}"'] if preset.prefix else []),
         "# [tables.orders]",
         '# where = "…"',
     ]

@@ -1,11 +1,13 @@
 """Settings for known shop software: one TOML file each. To add one, add a file.
 
 A file holds settings as shopsight.toml does, and beside them ``title`` and ``recognised_by``, tables that a
-database of this software has. What the user writes overrides it.
+database of this software has. ``{prefix}`` stands for the setting ``table_prefix``. What the user writes
+overrides it.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,12 +21,14 @@ class Preset:
 
     Attributes:
         title: the software and its versions.
-        recognised_by: tables that a database of it has.
+        recognised_by: tables that a database of it has, without their prefix.
+        prefix: what all tables' names begin with.
     """
 
     name: str
     title: str
     recognised_by: tuple[str, ...]
+    prefix: str
     settings: Mapping[str, Any]
 
 
@@ -34,24 +38,31 @@ def preset_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def load_preset(name: str) -> Preset:
-    """The preset of a name.
+def load_preset(name: str, prefix: str | None = None) -> Preset:
+    """The preset of a name, for tables whose names begin with a prefix; by default the usual one.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or a name cannot begin so.
     """
     if name not in preset_names():
         raise ValueError(f"there is no preset {name!r}; there are {', '.join(preset_names())}")
-    settings = tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
-    return Preset(name, settings.pop("title"), tuple(settings.pop("recognised_by")), settings)
+    if prefix and not re.fullmatch(r"\w+", prefix):
+        raise ValueError(f"a prefix {prefix!r} is not made of letters, digits and _ alone")
+    text = resources.files(__name__).joinpath(f"{name}.toml").read_text("utf-8")
+    usual = tomllib.loads(text).get("table_prefix", "")
+    prefix = usual if prefix is None else prefix
+    settings = tomllib.loads(text.replace("{prefix}", prefix))
+    settings.pop("table_prefix", None)
+    return Preset(name, settings.pop("title"), tuple(settings.pop("recognised_by")), prefix, settings)
 
 
 def recognise(tables: Collection[str]) -> Preset | None:
-    """The preset of the software that these tables belong to; None if it is not known."""
+    """The preset of the software that these tables belong to, with their prefix; None if it is not known."""
     for name in preset_names():
-        preset = load_preset(name)
-        if set(preset.recognised_by) <= set(tables):
-            return preset
+        first, *others = load_preset(name).recognised_by
+        for prefix in [table.removesuffix(first) for table in tables if table.endswith(first)]:
+            if all(f"{prefix}{other}" in tables for other in others) and re.fullmatch(r"\w*", prefix):
+                return load_preset(name, prefix)
     return None
 
 
@@ -65,7 +76,7 @@ def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not given.get("preset"):
         return dict(given)
-    preset = load_preset(given["preset"]).settings
+    preset = load_preset(given["preset"], given.get("table_prefix")).settings
     own = given.get("tables", {})
     tables = {**preset["tables"], **own}
     for name in preset["tables"].keys() & own.keys():
