@@ -37,6 +37,7 @@ from shopsight.extract.mysql import snapshot as snapshot_module
 from shopsight.extract.mysql.session import Session, driver_options
 from shopsight.extract.mysql.snapshot import open_snapshot
 from shopsight.record import Snapshot
+from shopsight.table_mapping import TableMapping
 from shopsight_demo.seed import ShopSize, Types, seed
 from shopsight_demo.servers import MariaDBServer
 
@@ -181,6 +182,29 @@ def test_keys_however_far_apart_are_read_once(key: str, keys: list[Any], mariadb
     as_read = [f"{k:010}" if "ZEROFILL" in key else k for k in keys]
     assert sorted(map(str, found)) == sorted(map(str, keys)) or sorted(found) == sorted(as_read)
     assert_proven(snapshot, raw)
+
+
+def test_a_mapped_table_is_read_by_ranges_of_its_own_key(mariadb_url: str, raw: Path) -> None:
+    seed(mariadb_url, ShopSize(customers=200, orders=3000), dirt=0.1, constraints=True)
+    execute(mariadb_url, "ALTER TABLE orders RENAME COLUMN order_id TO entity_id")
+    mapping = {
+        "where": "status <> 'cancelled' OR entity_id < 9 -- not these",
+        "columns": {"order_id": "entity_id", "status": {"sql": "CONCAT('wc-', status)"}},
+    }
+    tables = {"orders": TableMapping.model_validate(mapping)}
+    with open_snapshot(Source(mariadb_url, None, PATIENCE, tables), 1) as snapshot:
+        ((whole,),) = [snapshot.parts("orders")]
+        assert whole is not None
+        session = snapshot.connections[0]
+        ((expected,),) = session.rows(
+            "SELECT COUNT(*) FROM orders WHERE status <> 'cancelled' OR entity_id < 9"
+        )
+    told: list[str] = []
+    found = read(mariadb_url, raw, tables=tables, on_rows=lambda table, rows: told.append(table))
+    assert_proven(found, raw)
+    assert found.tables["orders"].rows == expected
+    assert told.count("orders") > 1
+    assert {row[4][:3] for row in rows_of(raw, "orders")} == {"wc-"}
 
 
 def test_a_key_of_several_columns_is_read_by_ranges_of_its_first(mariadb_url: str, raw: Path) -> None:

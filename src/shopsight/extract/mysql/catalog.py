@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,6 +13,7 @@ from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, as_configuration_error, matching_name
 from shopsight.extract.mapping import (
     EMPTY,
+    Columns,
     cannot_be_read,
     choose_columns,
     derived_select,
@@ -51,18 +52,27 @@ class Relation:
     Attributes:
         table: the contract's name.
         shown: the source's name, for messages.
-        quoted: the table, or the SELECT in its place, as SQL.
         columns: by the contract's names, in the contract's order.
-        engine: what stores it; "" for a view and a SELECT.
-        range_key: a whole number that the table is stored in the order of, so that it can be read by ranges.
+        base: the source's table or query as SQL.
+        engine: what stores it; "" for a view and a query.
+        range_key: the column by which the table is read in ranges, as SQL: a whole number that its rows are
+            stored in the order of.
+        select: the SELECT in the table's place, given a condition on its rows; None for a table as it is.
     """
 
     table: str
     shown: str
-    quoted: str
     columns: dict[str, SourceColumn]
+    base: str = ""
     engine: str = ""
     range_key: str | None = None
+    select: Callable[[str], str] | None = None
+
+    def rows(self, condition: str = "") -> str:
+        """What is read, as SQL after FROM; the condition is on the source's own columns."""
+        if self.select is not None:
+            return f"({self.select(condition)}) AS mapped"
+        return f"{self.base} WHERE {condition}" if condition else self.base
 
 
 class Catalog:
@@ -96,45 +106,48 @@ class Catalog:
             with self._understood(table):
                 names = [column.name for column in self._session.columns(f"SELECT * FROM {base} LIMIT 0")]
             columns = choose_columns(self._source, table, names, where=shown)
-            return self._derived(table, shown, derived_select(columns, base, mapping.where, quote_name))
+            return self._derived(Relation(table, shown, {}, base), columns)
         place = self._choose(mapping.source or table)
         if place is None:
             if mapping.is_optional:
-                return self._derived(table, EMPTY, empty_select(table, quote_name))
+                return self._described(
+                    Relation(table, EMPTY, {}, select=lambda _: empty_select(table, quote_name))
+                )
             raise self._missing(table, mapping.source or table)
         shown, base = ".".join(place), ".".join(map(quote_name, place))
         names = [name for (name,) in self._session.rows(_COLUMNS, place)]
         columns = choose_columns(self._source, table, names, where=shown)
+        is_view, engine = self._tables(place[0])[place[1]]
+        key = next((quote_name(key) for (key,) in self._session.rows(_RANGE_KEY, place)), None)
+        relation = Relation(table, shown, {}, base, engine, key)
         own = renamed_columns(mapping, columns)
         if own is None:
-            return self._derived(table, shown, derived_select(columns, base, mapping.where, quote_name))
-        is_view, engine = self._tables(place[0])[place[1]]
-        return Relation(
-            table=table,
-            shown=shown,
-            quoted=base,
-            columns=self._described(list(own.values()), table, base, may_be_null=is_view),
-            engine=engine,
-            range_key=next((key for (key,) in self._session.rows(_RANGE_KEY, place)), None),
-        )
+            return self._derived(relation, columns)
+        return self._described(relation, list(own.values()), may_be_null=is_view)
 
-    def _derived(self, table: str, shown: str, select: str) -> Relation:
-        """A SELECT in the place of a table."""
-        quoted = f"({select}) AS mapped"
-        with self._understood(table):
-            columns = self._described(list(TABLES[table].column_names), table, quoted, may_be_null=True)
-        return Relation(table, shown, quoted, columns)
+    def _derived(self, relation: Relation, columns: Columns) -> Relation:
+        """The relation with a SELECT in the place of its table or query."""
+        where = mapping_of(self._source, relation.table).where
+
+        def select(condition: str) -> str:
+            both = f"{condition} AND (\n{where}\n)" if condition and where else condition or where
+            return derived_select(columns, relation.base, both, quote_name)
+
+        with self._understood(relation.table):
+            return self._described(replace(relation, select=select))
 
     def _described(
-        self, names: list[str], table: str, quoted: str, *, may_be_null: bool
-    ) -> dict[str, SourceColumn]:
-        """The columns of these names, by the contract's. A view's may hold nulls that its tables' do not."""
-        selected = ", ".join(map(quote_name, names))
-        described = self._session.columns(f"SELECT {selected} FROM {quoted} LIMIT 0")
-        return {
-            expected: replace(column, is_nullable=column.is_nullable or may_be_null)
-            for expected, column in zip(TABLES[table].column_names, described, strict=True)
+        self, relation: Relation, names: list[str] | None = None, *, may_be_null: bool = True
+    ) -> Relation:
+        """The relation with its columns. A view's or a SELECT's may hold nulls that its tables' do not."""
+        expected = TABLES[relation.table].column_names
+        selected = ", ".join(map(quote_name, names or expected))
+        described = self._session.columns(f"SELECT {selected} FROM {relation.rows()} LIMIT 0")
+        columns = {
+            name: replace(column, is_nullable=column.is_nullable or may_be_null)
+            for name, column in zip(expected, described, strict=True)
         }
+        return replace(relation, columns=columns)
 
     @contextmanager
     def _understood(self, table: str) -> Iterator[None]:

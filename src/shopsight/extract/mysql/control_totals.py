@@ -58,7 +58,7 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
         by = " GROUP BY few"
     outer = [f"SUM(a{n}{aggregate.times})" for n, aggregate in enumerate(aggregates)]
     figures = session.values(
-        f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation.quoted}{by}) AS summed"
+        f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation.rows()}{by}) AS summed"
     )
     totals: Totals = Counter()
     for aggregate, figure in zip(aggregates, figures, strict=True):

@@ -6,23 +6,23 @@ from collections.abc import Collection
 
 from shopsight.contract import TABLES, Kind
 from shopsight.extract.mysql.catalog import Relation
-from shopsight.extract.mysql.columns import Family, SourceColumn, quote_name, text
+from shopsight.extract.mysql.columns import Family, SourceColumn, text
 
 
 def condition(relation: Relation, low: int, high: int) -> str:
-    """The rows of a range of keys, both ends included; the relation must have a key for it."""
-    return f"WHERE {quote_name(relation.range_key or '')} BETWEEN {low} AND {high}"
+    """The condition for a range of keys, both ends included; the relation must have a key for it."""
+    return f"{relation.range_key} BETWEEN {low} AND {high}"
 
 
 def line_query(relation: Relation, as_text: Collection[str], where: str = "") -> str:
     """The query for rows, each as a line without a line end; null for one that is longer than a packet."""
-    return f"SELECT {_line(relation, as_text)} FROM {relation.quoted} {where}"
+    return f"SELECT {_line(relation, as_text)} FROM {relation.rows(where)}"
 
 
 def range_query(relation: Relation, as_text: Collection[str], where: str) -> str:
     """The query for how many rows there are, and for their lines as one text, with a line end between two."""
     lines = f"GROUP_CONCAT({_line(relation, as_text)} SEPARATOR '\\n')"
-    return f"SELECT COUNT(*), {lines} FROM {relation.quoted} {where}"
+    return f"SELECT COUNT(*), {lines} FROM {relation.rows(where)}"
 
 
 def _line(relation: Relation, as_text: Collection[str]) -> str:

@@ -16,7 +16,7 @@ from shopsight.contract import TABLES, Kind
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source
 from shopsight.extract.mysql.catalog import Relation, look_up_tables
-from shopsight.extract.mysql.columns import is_native, quote_name
+from shopsight.extract.mysql.columns import is_native
 from shopsight.extract.mysql.control_totals import read_totals
 from shopsight.extract.mysql.errors import row_too_long, translated
 from shopsight.extract.mysql.lines import condition, line_query, range_query
@@ -164,8 +164,8 @@ def _size(ranges: dict[str, Range | None]) -> Callable[[str], float]:
 
 
 def _keys(session: Session, relation: Relation) -> Range | None:
-    key = quote_name(relation.range_key or "")
-    ((low, high),) = session.rows(f"SELECT MIN({key}), MAX({key}) FROM {relation.quoted}")
+    key = relation.range_key
+    ((low, high),) = session.rows(f"SELECT MIN({key}), MAX({key}) FROM {relation.base}")
     return None if low is None else (low, high)
 
 
