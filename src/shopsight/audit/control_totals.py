@@ -315,7 +315,8 @@ def _totals(
 def _measure(factors: list[tuple[Integers, Flags, int]]) -> int:
     """The sum of the rows' products, as far as all factors are there and within their limits."""
     counts = np.logical_and.reduce([is_there & (v > -limit) & (v < limit) for v, is_there, limit in factors])
-    first, *others = (values[counts] for values, _, _ in factors)
+    rows = slice(None) if counts.all() else counts
+    first, *others = (values[rows] for values, _, _ in factors)
     return keyed_sum(first, others[0] if others else np.ones_like(first))
 
 

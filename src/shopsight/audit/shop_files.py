@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from shopsight.audit.identities import Greatest, Identity, Recounted
 from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small
-from shopsight.audit.parquet import parquet_files, read_batches
+from shopsight.audit.parquet import BATCH_ROWS, parquet_files, read_batches
 from shopsight.settings import Settings
 
 Key = tuple[Any, ...]
@@ -36,8 +36,6 @@ LINES_IN_MEMORY = 4_000_000
 
 #: How many files are read at the same time, each a batch at a time.
 THREADS = 2
-
-_BATCH_ROWS = 131_072
 
 
 class DeclaredInsight(Protocol):
@@ -82,14 +80,14 @@ class Items(NamedTuple):
     Attributes:
         units: by customer, the sum of all quantities.
         baskets: the number of orders with a line.
-        lines: their number by product.
+        lines: by product's place in :attr:`ShopFiles.product_ids`, their number.
         units_of: the sum of quantities by listed product.
         cents_of: the sum of quantity * price by listed product.
     """
 
     units: Integers
     baskets: int
-    lines: pa.Table
+    lines: Integers
     units_of: Counter[int]
     cents_of: Counter[int]
 
@@ -138,14 +136,22 @@ class ShopFiles:
     @cached_property
     def customer_ids(self) -> Integers:
         """The kept customers."""
-        batches = read_batches(self.clean / "customers", ["customer_id"])
-        return np.concatenate([_NOBODY, *(batch["customer_id"].to_numpy() for batch in batches)])
+        return _column(self.clean / "customers", "customer_id")
+
+    @cached_property
+    def product_ids(self) -> Integers:
+        """The kept products."""
+        return _column(self.clean / "products", "product_id")
+
+    @cached_property
+    def product_of(self) -> Lookup:
+        """By product_id, the product's place in :attr:`product_ids`; their number for an unknown one."""
+        return _places_of(self.product_ids)
 
     @cached_property
     def customer_of(self) -> Lookup:
         """By customer_id, the customer's place in :attr:`customer_ids`; their number for an unknown one."""
-        number = len(self.customer_ids)
-        return Lookup(self.customer_ids, np.arange(number), missing=number)
+        return _places_of(self.customer_ids)
 
     @cached_property
     def orders(self) -> Orders:
@@ -200,7 +206,7 @@ class ShopFiles:
         ids, customer_of = Ids(listed), self.orders.customer_of
         is_basket = np.zeros(len(customer_of.numbers), np.bool_)
 
-        def count(batch: pa.RecordBatch) -> tuple[Small, Integers, pa.Table, Counter[int], Counter[int]]:
+        def count(batch: pa.RecordBatch) -> tuple[Small, Integers, Integers, Counter[int], Counter[int]]:
             orders = customer_of.places(batch["order_id"].to_numpy())
             customers, product_ids = customer_of.numbers[orders], batch["product_id"].to_numpy()
             is_counting, quantities = customers < len(self.customer_ids), batch["quantity"].to_numpy()
@@ -211,23 +217,22 @@ class ShopFiles:
             return (
                 customers[is_counting],
                 quantities[is_counting],
-                pa.Table.from_struct_array(pc.value_counts(pa.array(product_ids[is_counting]))),
+                np.bincount(self.product_of.of(product_ids[is_counting]), minlength=len(self.product_ids)),
                 _sums(listed, places, units),
                 _sums(listed, places, units * price),
             )
 
         columns = ["order_id", "product_id", "quantity", "price"]
-        units, lines = np.zeros(len(self.customer_ids), np.int64), [_NO_LINES]
+        units, lines = (np.zeros(len(ids), np.int64) for ids in (self.customer_ids, self.product_ids))
         units_of, cents_of = Counter[int](), Counter[int]()
         for customers, quantities, by_product, more_units, more_cents in _by_batch(
             self.clean / "order_items", columns, count
         ):
             np.add.at(units, customers, quantities)
-            lines.append(by_product)
+            lines += by_product
             units_of.update(more_units)
             cents_of.update(more_cents)
-        by_product = pa.concat_tables(lines).group_by("values").aggregate([("counts", "sum")])
-        return Items(units, int(is_basket.sum()), by_product, units_of, cents_of)
+        return Items(units, int(is_basket.sum()), lines, units_of, cents_of)
 
     def is_counting(self, order_ids: Integers) -> Flags:
         """Which of the orders count."""
@@ -244,7 +249,7 @@ class ShopFiles:
         wanted = {product_id for key in self.listed("products") | listed_pairs for product_id in key}
         for by, size, rows in self.lists("products"):
             last = min(row[by] or 1 for row in rows) if rows and len(rows) >= size else 1
-            wanted.update(lines.filter(pc.greater_equal(lines["counts_sum"], last))["values"].to_pylist())
+            wanted.update(self.product_ids[lines >= last].tolist())
         by_product, by_pair = Counter[int](), Counter[Key]()
         for orders_of in self._orders_of(wanted):
             by_product.update({product_id: len(orders) for product_id, orders in orders_of.items()})
@@ -257,9 +262,8 @@ class ShopFiles:
 
         The orders come in parts, so that a bounded number of lines is in memory; no order is in two parts.
         """
-        ids, lines = Ids(product_ids), self.items.lines
-        wanted = lines.filter(pc.is_in(lines["values"], value_set=pa.array(ids.sorted)))
-        parts = (pc.sum(wanted["counts_sum"]).as_py() or 0) // LINES_IN_MEMORY + 1
+        ids = Ids(product_ids)
+        parts = int(self.items.lines[ids.has(self.product_ids)].sum()) // LINES_IN_MEMORY + 1
         for part in range(parts):
 
             def find(batch: pa.RecordBatch, part: int = part) -> pa.Table:
@@ -284,8 +288,15 @@ class ShopFiles:
 
 
 _NOBODY = np.empty(0, np.int64)
-_NO_LINES = pa.table({"values": pa.array([], pa.int64()), "counts": pa.array([], pa.int64())})
 _NO_PAIRS = pa.table({"place": pa.array([], pa.int64()), "order_id": pa.array([], pa.int64())})
+
+
+def _column(folder: Path, name: str) -> Integers:
+    return np.concatenate([_NOBODY, *(batch[name].to_numpy() for batch in read_batches(folder, [name]))])
+
+
+def _places_of(ids: Integers) -> Lookup:
+    return Lookup(ids, np.arange(len(ids)), missing=len(ids))
 
 
 def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch], Found]) -> Iterator[Found]:
@@ -293,7 +304,7 @@ def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch],
 
     def read(path: Path) -> list[Found]:
         with pq.ParquetFile(path) as file:
-            batches = file.iter_batches(columns=columns, batch_size=_BATCH_ROWS, use_threads=False)
+            batches = file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
             found = [work(batch) for batch in batches if batch.num_rows]
         # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
         pa.default_memory_pool().release_unused()
