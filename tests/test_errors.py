@@ -62,7 +62,7 @@ def test_every_error_survives_pickling(kind: type[ShopsightError]) -> None:
     }
 
 
-def test_what_a_subclass_knows_survives_pickling() -> None:
+def test_a_subclass_s_fields_survive_pickling() -> None:
     missing = pickle.loads(
         pickle.dumps(SchemaMismatch.missing("column", ["status"], ["state", "id"], where="orders"))
     )
@@ -94,7 +94,7 @@ def test_only_servers_that_do_not_answer_are_tried_again(kind: type[ShopsightErr
 
 
 @pytest.mark.parametrize("error", [OSError("x"), ValueError("x"), TimeoutError(), KeyboardInterrupt()])
-def test_what_is_unknown_is_not_tried_again(error: BaseException) -> None:
+def test_an_unknown_error_is_not_retried(error: BaseException) -> None:
     assert is_retryable(error) is False
 
 
@@ -118,7 +118,7 @@ def test_exit_codes(kind: type[ShopsightError], code: int) -> None:
     assert kind("x").exit_code is ExitCode(code)
 
 
-def test_an_error_learns_its_place_once() -> None:
+def test_an_error_gets_its_stage_and_run_once() -> None:
     error = SourceUnavailable("gone", stage="extract").located("publish", "r1").located("clean", "r2")
     assert (error.stage, error.run_id) == ("extract", "r1")
 
@@ -208,7 +208,7 @@ def test_credentials_are_hidden_and_the_rest_is_kept(text: str, hidden: str) -> 
         "total_amount should be 10.00 and is 9.99",
     ],
 )
-def test_what_holds_no_credential_is_left_alone(text: str) -> None:
+def test_text_without_a_credential_is_left_alone(text: str) -> None:
     assert redact(text) == text
 
 

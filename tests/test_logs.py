@@ -76,7 +76,7 @@ def test_control_characters_do_not_reach_a_terminal(monkeypatch: pytest.MonkeyPa
     assert "\x1b" not in said.getvalue()
 
 
-def test_being_configured_twice_says_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configuring_twice_logs_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _stderr(monkeypatch, io.StringIO())
     configure_logging()
     configure_logging(json=False, level="DEBUG")
@@ -116,7 +116,7 @@ def test_a_plain_record_is_json_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "flow" not in line
 
 
-def test_an_exception_is_told_once_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_logged_once_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _stderr(monkeypatch, io.StringIO())
     configure_logging(json=True)
 

@@ -84,7 +84,7 @@ def test_the_callers_own_options_hold_for_the_collections(
         assert isinstance(generation.customer_metrics.find_one(), RawBSONDocument)
 
 
-def test_where_nothing_is_published_that_is_said_with_what_to_do(db: Database[dict[str, Any]]) -> None:
+def test_an_unpublished_database_is_reported_with_a_remedy(db: Database[dict[str, Any]]) -> None:
     with pytest.raises(
         ConfigurationError, match=f"Nothing is published in the database '{db.name}'"
     ) as caught:

@@ -125,6 +125,6 @@ def test_record_survives_its_document_in_json_and_in_mongodb() -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"run_id": "r1", "status": "running"}, {"run_id": 1, "kind": []}])
-def test_what_is_no_runs_document_is_refused(document: dict[str, Any]) -> None:
+def test_a_document_that_is_no_run_record_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         RunRecord.from_document(document)

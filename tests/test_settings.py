@@ -16,7 +16,7 @@ from shopsight.settings import Settings, _warn_if_writable, load_settings, setti
 URL = "postgresql://ann:s3cret@db/shop"
 
 
-def test_the_command_line_goes_before_the_environment_before_the_file(
+def test_the_command_line_overrides_the_environment_and_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("shopsight.toml").write_text("top_n = 7\nbasket_pairs_n = 7\nkeep_runs = 7\n")
@@ -115,7 +115,7 @@ def test_a_file_that_every_user_may_write_is_warned_of_once(caplog: pytest.LogCa
         assert len([one for one in caplog.records if "shopsight.toml" in one.getMessage()]) == warnings
 
 
-def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_variable_is_refused_and_an_unrelated_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOPSIGHT_HOME_DIRECTORY_OF_SOMEONE", "x")
     load_settings()
     monkeypatch.setenv("SHOPSIGHT_TOPN", "s3cret")

@@ -44,7 +44,7 @@ went on by its own retries, or was past its flip.
 
 
 @dataclass(frozen=True)
-class Kind:
+class FaultKind:
     """A kind of fault: its name in the table, and the faults of it that are to be done."""
 
     name: str
@@ -93,40 +93,44 @@ class Figures:
         return not self.broken and not self.mixtures and self.survived == self.injected
 
 
-def all_kinds(rounds: int) -> list[Kind]:
+def all_kinds(rounds: int) -> list[FaultKind]:
     """Every kind; the random ones are repeated ``rounds`` times over, the boundaries are what they are."""
     inside = [kinds.killed_inside(stage) for stage in STAGES]
     return [
-        Kind("kill -9 at a boundary", [kinds.killed_at(moment) for moment in BOUNDARIES]),
-        Kind("kill -9 inside a stage, at a random moment", inside * (2 * rounds)),
-        Kind("MongoDB killed and restarted during the load", [kinds.mongo_killed_during_load] * (2 * rounds)),
-        Kind(
+        FaultKind("kill -9 at a boundary", [kinds.killed_at(moment) for moment in BOUNDARIES]),
+        FaultKind("kill -9 inside a stage, at a random moment", inside * (2 * rounds)),
+        FaultKind(
+            "MongoDB killed and restarted during the load", [kinds.mongo_killed_during_load] * (2 * rounds)
+        ),
+        FaultKind(
             "PostgreSQL killed and restarted during extraction",
             [kinds.postgres_killed_during_extraction] * (2 * rounds),
         ),
-        Kind("MongoDB away for longer than the retries", [kinds.mongo_away] * rounds),
-        Kind("PostgreSQL away for longer than the retries", [kinds.postgres_away] * rounds),
-        Kind("the run's disk full", [kinds.run_disk_full] * (2 * rounds), needs_disks=True),
-        Kind("MongoDB's disk full during the load", [kinds.mongo_disk_full] * rounds, needs_disks=True),
-        Kind(
+        FaultKind("MongoDB away for longer than the retries", [kinds.mongo_away] * rounds),
+        FaultKind("PostgreSQL away for longer than the retries", [kinds.postgres_away] * rounds),
+        FaultKind("the run's disk full", [kinds.run_disk_full] * (2 * rounds), needs_disks=True),
+        FaultKind("MongoDB's disk full during the load", [kinds.mongo_disk_full] * rounds, needs_disks=True),
+        FaultKind(
             "SIGSTOP past the lease, overtaken, SIGCONT",
             [kinds.stopped_past_its_lease(overtaken=True)] * rounds,
         ),
-        Kind("SIGSTOP past the lease, SIGCONT", [kinds.stopped_past_its_lease(overtaken=False)] * rounds),
+        FaultKind(
+            "SIGSTOP past the lease, SIGCONT", [kinds.stopped_past_its_lease(overtaken=False)] * rounds
+        ),
     ]
 
 
-def short_kinds(seed: int) -> list[Kind]:
+def short_kinds(seed: int) -> list[FaultKind]:
     """A dozen: two of each sort of kill, and one of each other kind."""
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     short = []
     for kind in all_kinds(1):
         number = 2 if kind.name.startswith("kill") else 1
-        short.append(Kind(kind.name, chance.sample(kind.faults, number), kind.needs_disks))
+        short.append(FaultKind(kind.name, chance.sample(kind.faults, number), kind.needs_disks))
     return short
 
 
-def inject(ground: Ground, chosen: list[Kind], seed: int, tell: Callable[[str], None]) -> Figures:
+def inject(ground: Ground, chosen: list[FaultKind], seed: int, tell: Callable[[str], None]) -> Figures:
     """Do the faults one after the other, while a reader looks on, and run again after each."""
     figures, started = Figures(seed), time.monotonic()
     known = {shop: ground.undisturbed(shop).whole for shop in SHOPS}
@@ -145,7 +149,7 @@ def inject(ground: Ground, chosen: list[Kind], seed: int, tell: Callable[[str], 
     return figures
 
 
-def _in_turn(chosen: list[Kind], ground: Ground, figures: Figures) -> Iterator[tuple[Kind, Fault]]:
+def _in_turn(chosen: list[FaultKind], ground: Ground, figures: Figures) -> Iterator[tuple[FaultKind, Fault]]:
     for kind in chosen:
         if kind.needs_disks and not ground.has_disks:
             figures.left_out.append(kind.name)
@@ -155,7 +159,7 @@ def _in_turn(chosen: list[Kind], ground: Ground, figures: Figures) -> Iterator[t
 
 
 def _do(
-    ground: Ground, kind: Kind, fault: Fault, *, shop: str, chance: random.Random, figures: Figures
+    ground: Ground, kind: FaultKind, fault: Fault, *, shop: str, chance: random.Random, figures: Figures
 ) -> None:
     tally = figures.tallies.setdefault(kind.name, Tally())
     resume = chance.random() < 0.5

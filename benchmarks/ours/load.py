@@ -1,6 +1,6 @@
 """The customers' mart into MongoDB as publishing does it: Parquet to BSON, two threads; no indexes.
 
-No wait for the disk either, which publishing waits for once, after the last collection (`settle`).
+No wait for the disk either, which publishing waits for once, after the last collection (`flush`).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_typed_columns_that_arrived_as_text_are_text_as_sent_and_numbers_as_read
     assert (seen["order_id", "others"], seen["order_id", "keyless"]) == (1, text_number("x"))
 
 
-def test_of_a_database_that_is_not_in_utf_8_only_ascii_counts(tmp_path: Path) -> None:
+def test_only_ascii_counts_in_a_database_that_is_not_in_utf_8(tmp_path: Path) -> None:
     written(tmp_path, CATEGORIES, category_id=[3], category_name=["Caf\ufffd"])
     totals = totals_as_sent(tmp_path, CATEGORIES, is_ascii=True)
     assert totals["category_name", "keyed"] == 3 * text_number("Caf")

@@ -34,7 +34,7 @@ def test_every_figure_that_fell_is_named() -> None:
         (5_000, "900000.00"),  # growth
     ],
 )
-def test_what_is_within_the_limits_goes_through(orders: int, revenue: str) -> None:
+def test_a_run_within_the_limits_passes(orders: int, revenue: str) -> None:
     check_shrink({"orders": orders, "customers": 200, "revenue": Decimal(revenue)}, SERVED, load_settings())
 
 

@@ -15,7 +15,7 @@ def with_settings(shop: PublishedShop, **settings: Any) -> PublishedShop:
     return PublishedShop(shop.settings.model_copy(update=settings))
 
 
-def test_a_shop_that_shrank_is_withheld_and_let_through_on_a_person_s_word(
+def test_a_shop_that_shrank_is_withheld_until_a_person_allows_it(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = with_settings(shop, shrink_min_rows=1)

@@ -60,7 +60,7 @@ def broken(link: Link) -> list[tuple[str, object, object]]:
     return [(check.what, check.expected, check.found) for check in link.broken]
 
 
-def test_demand_raises_for_the_first_that_does_not_hold() -> None:
+def test_require_raises_for_the_first_equality_that_does_not_hold() -> None:
     holding = Link.of("2", [Check("a", 1, 1), Check("b", D("1.0"), D("1.00"))])
     assert require(holding) is holding
     link = Link.of("2", [Check("a", 1, 1), Check("b", D("5.00"), D("4.99")), Check("c", 1, 9)])
@@ -79,7 +79,7 @@ def of_orders(**stations: Totals) -> dict[str, TableTotals]:
     return {"orders": TableTotals(*(stations.get(name, Counter()) for name in names))}
 
 
-def test_the_database_s_totals_are_held_against_the_raw_files() -> None:
+def test_the_database_s_totals_are_compared_with_the_raw_files() -> None:
     told = SourceTable(10, as_document(SENT), {}, {})
     snapshot = Snapshot(
         "1", datetime(2024, 1, 1, tzinfo=UTC), "db", "postgresql", "18", None, {"orders": told}
@@ -93,7 +93,7 @@ def test_the_database_s_totals_are_held_against_the_raw_files() -> None:
     assert broken(prove_extraction(snapshot, of_orders(sent=more))) == [("orders.status: values", 0, 3)]
 
 
-def test_what_came_in_and_was_repaired_is_what_was_kept_rejected_and_merged() -> None:
+def test_rows_in_plus_repairs_equal_kept_rejected_and_merged_rows() -> None:
     what = ("total_amount", "keyed")
     stations = {"raw": 100, "repairs": -5, "clean": 80, "rejected": 10, "merged": 5}
     ledger = Ledger([TableLedger("orders", 0, 0, 0, 0)])
@@ -233,7 +233,7 @@ def test_marts_that_add_up_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mart", "column"), [(mart, column) for mart, columns in MARTS.items() for column in columns]
 )
-def test_each_column_of_a_mart_is_held_against_its_figure(tmp_path: Path, mart: str, column: str) -> None:
+def test_each_column_of_a_mart_is_compared_with_its_figure(tmp_path: Path, mart: str, column: str) -> None:
     write_marts(tmp_path)
     path = tmp_path / mart / "part-00000.parquet"
     frame = pl.read_parquet(path)
@@ -242,7 +242,7 @@ def test_each_column_of_a_mart_is_held_against_its_figure(tmp_path: Path, mart: 
     assert broken(proven(TOTALS, tmp_path)) == [(f"{Path(mart).name}: sum({column})", total, 2 * total)]
 
 
-def test_a_customer_too_many_is_found(tmp_path: Path) -> None:
+def test_one_extra_customer_is_found(tmp_path: Path) -> None:
     write_marts(tmp_path)
     assert broken(proven({**TOTALS, "customers": 3}, tmp_path)) == [("customer_metrics: customers", 3, 2)]
 
@@ -282,7 +282,7 @@ def test_rejected_figures_are_those_of_the_rejecting_rules() -> None:
     }
 
 
-def test_what_the_target_does_not_say_is_missing() -> None:
+def test_a_figure_missing_in_the_target_breaks_link_4() -> None:
     expected = {"customer_metrics": {"rows": 2}, "top_products": {"rows": 5, "sum(units)": 7}}
     found = {"customer_metrics": {"rows": 2}, "top_products": {"rows": 5}}
     encoded = with_digests(expected, {"insights": "aa", "rejected_rows": "bb"})

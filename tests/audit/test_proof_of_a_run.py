@@ -154,7 +154,7 @@ def proven(proven_shop: Path, workdir: Path) -> Run:
         ),
     ],
 )
-def test_what_a_stage_loses_or_makes_up_breaks_its_link(
+def test_a_row_lost_or_invented_by_a_stage_breaks_its_link(
     proven: Run,
     folder: str,
     change: Callable[[pl.DataFrame], pl.DataFrame],

@@ -9,7 +9,7 @@ cleaned = partial(cleaned_shop, last_table="products")
 ADDED = "categories.uncategorised_added"
 
 
-def test_a_category_without_a_name_is_kept_under_a_stand_in() -> None:
+def test_a_category_without_a_name_is_kept_under_a_placeholder() -> None:
     outcome = cleaned(categories=[(1, "Books"), (2, None), (3, " \u200b ")])
     assert outcome.kept("categories") == [(1, "Books"), (2, "Unknown category 2"), (3, "Unknown category 3")]
     assert outcome.repairs("categories") == [
@@ -109,7 +109,7 @@ def test_products_that_cannot_be_read_are_rejected() -> None:
     ]
 
 
-def test_of_conflicting_products_the_one_with_the_greatest_category_then_name_stays() -> None:
+def test_conflicting_products_keep_the_greatest_category_then_name() -> None:
     outcome = cleaned(
         categories=[(1, "Books"), (2, "Toys")],
         products=[(1, "Zebra", 1), (1, "Atlas", 2), (1, "Globe", 2), (1, "Globe", 2), (1, "Globe", 2)],
@@ -119,7 +119,7 @@ def test_of_conflicting_products_the_one_with_the_greatest_category_then_name_st
     assert outcome.rules("products") == ["products.duplicate_key"] * 2
 
 
-def test_of_a_missing_and_an_empty_name_the_same_stays_whichever_comes_first() -> None:
+def test_a_missing_or_an_empty_name_stays_regardless_of_row_order() -> None:
     rows = [(1, None, 1), (1, "", 1)]
     repairs = [cleaned(products=order).repairs("products") for order in (rows, rows[::-1])]
     assert repairs[0] == repairs[1]

@@ -296,7 +296,7 @@ def test_it_makes_no_difference_whether_values_come_as_text(
 
 @some(30)
 @given(dirty_shops(), policies, st.integers(1, 4))
-def test_into_how_many_ranges_keys_are_dealt_changes_nothing(
+def test_the_number_of_key_ranges_changes_nothing(
     shop: dict[str, pl.DataFrame], policy: CleaningPolicy, rows_in_range: int
 ) -> None:
     whole = clean_frames(shop, policy)

@@ -32,7 +32,7 @@ def test_ways_to_write_a_country_have_one_name(name: str, ways: list[str]) -> No
     assert display_names(ways) == dict.fromkeys(ways, name)
 
 
-def test_what_is_no_country_is_left_out() -> None:
+def test_text_that_is_no_country_is_left_out() -> None:
     assert display_names(["Atlantis", "N/A", "??", "EU", "-", "12345", "none", "Germania Inferior", ""]) == {}
 
 

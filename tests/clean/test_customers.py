@@ -63,7 +63,7 @@ def test_an_address_is_trimmed_and_lower_case() -> None:
     ]
 
 
-def test_a_customer_without_a_name_is_kept_under_a_stand_in() -> None:
+def test_a_customer_without_a_name_is_kept_under_a_placeholder() -> None:
     outcome = cleaned(customers=customers((7, "\u00a0", "ann@example.com", "Germany")))
     assert outcome.kept("customers") == [(7, "Unknown customer 7", "ann@example.com", "Germany")]
     assert outcome.repairs("customers") == [(7, "customers.name_missing", "\u00a0", "Unknown customer 7")]
@@ -123,7 +123,7 @@ def test_customers_without_a_key_are_rejected_and_own_no_address() -> None:
     assert outcome.merged("customers") == []
 
 
-def test_of_rows_with_one_id_the_greatest_address_stays_and_alone_counts_for_merging() -> None:
+def test_rows_with_one_id_keep_the_greatest_address_which_alone_counts_for_merging() -> None:
     outcome = cleaned(
         customers=customers(
             (1, "Ann", "ann@example.com", "Germany"),

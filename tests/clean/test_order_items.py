@@ -111,7 +111,7 @@ def test_a_price_with_more_than_two_decimals_is_rounded_before_it_is_measured() 
     assert outcome.measure("", "order_items") == Decimal("1.02")
 
 
-def test_of_conflicting_items_the_one_with_the_greatest_order_then_product_quantity_and_price_stays() -> None:
+def test_conflicting_items_keep_the_greatest_order_then_product_quantity_and_price() -> None:
     outcome = items_of(
         orders=[(1, 1, DAY, Decimal("1.00"), "done"), (10, 1, DAY, Decimal("1.00"), "done")],
         order_items=[

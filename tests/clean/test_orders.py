@@ -123,7 +123,7 @@ def test_every_order_counts_when_no_status_is_excluded() -> None:
     assert [kept[5] for kept in outcome.kept("orders")] == [True]
 
 
-def test_orders_of_a_merged_customer_move_to_whom_it_became() -> None:
+def test_orders_of_a_merged_customer_move_to_the_customer_it_was_merged_into() -> None:
     outcome = orders_of(
         customers=[(3, "Ann", "ann@example.com", "Germany"), (8, "Ann", "ANN@example.com", "Germany")],
         orders=[order(key=1, customer=8), order(key=2, customer=3)],
@@ -206,7 +206,7 @@ def test_a_total_with_more_than_two_decimals_is_rounded_and_carries_what_was_rea
     assert outcome.measure("", "orders") == Decimal("0.01")
 
 
-def test_of_conflicting_orders_the_latest_then_greatest_stays_and_a_sound_one_goes_first() -> None:
+def test_conflicting_orders_keep_the_latest_then_greatest_and_prefer_a_sound_one() -> None:
     outcome = orders_of(
         orders=[
             order(key=1, day=date(2024, 1, 1), total="900"),
@@ -228,7 +228,7 @@ def test_of_conflicting_orders_the_latest_then_greatest_stays_and_a_sound_one_go
     ]
 
 
-def test_a_total_worked_out_from_items_is_compared_like_any_other() -> None:
+def test_a_total_computed_from_items_is_compared_like_any_other() -> None:
     outcome = orders_of(orders=[order(key=1, total=None), order(key=1, total="1.00")])
     # The items of order 1 add up to 19.98.
     assert [kept[3] for kept in outcome.kept("orders")] == [Decimal("19.98")]

@@ -48,7 +48,7 @@ def test_a_rating_as_text_is_read_and_a_half_one_is_not() -> None:
     assert outcome.rejected("reviews") == [(2, "reviews.unreadable_value")]
 
 
-def test_of_several_reviews_of_one_product_on_one_day_the_greatest_id_stays() -> None:
+def test_several_reviews_of_one_product_on_one_day_keep_the_greatest_id() -> None:
     outcome = cleaned(
         products=[(1, "Atlas", 1), (2, "Globe", 1)],
         reviews=[
@@ -88,7 +88,7 @@ def test_a_rejected_review_of_a_merged_customer_stands_as_it_was() -> None:
     ]
 
 
-def test_what_hangs_on_a_rejected_product_is_rejected_with_it() -> None:
+def test_rows_of_a_rejected_product_are_rejected_with_it() -> None:
     products = [("1", "Atlas", "1"), ("2", "Globe", "none")]
     outcome = cleaned(
         products=products,
@@ -101,7 +101,7 @@ def test_what_hangs_on_a_rejected_product_is_rejected_with_it() -> None:
     assert outcome.rejected("reviews") == [(1, "reviews.parent_rejected")]
 
 
-def test_of_conflicting_reviews_the_latest_then_best_stays() -> None:
+def test_conflicting_reviews_keep_the_latest_then_best() -> None:
     outcome = cleaned(
         reviews=[review(rating=5, day=date(2024, 1, 1)), review(rating=2), review(rating=3), review(rating=3)]
     )

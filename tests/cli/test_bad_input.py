@@ -162,7 +162,7 @@ def test_too_many_rejected_rows_are_refused(shown: Place) -> None:
     assert "orders: 1 of 6 rows" in ended.err
 
 
-def test_what_nobody_foresaw_is_told_as_a_defect_without_a_traceback(
+def test_an_unexpected_error_is_reported_as_a_defect_without_a_traceback(
     shown: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> None:
@@ -176,7 +176,7 @@ def test_what_nobody_foresaw_is_told_as_a_defect_without_a_traceback(
         shopsight("--debug", "run", *shown.options, **shown.environment)
 
 
-def test_an_order_of_resuming_what_is_not_there(shown: Place) -> None:
+def test_resuming_a_run_that_does_not_exist(shown: Place) -> None:
     refused(shown, "--resume", "--run-id", "20200101T000000Z-aaaaaa", code=1, kind="WorkspaceError")
 
 

@@ -49,7 +49,7 @@ def test_show_lists_every_insight_in_order(shown: Place) -> None:
     ]
 
 
-def test_show_of_an_unknown_insight_names_those_that_are(shown: Place) -> None:
+def test_show_of_an_unknown_insight_lists_the_known_ones(shown: Place) -> None:
     ended = shown.run("show", "top_hats")
     assert ended.code == 2
     assert "top_hats" in ended.err
@@ -160,7 +160,7 @@ def test_plan_says_what_would_change_and_changes_nothing(shown: Place) -> None:
     assert shown.spent == SPENT
 
 
-def test_verify_finds_the_served_intact_until_somebody_alters_it(published: Place) -> None:
+def test_verify_finds_the_served_data_intact_until_altered(published: Place) -> None:
     assert published.run("verify").code == 0
     with MongoClient[dict[str, Any]](published.target) as client:
         client[published.database]["customer_metrics.g1"].update_one({"_id": 2}, {"$set": {"name": "Eve"}})
@@ -182,7 +182,7 @@ def test_seed_makes_the_same_shop_in_any_empty_database(place: Place, tmp_path: 
     assert place.run("run", "--source", lite).code == 0
 
 
-def test_a_mistyped_option_is_told_in_one_line_and_ends_with_two() -> None:
+def test_a_mistyped_option_is_reported_in_one_line_and_exits_with_2() -> None:
     ended = shopsight("run", "--sourc", "x")
     assert ended.code == 2
     assert ended.out == ""

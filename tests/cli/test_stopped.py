@@ -20,7 +20,9 @@ from shopsight_demo.servers import EmbeddedServer, server
 STAGES = ("extract", "clean", "publish")
 
 
-def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_does(place: Place, tmp_path: Path) -> None:
+def test_only_one_of_two_concurrent_runs_publishes_and_the_other_names_it(
+    place: Place, tmp_path: Path
+) -> None:
     first = Started(
         "run",
         "--json",

@@ -102,7 +102,7 @@ def test_a_count_of_nineteen_digits_does_not_fit(rating: str) -> None:
         read_lines(lines(f"1,2,3,{rating},2024-01-31"), REVIEWS, ())
 
 
-def test_null_and_empty_text_are_two_things_and_hostile_text_stays_as_it_is() -> None:
+def test_null_and_empty_text_differ_and_hostile_text_is_unchanged() -> None:
     names = ["a,b", 'said "hi"', "line\nbreak", "cr\r", "\ufeffmark", "\u202eback", "😀", "\x00", "NULL", " "]
     sent = [f'{number},"{name.replace(chr(34), chr(34) * 2)}","",' for number, name in enumerate(names)]
     rows = read_lines(lines(*sent), CUSTOMERS, ())

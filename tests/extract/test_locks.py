@@ -195,7 +195,7 @@ def test_a_server_that_quotes_all_names_is_read(postgres_url: str, tmp_path: Pat
     ("value", "said"),
     [("(100 / (50000 - n))::text", "division by zero"), ("chr(n % 50000)", "null character")],
 )
-def test_an_error_that_comes_again_is_not_retried(
+def test_an_error_that_would_repeat_is_not_retried(
     value: str, said: str, postgres_url: str, tmp_path: Path
 ) -> None:
     load_rows(postgres_url, {})

@@ -332,7 +332,7 @@ def test_a_table_waits_to_be_dropped_until_it_is_read(mariadb_url: str, raw: Pat
     assert outcomes == [1205]
 
 
-def test_a_table_altered_after_the_snapshot_is_told(
+def test_a_table_altered_after_the_snapshot_is_reported(
     mariadb_url: str, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look_up = snapshot_module.look_up_tables
@@ -394,7 +394,7 @@ def test_missing_tables_and_columns_are_named_with_the_nearest(mariadb_url: str,
     assert not raw.exists()
 
 
-def test_select_is_enough_and_each_missing_right_is_told(
+def test_select_is_enough_and_each_missing_privilege_is_reported(
     mariadb_server: MariaDBServer, mariadb_url: str, raw: Path
 ) -> None:
     load_rows(mariadb_url, {"orders": [(1, 1, DAY, "1.50", "paid")]})
@@ -451,7 +451,7 @@ def test_the_documented_rights_are_enough_and_no_more(
         ("/test_", "/?x=", "names no database"),
     ],
 )
-def test_a_wrong_url_is_told_without_its_password(
+def test_a_wrong_url_is_reported_without_its_password(
     old: str, new: str, finding: str, mariadb_server: MariaDBServer, mariadb_url: str, raw: Path
 ) -> None:
     error = refused(mariadb_url.replace(old, new, 1), raw, ConfigurationError)

@@ -52,7 +52,7 @@ def test_a_url_of_another_kind_names_those_that_can_be_read(url: str, tmp_path: 
     assert "s3cret" not in str(caught.value)
 
 
-def test_the_same_name_goes_before_one_in_other_letters() -> None:
+def test_an_exact_name_is_preferred_to_one_in_other_case() -> None:
     assert matching_name("table", "orders", ["ORDERS", "orders"], where="public") == "orders"
     assert matching_name("schema", "Shop", ["shop"], where="db") == "shop"
 
@@ -62,7 +62,7 @@ def test_an_ambiguous_name_is_not_guessed() -> None:
         matching_name("table", "orders", ["Orders", "ORDERS"], where="public")
 
 
-def test_a_missing_name_tells_the_nearest_and_all_that_there_are() -> None:
+def test_a_missing_name_lists_the_nearest_and_all_existing_names() -> None:
     with pytest.raises(SchemaMismatch, match=r"found customer, order\. Did you mean 'order'\?") as caught:
         matching_name("table", "orders", ["order", "customer"], where="public")
     assert (caught.value.expected, caught.value.nearest) == (("orders",), ("order",))
@@ -111,7 +111,7 @@ def driver_error(text: str, sqlstate: str | None = None) -> OperationalError:
         ("FATALER FEHLER: nichts geht mehr", SourceUnavailable, "nichts geht mehr"),
     ],
 )
-def test_what_a_server_says_at_the_door_becomes_the_right_error(
+def test_a_connection_refusal_becomes_the_right_error(
     text: str, kind: type[ShopsightError], said: str
 ) -> None:
     told = f'IO: [libpq] Failed to connect: connection to server at "db", port 5432 failed: {text}\n'
@@ -145,7 +145,7 @@ def test_an_sqlstate_becomes_the_right_error(sqlstate: str | None, kind: type[Sh
     assert "postgresql://db/shop, reading x: something." in caught.value.message
 
 
-def test_a_password_in_the_drivers_words_goes_no_further() -> None:
+def test_a_password_in_the_drivers_message_is_hidden() -> None:
     ann = source("postgresql://ann:pass%2Dword@db/shop")
     with pytest.raises(SourceError) as caught, translated(ann, "reading"):
         raise driver_error("cannot use pass-word nor pass%2Dword", "22012")

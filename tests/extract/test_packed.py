@@ -135,7 +135,7 @@ def test_texts_that_are_no_utf8_keep_what_can_be_read() -> None:
     assert rows["status"].to_pylist() == ["M\ufffd", None, "x"]
 
 
-def test_each_text_is_looked_at_by_itself() -> None:
+def test_each_text_is_checked_on_its_own() -> None:
     rows = unpacked((3, {"texts": b"a\xc3\xbcb", "lengths": small(2, -1, 2)}))
     assert rows["status"].to_pylist() == ["a\ufffd", None, "\ufffdb"]
 

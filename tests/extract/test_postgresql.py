@@ -512,7 +512,7 @@ def test_a_missing_privilege_names_the_table_and_the_grant(postgres_url: str, tm
         assert_proven(read(url, tmp_path), tmp_path)
 
 
-def test_a_wrong_password_user_or_database_is_told_apart(postgres_url: str, tmp_path: Path) -> None:
+def test_a_wrong_password_user_or_database_is_distinguished(postgres_url: str, tmp_path: Path) -> None:
     wrong = as_user(postgres_url, "postgres", "wr0ng-secret")
     assert "refuses the user or the password" in refused(wrong, tmp_path, ConfigurationError).message
     unknown = as_user(postgres_url, "nobody", "wr0ng-secret")
@@ -533,7 +533,7 @@ def test_a_wrong_password_user_or_database_is_told_apart(postgres_url: str, tmp_
         ("postgresql://ann:s3cret@db:many/shop", ConfigurationError, "cannot be read"),
     ],
 )
-def test_an_address_at_which_nobody_answers_or_that_is_none(
+def test_an_address_that_does_not_answer_or_is_none(
     url: str, kind: type[ShopsightError], said: str, tmp_path: Path
 ) -> None:
     error = refused(url, tmp_path, kind, connect_timeout=timedelta(seconds=2))
@@ -570,7 +570,7 @@ def test_a_session_ended_by_the_server_is_unavailable(postgres_url: str, tmp_pat
     assert refused(postgres_url, tmp_path, SourceUnavailable, on_rows=on_rows).is_retryable
 
 
-def test_a_table_locked_by_a_migration_is_waited_for_only_so_long(
+def test_a_table_locked_by_a_migration_is_waited_for_up_to_a_limit(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_rows(postgres_url, {})
@@ -605,7 +605,9 @@ def test_an_interruption_ends_every_connection(postgres_url: str, tmp_path: Path
     assert left == (0,)
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_nothing_hangs(postgres_url: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_and_nothing_hangs(
+    postgres_url: str, tmp_path: Path
+) -> None:
     load_rows(postgres_url, {"orders": [(1, 1, DAY, "1.00", "paid")]})
     (tmp_path / "orders").write_text("in the way")
     with pytest.raises(WorkspaceError, match="cannot be used"):

@@ -251,7 +251,7 @@ def test_texts_of_any_type_are_texts(shop_url: str, tmp_path: Path) -> None:
     assert rows_of(tmp_path, "customers") == [(1, "Ann", '{"a": 1}', "DE")]
 
 
-def test_a_domain_is_what_it_is_made_of(shop_url: str, tmp_path: Path) -> None:
+def test_a_domain_is_valid_by_its_labels(shop_url: str, tmp_path: Path) -> None:
     load_rows(shop_url, {"order_items": [(1, 1, 1, 2, D("9.99"))]})
     execute(
         shop_url,

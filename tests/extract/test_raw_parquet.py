@@ -66,7 +66,7 @@ def test_a_full_disk_says_so() -> None:
         part.write(partial(orders, *batch))
 
 
-def test_what_goes_wrong_with_a_batch_is_told_by_the_next_or_at_the_end(tmp_path: Path) -> None:
+def test_a_failed_batch_is_reported_by_the_next_batch_or_at_the_end(tmp_path: Path) -> None:
     bad = partial(orders, order(amount="NaN"))
     with PartWriter(tmp_path / "next.parquet", ORDERS, ()) as part:
         part.write(bad)
@@ -76,7 +76,7 @@ def test_what_goes_wrong_with_a_batch_is_told_by_the_next_or_at_the_end(tmp_path
         part.write(bad)
 
 
-def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "raw").write_text("in the way")
     with pytest.raises(WorkspaceError, match=r"raw cannot be used: .*Not a directory"):
         PartWriter(tmp_path / "raw" / "part.parquet", ORDERS, ())

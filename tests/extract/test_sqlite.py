@@ -388,12 +388,12 @@ def test_a_missing_file_is_not_made(file: Path, raw: Path) -> None:
     assert not file.exists()
 
 
-def test_a_file_that_is_no_database_is_told(file: Path, raw: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(file: Path, raw: Path) -> None:
     file.write_text("order_id,customer_id\n" * 1000)
     assert "file is not a database" in refused(file, raw, ConfigurationError).message
 
 
-def test_a_damaged_file_is_told(file: Path, raw: Path) -> None:
+def test_a_damaged_file_is_reported(file: Path, raw: Path) -> None:
     load_rows(f"sqlite:///{file}", {"orders": [(number, 1, DAY, "1.50", "paid") for number in range(5000)]})
     content = bytearray(file.read_bytes())
     content[40_000:60_000] = b"\xff" * 20_000

@@ -24,7 +24,7 @@ def compare_customers(
     return (counts.added, counts.removed, counts.changed, counts.unchanged), largest
 
 
-def test_added_removed_changed_and_unchanged_are_told_apart() -> None:
+def test_added_removed_changed_and_unchanged_are_distinguished() -> None:
     differences = [
         changed(2, customer(2, "5.00"), None),
         changed(3, None, customer(3, "8.00")),
@@ -56,7 +56,7 @@ def test_only_the_ten_largest_are_kept_ties_by_the_smaller_id() -> None:
     assert [c.customer_id for c in largest] == list(range(1, 11))
 
 
-def test_what_a_stranger_wrote_is_compared_all_the_same() -> None:
+def test_foreign_documents_are_compared_too() -> None:
     strange = {"name": None, "total_amount_spent": "a lot"}
     _, largest = compare_customers(
         [

@@ -30,7 +30,7 @@ def values(rows: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
-def test_a_customer_s_orders_lines_and_reviews_stand_behind_the_figures(run: TracedRun) -> None:
+def test_a_customer_s_orders_lines_and_reviews_are_behind_the_figures(run: TracedRun) -> None:
     trace = explain_customer(run, 1)
     assert trace.published == {
         "customer_id": 1,
@@ -122,7 +122,7 @@ def test_a_customer_without_orders_has_figures_of_nothing(run: TracedRun) -> Non
     ]
 
 
-def test_a_customer_who_is_only_named_shows_what_was_rejected(run: TracedRun) -> None:
+def test_a_customer_known_by_reference_only_shows_the_rejected_rows(run: TracedRun) -> None:
     trace = explain_customer(run, 9)
     assert (trace.published, len(trace.source_rows), trace.sums) == (None, 0, [])
     assert values(trace.rejected["orders"].rows(), "order_id", "rule", "measure") == [
@@ -138,7 +138,7 @@ def test_a_customer_whom_no_row_names_is_an_error(run: TracedRun) -> None:
         explain_customer(run, 77)
 
 
-def test_a_trace_as_a_document_is_as_long_as_one_asks_for(run: TracedRun) -> None:
+def test_a_trace_as_a_document_has_the_requested_number_of_rows(run: TracedRun) -> None:
     document = explain_customer(run, 1).as_document(2)
     assert [len(document[name]) for name in ("orders", "order_items", "reviews")] == [2, 2, 2]
     assert document["sums"][0] == {
@@ -150,7 +150,7 @@ def test_a_trace_as_a_document_is_as_long_as_one_asks_for(run: TracedRun) -> Non
     assert set(document["repairs"]) == {"orders"}
 
 
-def test_figures_that_do_not_add_up_are_told(tmp_path: Path) -> None:
+def test_figures_that_do_not_add_up_are_reported(tmp_path: Path) -> None:
     made = staged(tmp_path, literal_shop())
     path = made.workspace.folder("marts/customer_metrics") / "part-00000.parquet"
     mart = pl.read_parquet(path)
@@ -197,7 +197,7 @@ def test_a_whole_insight_adds_up_to_its_columns(run: TracedRun, insight: str, su
     assert all(figure.holds for figure in found)
 
 
-def test_what_was_left_out_of_an_insight_is_told_by_status_and_by_rule(run: TracedRun) -> None:
+def test_rows_left_out_of_an_insight_are_listed_by_status_and_by_rule(run: TracedRun) -> None:
     trace = explain_insight(run, "monthly_sales")
     assert trace.behind == [Tally("orders", "kept", 4, D("57.95"))]
     assert trace.left_out == [
@@ -247,13 +247,13 @@ def test_a_row_that_is_not_in_the_list_is_explained_all_the_same(tmp_path: Path)
     assert trace.behind == [Tally("order_items", "kept", 1, D("12.50"))]
 
 
-def test_a_key_behind_which_nothing_stands_is_an_error(run: TracedRun) -> None:
+def test_a_key_without_rows_behind_it_is_an_error(run: TracedRun) -> None:
     for insight, key in (("top_products", "99"), ("country_sales", "Utopia"), ("basket_pairs", "11,12")):
         with pytest.raises(ConfigurationError, match="No row stands behind"):
             explain_insight(run, insight, key)
 
 
-def test_an_unknown_insight_names_those_there_are(run: TracedRun) -> None:
+def test_an_unknown_insight_error_lists_the_known_ones(run: TracedRun) -> None:
     with pytest.raises(ConfigurationError) as caught:
         explain_insight(run, "top_customer")
     assert "top_customers" in caught.value.remedy
@@ -286,7 +286,7 @@ def test_keys_are_read_as_people_write_them(insight: str, text: str, key: dict[s
         ("repeat_purchase", "1"),
     ],
 )
-def test_what_is_no_key_is_refused(insight: str, text: str) -> None:
+def test_text_that_is_no_key_is_refused(insight: str, text: str) -> None:
     with pytest.raises(ConfigurationError):
         parse_key(INSIGHTS[insight], text)
 
@@ -304,7 +304,7 @@ def test_a_run_that_is_gone_or_has_no_figures_says_so(tmp_path: Path) -> None:
         TracedRun.open(tmp_path)
 
 
-def test_files_that_are_damaged_or_go_away_are_told_of(tmp_path: Path) -> None:
+def test_damaged_or_removed_files_are_reported(tmp_path: Path) -> None:
     made = staged(tmp_path, literal_shop())
     run = TracedRun.open(tmp_path, made.run_id)
     (path,) = made.workspace.folder("clean/orders").glob("*.parquet")

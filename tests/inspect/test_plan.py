@@ -50,7 +50,7 @@ def test_a_plan_over_an_unchanged_source_changes_nothing(shop: PublishedShop) ->
     assert (plan.rows, plan.largest, plan.shrink) == ({}, [], None)
 
 
-def test_a_plan_tells_what_comes_goes_and_changes(shop: PublishedShop) -> None:
+def test_a_plan_lists_added_removed_and_changed_rows(shop: PublishedShop) -> None:
     before = collections(shop)
     shop.execute("INSERT INTO customers VALUES (7, 'Eve', 'eve@example.com', 'France')")
     shop.execute("INSERT INTO orders VALUES (200, 7, '2024-05-01', 500.00, 'completed')")
@@ -91,7 +91,7 @@ def test_a_plan_reads_well_in_eighty_columns(
     assert "shopsight run --resume --run-id" in squeezed
 
 
-def test_a_plan_tells_what_the_shrink_guard_would_withhold(
+def test_a_plan_shows_what_the_shrink_guard_would_withhold(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.execute("DELETE FROM orders WHERE order_id > 100")
@@ -115,7 +115,7 @@ def test_a_plan_whose_proof_breaks_ends_as_the_run_would(
     assert sqlite_shop.exit_code(monkeypatch, "plan") == 3
 
 
-def test_exactly_what_was_planned_can_be_published(shop: PublishedShop) -> None:
+def test_the_planned_run_can_be_published(shop: PublishedShop) -> None:
     shop.execute("INSERT INTO orders VALUES (200, 2, '2024-05-01', 500.00, 'completed')")
     plan = make_plan(shop.settings)
     shop.execute("INSERT INTO orders VALUES (201, 2, '2024-05-01', 1.00, 'completed')")
@@ -126,7 +126,7 @@ def test_exactly_what_was_planned_can_be_published(shop: PublishedShop) -> None:
     assert bob["total_amount_spent"] == D("508.20")
 
 
-def test_what_a_stranger_wrote_does_not_break_a_plan(shop: PublishedShop) -> None:
+def test_foreign_documents_do_not_break_a_plan(shop: PublishedShop) -> None:
     shop.tamper("customer_metrics", lambda c: c.insert_one({"_id": "x", "total_amount_spent": "much"}))
     shop.tamper("insights", lambda c: c.insert_one({"_id": {"a": 1}}))
     shop.tamper("insights", lambda c: c.update_one({"_id": "top_customers"}, {"$set": {"rows": [1, {}]}}))

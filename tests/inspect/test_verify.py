@@ -29,7 +29,7 @@ def listed(found: Verification) -> list[tuple[str, Any, str, dict[str, Any]]]:
     return [(d.collection, d.id, d.kind, d.fields) for d in found.documents]
 
 
-def test_what_was_published_is_intact_and_current(
+def test_published_data_are_intact_and_current(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = verify(shop.settings)
@@ -47,7 +47,7 @@ def test_what_was_published_is_intact_and_current(
     assert "The source still says the same" in said
 
 
-def test_nothing_published_is_said_so(sqlite_shop: PublishedShop) -> None:
+def test_nothing_published_is_reported(sqlite_shop: PublishedShop) -> None:
     with pytest.raises(ConfigurationError, match="Nothing is published"):
         verify(sqlite_shop.settings)
 
@@ -185,7 +185,7 @@ def test_pointers_and_records_are_checked_too(
     assert found.altered[0].what.startswith(what)
 
 
-def test_a_source_that_moved_on_is_told_and_is_no_failure(
+def test_a_changed_source_is_reported_and_is_no_failure(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.execute("INSERT INTO orders VALUES (900, 1, '2024-05-01', 10.25, 'completed')")
@@ -202,7 +202,7 @@ def test_a_source_that_moved_on_is_told_and_is_no_failure(
     assert "orders: rows 6 7" in said
 
 
-def test_a_moved_source_and_a_tampered_target_are_told_apart(
+def test_a_changed_source_and_a_tampered_target_are_distinguished(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.execute("DELETE FROM reviews")
@@ -219,7 +219,7 @@ def test_a_moved_source_and_a_tampered_target_are_told_apart(
     ]
 
 
-def test_another_source_is_told(shop: PublishedShop) -> None:
+def test_another_source_is_reported(shop: PublishedShop) -> None:
     shutil.copy("shop.db", "copy.db")
     moved = verify(shop.settings.model_copy(update={"source_url": SecretStr("sqlite:///copy.db")})).moved
     assert [check.what for check in moved] == ["source: address"]

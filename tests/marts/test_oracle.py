@@ -125,7 +125,7 @@ def test_lists_of_any_length_equal_plain_sql(n: int, tmp_path: Path, postgres_ur
 
 
 @pytest.mark.parametrize("leaders", [0, 1, 3, 10])
-def test_how_many_products_are_counted_first_changes_nothing(
+def test_the_number_of_leading_products_changes_nothing(
     leaders: int, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(baskets, "LEADERS", leaders)

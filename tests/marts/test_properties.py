@@ -141,9 +141,7 @@ def test_sums_over_customers_months_countries_and_segments_are_the_counting_orde
 @pytest.mark.parametrize("rows_in_range", [1, 7])
 @few
 @given(seeds)
-def test_into_how_many_ranges_orders_are_dealt_changes_nothing(
-    rows_in_range: int, leaders: int, seed: int
-) -> None:
+def test_the_number_of_order_ranges_changes_nothing(rows_in_range: int, leaders: int, seed: int) -> None:
     tables = made_up_tables(seed, SMALL)
     whole = figures(tables)
     with pytest.MonkeyPatch.context() as patch:

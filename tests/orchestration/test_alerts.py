@@ -18,7 +18,7 @@ import pytest
 from shopsight.errors import LeaseHeld, ProofBroken, RunCrashed, RunStopped, ShopsightError, SourceUnavailable
 from shopsight.logs import bind_structlog
 from shopsight.orchestration import alerts
-from shopsight.orchestration.alerts import Alert, Kind, alerts_for, send, send_alerts, stale_alert
+from shopsight.orchestration.alerts import Alert, AlertKind, alerts_for, send, send_alerts, stale_alert
 from shopsight.record import Ledger, RunRecord, TableLedger
 from shopsight.settings import Settings, load_settings
 
@@ -111,42 +111,46 @@ def test_a_failed_run_reaches_the_webhook_as_slack_reads_it(receiver: Receiver) 
 @pytest.mark.parametrize(
     ("error", "status", "kinds"),
     [
-        (SourceUnavailable("away"), "failed", [Kind.FAILED]),
-        (RunCrashed.because("it ended by SIGKILL", stage="clean", run_id=RUN_ID), "failed", [Kind.CRASHED]),
-        (ProofBroken.between("raw = clean", "orders.rows", 3, 2), "refused", [Kind.PROOF_BROKEN]),
-        (ShopsightError("the shrink guard"), "refused", [Kind.REFUSED]),
+        (SourceUnavailable("away"), "failed", [AlertKind.FAILED]),
+        (
+            RunCrashed.because("it ended by SIGKILL", stage="clean", run_id=RUN_ID),
+            "failed",
+            [AlertKind.CRASHED],
+        ),
+        (ProofBroken.between("raw = clean", "orders.rows", 3, 2), "refused", [AlertKind.PROOF_BROKEN]),
+        (ShopsightError("the shrink guard"), "refused", [AlertKind.REFUSED]),
         (RunStopped.from_outside(), "failed", []),
         (LeaseHeld("another run is at work"), "refused", []),
     ],
 )
-def test_each_end_of_a_run_has_its_kind(error: ShopsightError, status: str, kinds: list[Kind]) -> None:
+def test_each_end_of_a_run_has_its_kind(error: ShopsightError, status: str, kinds: list[AlertKind]) -> None:
     assert [alert.kind for alert in alerts_for(_record(error, status=status), rejected_share=0.1)] == kinds
 
 
-def test_a_good_run_is_not_told(receiver: Receiver) -> None:
+def test_a_good_run_sends_no_alert(receiver: Receiver) -> None:
     assert send_alerts(_settings(alert_webhook=receiver.url), _record()) == []
     assert receiver.got == []
 
 
-def test_many_rejected_rows_are_told_of_a_good_run(receiver: Receiver) -> None:
+def test_many_rejected_rows_in_a_good_run_send_an_alert(receiver: Receiver) -> None:
     settings = _settings(alert_webhook=receiver.url, alert_rejected_share=0.02)
 
     assert send_alerts(settings, _record(rejected=20)) == []
     [alert] = send_alerts(settings, _record(rejected=21))
 
-    assert alert.kind is Kind.REJECTED_ROWS
+    assert alert.kind is AlertKind.REJECTED_ROWS
     assert "rejected 21 of 1,000 rows of orders (2.1%; the limit is 2.0%)" in alert.text
     assert receiver.got[0]["body"]["shopsight"]["share"] == 0.021
 
 
-def test_the_document_of_a_run_is_told_as_the_run_itself() -> None:
+def test_a_run_s_document_gives_the_same_alerts_as_the_run() -> None:
     record = _record(SourceUnavailable("away"), rejected=500)
     from_file = RunRecord.from_document(json.loads(json.dumps(record.as_document(), default=str)))
 
     assert alerts_for(from_file, 0.1) == alerts_for(record, 0.1) != []
 
 
-def test_nothing_published_for_too_long_is_told() -> None:
+def test_nothing_published_for_too_long_sends_an_alert() -> None:
     served = {
         "generation": 7,
         "run_id": RUN_ID,
@@ -156,7 +160,7 @@ def test_nothing_published_for_too_long_is_told() -> None:
 
     alert = stale_alert(served, STARTED + timedelta(hours=8))
 
-    assert alert.kind is Kind.STALE
+    assert alert.kind is AlertKind.STALE
     assert "Generation 7 is stale: 8h old, and a newer one was due 2h ago." in alert.text
     assert alert.fields["overdue_seconds"] == 7200
 
@@ -164,7 +168,7 @@ def test_nothing_published_for_too_long_is_told() -> None:
 def test_a_webhook_that_restarts_is_tried_again(receiver: Receiver) -> None:
     receiver.answers = [503]
 
-    send(_settings(alert_webhook=receiver.url), Alert(Kind.STALE, "stale"))
+    send(_settings(alert_webhook=receiver.url), Alert(AlertKind.STALE, "stale"))
 
     assert len(receiver.got) == 2
 
@@ -174,7 +178,7 @@ def test_a_webhook_that_refuses_is_not_tried_again_and_its_address_stays_secret(
 ) -> None:
     receiver.answers = [404]
 
-    send(_settings(alert_webhook=receiver.url), Alert(Kind.STALE, "stale"))
+    send(_settings(alert_webhook=receiver.url), Alert(AlertKind.STALE, "stale"))
 
     assert len(receiver.got) == 1
     assert "alert not sent by=webhook to=127.0.0.1 reason='it answered 404'" in caplog.text
@@ -187,7 +191,7 @@ def test_a_webhook_that_hangs_or_is_gone_harms_nothing(
     monkeypatch.setattr(alerts, "WEBHOOK_SECONDS", 0.1)
     receiver.pause = 0.5
     for url in (receiver.url, "http://127.0.0.1:1/s3cret-path", "ftp://127.0.0.1/s3cret-path", "nonsense"):
-        send(_settings(alert_webhook=url), Alert(Kind.STALE, "stale"))
+        send(_settings(alert_webhook=url), Alert(AlertKind.STALE, "stale"))
 
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 4
@@ -198,7 +202,7 @@ def test_a_command_gets_the_alert_on_its_input(tmp_path: Path) -> None:
     script, kept = tmp_path / "alert me.py", tmp_path / "kept.json"
     script.write_text(f"import sys; open({str(kept)!r}, 'w').write(sys.stdin.read())")
 
-    send(_settings(alert_command=f"{sys.executable} '{script}'"), Alert(Kind.STALE, "Umsätze fehlen"))
+    send(_settings(alert_command=f"{sys.executable} '{script}'"), Alert(AlertKind.STALE, "Umsätze fehlen"))
 
     assert json.loads(kept.read_text())["text"] == "Umsätze fehlen"
 
@@ -208,7 +212,7 @@ def test_a_command_that_fails_hangs_or_is_missing_harms_nothing(
 ) -> None:
     monkeypatch.setattr(alerts, "COMMAND_SECONDS", 0.2)
     for command in ("sh -c 'echo no such user >&2; exit 3'", "sh -c 'sleep 30'", "/no/such/program", "'"):
-        send(_settings(alert_command=command), Alert(Kind.STALE, "stale"))
+        send(_settings(alert_command=command), Alert(AlertKind.STALE, "stale"))
 
     reasons = [record.event["reason"] for record in caplog.records if record.levelno == logging.ERROR]
     assert reasons[0] == "exit code 3"
@@ -219,7 +223,7 @@ def test_a_command_that_fails_hangs_or_is_missing_harms_nothing(
 
 def test_arguments_and_output_of_a_command_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     for command in ("sh -c 'echo 5ecret >&2; exit 3' --key 5ecret", "/no/such/program 5ecret", "a '5ecret"):
-        send(_settings(alert_command=command), Alert(Kind.STALE, "stale"))
+        send(_settings(alert_command=command), Alert(AlertKind.STALE, "stale"))
 
     assert caplog.text.count("alert not sent by=command") == 3
     assert "5ecret" not in caplog.text
@@ -230,14 +234,14 @@ def test_webhook_that_redirects_is_a_failure_and_is_not_followed(
 ) -> None:
     receiver.answers = [302]
 
-    send(_settings(alert_webhook=receiver.url), Alert(Kind.STALE, "stale"))
+    send(_settings(alert_webhook=receiver.url), Alert(AlertKind.STALE, "stale"))
 
     assert len(receiver.got) == 1
     assert "reason='it answered 302'" in caplog.text
     assert "s3cret-path" not in caplog.text
 
 
-def test_no_credential_is_told(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_credential_is_in_an_alert(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     record = _record(SourceUnavailable("away"))
     assert record.error is not None
     record.error["message"] = "postgresql://ann:s3cret@db/shop is away, password=s3cret"

@@ -89,7 +89,7 @@ def test_end_that_only_mongodb_knows_is_written_beside_the_data(shop: PublishedS
     assert workspace.load_record() == record
 
 
-def test_end_of_its_own_is_kept_and_a_stop_is_said_more_exactly(shop: PublishedShop) -> None:
+def test_a_recorded_end_is_kept_and_a_stop_gets_its_cause(shop: PublishedShop) -> None:
     workspace = _killed(shop)
     record = workspace.load_record()
     for error, kept in ((StageTimeout.after("clean", 5, RUN_ID), True), (RunStopped.from_outside(), False)):
@@ -99,7 +99,7 @@ def test_end_of_its_own_is_kept_and_a_stop_is_said_more_exactly(shop: PublishedS
         assert marked.error["type"] == ("StageTimeout" if kept else "RunCrashed")
 
 
-def test_target_that_is_away_does_not_keep_the_file_from_saying_so(tmp_path: Path) -> None:
+def test_an_unreachable_target_does_not_stop_the_record_file_from_being_written(tmp_path: Path) -> None:
     away = load_settings(workdir=tmp_path, target_url="mongodb://127.0.0.1:1/", connect_timeout="1s")
     workspace = Workspace.create(tmp_path, RUN_ID)
     workspace.write_record(RunRecord(RUN_ID, "run", "running", AT))

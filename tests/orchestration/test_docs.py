@@ -19,7 +19,7 @@ from tests.support.literal_rows import load_rows
 from tests.support.orchestration_service import ONE_ORDER
 
 from shopsight.errors import ExitCode
-from shopsight.orchestration.alerts import Kind
+from shopsight.orchestration.alerts import AlertKind
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
@@ -172,7 +172,7 @@ def test_compose_publishes_on_loopback_alone_and_holds_no_password() -> None:
     assert all((ROOT / file).exists() for file in [*files, services["shopsight"]["build"]["dockerfile"]])
 
 
-def test_what_the_dockerfile_copies_is_there_and_not_ignored() -> None:
+def test_the_files_that_the_dockerfile_copies_exist_and_are_not_ignored() -> None:
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
     copied = [
         word
@@ -188,5 +188,5 @@ def test_what_the_dockerfile_copies_is_there_and_not_ignored() -> None:
 
 
 def test_the_page_has_every_kind_of_alert_and_every_exit_code() -> None:
-    assert re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE) == [str(kind) for kind in Kind]
+    assert re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE) == [str(kind) for kind in AlertKind]
     assert [int(code) for code in re.findall(r"^\| (\d) \|", PAGE, flags=re.MULTILINE)] == list(ExitCode)

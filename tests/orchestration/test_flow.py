@@ -195,7 +195,7 @@ def test_a_source_that_is_away_for_two_tries_is_read_at_the_third(
         assert client[mongo_database].customer_metrics.find_one({"_id": 1})["total_orders"] == 1
 
 
-def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
+def test_a_retry_keeps_the_finished_stages_of_the_same_snapshot(
     flow: Flow, tmp_path: Path, mongo_url: str, mongo_database: str
 ) -> None:
     (tmp_path / "fail.json").write_text(json.dumps({"publish": 2}))
@@ -302,7 +302,7 @@ def _waiters(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def test_a_run_beside_another_one_is_refused_says_whose_and_alarms_nobody(
+def test_a_run_beside_another_one_is_refused_names_it_and_sends_no_alert(
     flow: Flow, mongo_url: str, mongo_database: str
 ) -> None:
     with (

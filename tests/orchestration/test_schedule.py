@@ -81,7 +81,7 @@ def _all_errors() -> list[type[errors.ShopsightError]]:
 
 
 @pytest.mark.parametrize("kind", _all_errors(), ids=lambda kind: kind.__name__)
-def test_an_error_survives_the_way_from_another_process(kind: type[errors.ShopsightError]) -> None:
+def test_an_error_survives_the_trip_from_another_process(kind: type[errors.ShopsightError]) -> None:
     error = kind("it is so", remedy="do this", stage="clean", run_id="R")
 
     same = error_from_document(json.loads(json.dumps(error.as_document())))
@@ -123,7 +123,7 @@ def _served(hours: float) -> dict[str, Any]:
     return {"generation": 1, "run_id": "R", "as_of": as_of, "valid_until": as_of + timedelta(hours=6)}
 
 
-def test_staleness_is_told_once_and_again_after_it_was_fresh(tmp_path: Path) -> None:
+def test_staleness_sends_one_alert_and_another_after_fresh_data(tmp_path: Path) -> None:
     told = Told(tmp_path, [_served(0), _served(0), _served(0), _served(8), _served(8)])
 
     assert told.after(5) == []
@@ -138,7 +138,7 @@ def test_a_first_publication_gets_its_time(tmp_path: Path) -> None:
     assert told.after(6.1) == ["stale"]
 
 
-def test_a_target_that_is_away_is_judged_by_what_it_said_last(tmp_path: Path) -> None:
+def test_freshness_of_an_unreachable_target_is_that_of_its_last_answer(tmp_path: Path) -> None:
     told = Told(tmp_path, [_served(0), TargetUnavailable("away"), TargetUnavailable("away")])
 
     assert told.after(1, 5) == []

@@ -160,7 +160,7 @@ def test_another_user_of_the_machine_cannot_have_code_of_their_own_run(service: 
     assert service.call(f"/deployments/{deployment}")["entrypoint"].endswith("prefect_flow.run_shopsight")
 
 
-def test_api_asks_for_the_password_of_whoever_has_a_csrf_token(service: Service) -> None:
+def test_api_requires_the_password_even_with_a_csrf_token(service: Service) -> None:
     password = service.workdir / "prefect" / "password"
     assert password.stat().st_mode & 0o777 == 0o600
     assert password.parent.stat().st_mode & 0o777 == 0o700
@@ -236,7 +236,9 @@ def test_a_second_serve_in_the_same_directory_is_refused(service: Service) -> No
     assert f"Another `shopsight serve` (process {service.process.pid})" in " ".join(second.stderr.split())
 
 
-def test_of_two_runs_at_once_one_is_cancelled_and_says_why(service: Service, database: Any) -> None:
+def test_the_second_of_two_concurrent_runs_is_cancelled_with_a_reason(
+    service: Service, database: Any
+) -> None:
     service.stall(clean=6)
     first = service.schedule()
     service.wait_at("clean")
@@ -251,7 +253,7 @@ def test_of_two_runs_at_once_one_is_cancelled_and_says_why(service: Service, dat
     "stage",
     [stage if stage == "clean" else pytest.param(stage, marks=pytest.mark.orchestration) for stage in STAGES],
 )
-def test_a_run_that_is_killed_is_crashed_told_and_made_up_for(
+def test_a_killed_run_is_marked_crashed_alerted_and_repeated(
     service: Service, database: Any, stage: str
 ) -> None:
     before = database.published.find_one({"_id": "current"})["run_id"]
@@ -404,7 +406,7 @@ def _is_there(process: psutil.Process) -> bool:
         return False
 
 
-def test_nothing_that_it_ever_said_holds_a_credential(service: Service, mongo_server: MongoServer) -> None:
+def test_no_output_ever_holds_a_credential(service: Service, mongo_server: MongoServer) -> None:
     everything = service.text() + "".join(
         path.read_text(errors="replace") for path in _texts(service.workdir)
     )

@@ -178,7 +178,7 @@ def test_amounts_at_the_edges_of_decimal_10_2(
     assert verify(shop.settings).is_intact
 
 
-def test_a_customer_with_very_many_orders_and_a_sum_beyond_every_machine_number(
+def test_a_customer_with_very_many_orders_and_a_sum_beyond_64_bits(
     postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path
 ) -> None:
     amount, orders = D("999999999999.99"), 200_000

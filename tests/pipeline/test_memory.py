@@ -5,7 +5,7 @@ import numpy as np
 from shopsight.pipeline.memory import peak_bytes, reset_peak
 
 
-def test_a_peak_is_seen_and_forgotten() -> None:
+def test_a_memory_peak_is_measured_and_reset() -> None:
     reset_peak()
     before = peak_bytes()
     block = np.ones(25_000_000)  # 200 MB

@@ -112,7 +112,7 @@ def failed_run(shop: Shop, kind: type[ShopsightError] = TargetUnavailable) -> st
     return caught.value.run_id
 
 
-def test_a_run_over_a_literal_shop_gives_what_was_worked_out_by_hand(shop: Shop) -> None:
+def test_a_run_over_a_literal_shop_gives_the_figures_computed_by_hand(shop: Shop) -> None:
     record = shop.run()
     assert record.status == "succeeded"
     assert record.totals["revenue"] == REVENUE
@@ -146,7 +146,7 @@ def test_a_resumed_run_publishes_the_snapshot_it_took_whatever_the_source_says_n
         ("marts/insights/monthly_sales", "insights", "a byte changed"),
     ],
 )
-def test_a_damaged_file_is_found_and_its_stage_done_again(
+def test_a_damaged_file_is_found_and_its_stage_repeated(
     shop: Shop, folder: str, stage: str, damage: str
 ) -> None:
     first = shop.run()
@@ -186,7 +186,7 @@ def test_settings_that_changed_in_between_redo_the_stages_they_matter_to(shop: S
     assert every.totals["revenue"] == REVENUE + D("99.99")
 
 
-def test_a_run_is_not_gone_on_with_over_another_database(shop: Shop, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_over_another_database(shop: Shop, tmp_path: Path) -> None:
     first = shop.run()
     load_rows(f"sqlite:///{tmp_path / 'other.db'}", SHOP)
     other = shop.with_settings(source_url=SecretStr(f"sqlite:///{tmp_path / 'other.db'}"))
@@ -201,7 +201,7 @@ def test_a_run_is_not_gone_on_with_over_another_database(shop: Shop, tmp_path: P
         assert publish.served(target).run_id == first.run_id
 
 
-def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
+def test_a_retry_keeps_the_finished_stages_of_the_same_snapshot(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots, publishing = [], stages.STAGES["publish"]
@@ -220,7 +220,7 @@ def test_a_retry_goes_on_from_the_whole_stages_of_the_same_snapshot(
     assert shop.spent() == SPENT
 
 
-def test_what_cannot_be_helped_by_it_is_not_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_that_a_retry_cannot_help_are_not_retried(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
     def fail(run: stages.Run) -> stages.StageResult:
@@ -342,9 +342,7 @@ def test_run_that_was_overtaken_before_it_published_is_refused(
     assert shop.spent() == SPENT
 
 
-def test_of_two_runs_that_publish_at_once_the_second_is_refused(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_of_two_publishing_runs_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.run()
     refused: list[str] = []
     write = publish.write_generation
@@ -376,7 +374,7 @@ def test_a_run_is_refused_before_extraction_while_another_publishes(shop: Shop) 
         assert not list(refused.root.rglob("*.parquet"))
 
 
-def test_what_is_served_is_said_only_where_something_is(shop: Shop) -> None:
+def test_the_served_generation_is_mentioned_only_if_there_is_one(shop: Shop) -> None:
     away = shop.with_settings(source_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
     with pytest.raises(SourceUnavailable) as before:
         away.run()
@@ -394,7 +392,7 @@ def _fill_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace.os, "fsync", refuse)
 
 
-def test_disk_that_is_full_after_the_flip_takes_nothing_back(
+def test_disk_full_after_the_flip_undoes_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bind_structlog()

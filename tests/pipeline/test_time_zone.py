@@ -126,7 +126,7 @@ def test_an_order_of_the_shops_today_is_in_the_future_only_without_its_zone(
     assert ("orders of tomorrow by UTC" in found) is not kept
 
 
-def test_orders_beyond_any_clock_are_told_of_by_nobody(tmp_path: Path) -> None:
+def test_orders_dated_beyond_the_calendar_are_logged_by_no_stage(tmp_path: Path) -> None:
     rejected = pl.DataFrame({"rule": ["orders.date_in_future"] * 2, "order_date": [date(2024, 7, 1)] * 2})
     rejected.write_parquet(tmp_path / "part.parquet")
     noon = datetime(2024, 6, 30, 12, tzinfo=UTC)

@@ -135,7 +135,7 @@ def test_a_column_of_nulls_alone_and_no_rows_at_all_are_encoded() -> None:
     assert encoded(element("x", pa.array([], pa.decimal128(38, 2))), 0) == []
 
 
-def test_a_type_that_no_table_has_is_a_defect_and_said_so() -> None:
+def test_a_type_that_no_table_has_is_reported_as_a_defect() -> None:
     with pytest.raises(TypeError, match="list"):
         element("x", pa.array([[1]]))
 

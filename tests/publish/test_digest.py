@@ -54,7 +54,7 @@ def test_neither_order_nor_batches_matter(documents: list[bytes], chance: object
         [bson.encode({"_id": 1.0, "name": "Ann"}), BOB],
     ],
 )
-def test_a_document_less_more_or_otherwise_is_seen(others: list[bytes]) -> None:
+def test_a_lost_added_or_changed_document_is_seen(others: list[bytes]) -> None:
     assert digest(others) != digest([ANN, BOB])
 
 

@@ -98,7 +98,7 @@ def test_an_address_is_found_in_the_form_in_which_it_was_published(people: Publi
     assert verify(shop.settings).is_intact
 
 
-def test_who_was_forgotten_stays_forgotten_and_twice_changes_nothing(twice: PublishedShop) -> None:
+def test_a_forgotten_person_stays_forgotten_and_a_second_forget_changes_nothing(twice: PublishedShop) -> None:
     forget(twice.settings, 2, None)
     before = [twice.served(view) for view in ("customer_metrics", "insights", "rejected_rows")]
     record, removed = forget(twice.settings, 2, None)
@@ -113,7 +113,7 @@ def test_the_next_run_reads_the_person_again_unless_the_source_was_cleaned(twice
     assert found_in(collections(twice)) & BOB == set()
 
 
-def test_documents_that_were_tampered_with_are_told_of_after_a_forget_all_the_same(
+def test_tampered_documents_are_still_reported_after_a_forget(
     twice: PublishedShop,
 ) -> None:
     twice.tamper("customer_metrics", lambda found: found.update_one({"_id": 1}, {"$set": {"country": "x"}}))
@@ -123,7 +123,7 @@ def test_documents_that_were_tampered_with_are_told_of_after_a_forget_all_the_sa
     assert found_in(collections(twice)) & BOB == set()
 
 
-def test_tampering_after_a_forget_is_told_of(twice: PublishedShop) -> None:
+def test_tampering_after_a_forget_is_reported(twice: PublishedShop) -> None:
     forget(twice.settings, 2, None)
     twice.tamper("customer_metrics", lambda found: found.update_one({"_id": 1}, {"$set": {"name": None}}))
     assert not verify(twice.settings).is_intact
@@ -137,7 +137,7 @@ def test_a_record_that_names_another_digest_is_no_forgetting(twice: PublishedSho
     assert (found.is_intact, found.forgotten) == (False, 0)
 
 
-def test_where_the_runs_files_are_kept_elsewhere_what_was_blanked_is_told_from_what_was_altered(
+def test_without_the_runs_files_blanked_and_altered_documents_are_distinguished(
     people: PublishedShop,
 ) -> None:
     people.run()
@@ -219,7 +219,7 @@ def test_the_command_says_what_it_removed_and_that_the_source_is_read_again(
 
 
 @pytest.mark.parametrize("more", [(), ("2", "--email", "bob@example.com")])
-def test_the_command_wants_one_of_id_and_address(
+def test_the_command_requires_an_id_or_an_address(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     assert shop.exit_code(monkeypatch, "forget", *more) == 2

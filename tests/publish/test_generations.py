@@ -292,7 +292,7 @@ def test_views_that_somebody_changed_are_pointed_back(publisher: Publisher, shop
     assert publish.heal_views(publisher.target) == []
 
 
-def test_a_collection_under_a_readers_name_is_left_alone_and_said(
+def test_a_collection_under_a_readers_name_is_left_alone_and_reported(
     publisher: Publisher, shops: list[ShopFolders]
 ) -> None:
     publisher.target.db["insights"].insert_one({"_id": "somebody's"})
@@ -410,7 +410,7 @@ def test_a_rollback_that_was_overtaken_is_recorded_as_failed(
         (None, "before the served one"),
     ],
 )
-def test_a_rollback_to_nowhere_changes_nothing_and_lists_what_is_kept(
+def test_a_rollback_to_an_unknown_generation_changes_nothing_and_lists_the_kept_ones(
     publisher: Publisher, shops: list[ShopFolders], to: int | None, message: str
 ) -> None:
     publisher.publish(shops[1])

@@ -173,7 +173,7 @@ def test_a_run_that_was_stopped_past_its_expiry_is_shut_out(
     assert other.ask("may") == "LeaseLost LeaseLost LeaseLost"
 
 
-def test_a_run_that_was_stopped_is_shut_out_even_if_nobody_took_over(
+def test_a_stopped_run_is_shut_out_even_if_nobody_took_over(
     mongo_url: str, target: Target, other: Agent
 ) -> None:
     other.ask("connect", mongo_url, target.db.name)

@@ -87,7 +87,7 @@ def test_every_document_is_loaded_once_and_counted(publisher: Publisher, threads
         publisher.target, "many", numbered(25_000), guard=nothing, on_rows=told.append, threads=threads
     )
     assert loaded.documents == sum(told) == 25_000
-    load.settle(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
+    load.flush(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
     assert loaded.bytes == 25_000 * len(bson.encode({"_id": 1, "n": 1}))
     found = publisher.target.db["many"].find(sort=[("_id", 1)])
     assert [(document["_id"], document["n"]) for document in found] == [(i, i % 10) for i in range(25_000)]
@@ -97,7 +97,7 @@ def test_large_documents_are_split_over_inserts_and_too_large_ones_refused(publi
     large = [bson.encode({"_id": i, "text": "x" * 5_000_000}) for i in range(6)]
     told: list[int] = []
     loaded = load.load_collection(publisher.target, "large", [large], guard=nothing, on_rows=told.append)
-    load.settle(publisher.target, {"large": loaded}, barrier=durable_write(publisher))
+    load.flush(publisher.target, {"large": loaded}, barrier=durable_write(publisher))
     assert told == [2, 2, 2]
     with pytest.raises(PublishError, match="too large"):
         load.load_collection(
@@ -338,10 +338,10 @@ def test_a_run_without_its_lease_stops_loading(publisher: Publisher) -> None:
 
 def test_documents_that_a_server_confirmed_and_lost_are_missed(publisher: Publisher) -> None:
     loaded = load.load_collection(publisher.target, "many", numbered(100), guard=nothing)
-    load.settle(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
+    load.flush(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
     publisher.target.db["many"].delete_one({"_id": 50})
     with pytest.raises(TargetUnavailable, match=r"should hold 100 documents and holds 99"):
-        load.settle(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
+        load.flush(publisher.target, {"many": loaded}, barrier=durable_write(publisher))
 
 
 def test_a_server_killed_during_the_load_leaves_the_last_generation_and_the_next_run_mends_all(
@@ -394,7 +394,7 @@ def test_a_server_restarted_during_the_load_costs_a_retry_or_nothing_but_never_a
         is_whole = True
         try:
             loaded = load.load_collection(target, "many", batches(), guard=nothing)
-            load.settle(target, {"many": loaded}, barrier=durable_write(publisher))
+            load.flush(target, {"many": loaded}, barrier=durable_write(publisher))
         except TargetUnavailable:
             is_whole = False
         assert restarted

@@ -147,7 +147,7 @@ def test_a_reading_user_reads_by_name_and_by_generation_and_changes_nothing(
 
 
 @pytest.mark.parametrize("wrong", ["password", "user", "no credentials at all"])
-def test_a_user_that_mongodb_refuses_is_told_what_to_look_at(
+def test_a_user_that_mongodb_refuses_gets_a_remedy(
     admin: MongoClient[dict[str, Any]], mongo_url: str, mongo_database: str, wrong: str
 ) -> None:
     user, _ = make_user(admin, mongo_database, ACTIONS)
@@ -165,7 +165,7 @@ def test_a_user_that_mongodb_refuses_is_told_what_to_look_at(
     assert "s3cret" not in repr(checks)
 
 
-def test_a_user_who_may_only_read_is_told_by_doctor_what_is_missing(
+def test_doctor_tells_a_read_only_user_what_is_missing(
     admin: MongoClient[dict[str, Any]], mongo_url: str, mongo_database: str
 ) -> None:
     user, password = make_user(admin, mongo_database, ["find", "listCollections"])

@@ -60,7 +60,7 @@ def test_collections_are_named_after_view_and_generation() -> None:
         (OperationFailure("odd", 9, {"errmsg": "failed to parse"}), PublishError),
     ],
 )
-def test_driver_errors_are_told_in_our_own_words(error: Exception, kind: type[PublishError]) -> None:
+def test_driver_errors_are_reworded(error: Exception, kind: type[PublishError]) -> None:
     found = translate(error, "mongodb://db:27017")  # type: ignore[arg-type]
     assert type(found) is kind
     assert is_retryable(found) is (kind is TargetUnavailable)
@@ -88,7 +88,7 @@ def test_a_full_disk_names_the_disk_as_what_to_look_at() -> None:
         "mongodb://",
     ],
 )
-def test_a_url_that_cannot_be_read_is_refused_without_a_piece_of_it(url: str) -> None:
+def test_an_unreadable_url_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught, connect(url, "shop", timedelta(seconds=1)):
         pass
     error = caught.value

@@ -469,7 +469,7 @@ def test_floats_are_shown_rounded() -> None:
     assert not [figure for figure in figures if re.search(r"\.\d{3,}", figure)]
 
 
-def test_what_comes_back_from_mongodb_gives_the_same_page() -> None:
+def test_a_record_read_back_from_mongodb_gives_the_same_page() -> None:
     record, insights = sample_record().as_document(), sample_insights()
     documents = [
         {"_id": id_, **dataclasses.asdict(replace(table, chart=None))} for id_, table in insights.items()

@@ -45,7 +45,7 @@ COMMAND_SECONDS = 10.0
 log = structlog.stdlib.get_logger("shopsight.orchestration.alerts")
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """The reason for an alert; docs/operations.md says what to do at each."""
 
     FAILED = "failed"
@@ -66,7 +66,7 @@ class Alert:
         fields: values for programs: run_id, stage, error, remedy, table, share …
     """
 
-    kind: Kind
+    kind: AlertKind
     text: str
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -77,7 +77,9 @@ class Alert:
             "text": self.text,
             "attachments": [
                 {
-                    "color": "warning" if self.kind in (Kind.REJECTED_ROWS, Kind.PINNED) else "danger",
+                    "color": "warning"
+                    if self.kind in (AlertKind.REJECTED_ROWS, AlertKind.PINNED)
+                    else "danger",
                     "fallback": self.text,
                     "fields": [
                         {"title": name, "value": str(value), "short": len(str(value)) < 40}
@@ -91,9 +93,9 @@ class Alert:
 
 
 #: Errors whose alert has a kind of its own; None for those that send no alert.
-_KINDS: dict[str, Kind | None] = {
-    "ProofBroken": Kind.PROOF_BROKEN,
-    "RunCrashed": Kind.CRASHED,
+_KINDS: dict[str, AlertKind | None] = {
+    "ProofBroken": AlertKind.PROOF_BROKEN,
+    "RunCrashed": AlertKind.CRASHED,
     "RunStopped": None,
     "LeaseHeld": None,
 }
@@ -108,7 +110,7 @@ def alerts_for(record: RunRecord, rejected_share: float) -> list[Alert]:
     """
     alerts = []
     if record.error is not None and record.status in ("failed", "refused"):
-        default = Kind.REFUSED if record.status == "refused" else Kind.FAILED
+        default = AlertKind.REFUSED if record.status == "refused" else AlertKind.FAILED
         kind = _KINDS.get(record.error["type"], default)
         if kind is not None:
             alerts.append(_of_error(kind, record.run_id, record.error))
@@ -125,7 +127,7 @@ def stale_alert(served: Mapping[str, Any] | None, now: datetime) -> Alert:
     """The alert if nothing was published for too long."""
     state = freshness(served, now)
     return Alert(
-        Kind.STALE,
+        AlertKind.STALE,
         f"shopsight: {state.sentence} Readers still get it; look at the last runs (`shopsight runs`).",
         {
             "generation": (served or {}).get("generation"),
@@ -139,7 +141,7 @@ def send_alerts(settings: Settings, record: RunRecord) -> list[Alert]:
     """Send the alerts for a run that has ended, and return them. Never raises."""
     alerts = alerts_for(record, settings.alert_rejected_share)
     if record.pinned is not None and not _is_pin_due(settings):
-        alerts = [alert for alert in alerts if alert.kind is not Kind.PINNED]
+        alerts = [alert for alert in alerts if alert.kind is not AlertKind.PINNED]
     for alert in alerts:
         send(settings, alert)
     return alerts
@@ -158,9 +160,13 @@ def send(settings: Settings, alert: Alert) -> None:
         log.error("alert not sent", by="command", to=program, reason=reason)
 
 
-def _of_error(kind: Kind, run_id: str, error: Mapping[str, Any]) -> Alert:
+def _of_error(kind: AlertKind, run_id: str, error: Mapping[str, Any]) -> Alert:
     stage = error.get("stage")
-    ended = {Kind.CRASHED: "crashed", Kind.REFUSED: "was refused", Kind.PROOF_BROKEN: "broke its proof"}
+    ended = {
+        AlertKind.CRASHED: "crashed",
+        AlertKind.REFUSED: "was refused",
+        AlertKind.PROOF_BROKEN: "broke its proof",
+    }
     where = f" in {stage}" if stage else ""
     remedy = f" {error['remedy']}" if error.get("remedy") else ""
     return Alert(
@@ -178,7 +184,7 @@ def _of_error(kind: Kind, run_id: str, error: Mapping[str, Any]) -> Alert:
 
 def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: float) -> Alert:
     return Alert(
-        Kind.REJECTED_ROWS,
+        AlertKind.REJECTED_ROWS,
         f"shopsight: run {run_id} rejected {table.rejected:,} of {table.rows_in:,} rows of {table.table}"
         f" ({share:.1%}; the limit is {limit:.1%}). They are not in what was published; the"
         " collection rejected_rows has each with its rule.",
@@ -194,7 +200,7 @@ def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: floa
 
 def _of_pin(record: RunRecord) -> Alert:
     return Alert(
-        Kind.PINNED,
+        AlertKind.PINNED,
         f"shopsight: generation {record.pinned} is pinned by a rollback, so generation {record.generation} of"
         f" run {record.run_id} was kept and is not served. `shopsight unpin` serves the newest.",
         {"run_id": record.run_id, "generation": record.generation, "pinned": record.pinned},

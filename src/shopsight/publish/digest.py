@@ -27,7 +27,7 @@ BATCH_DOCUMENTS = 5_000
 _SIZE = hashlib.sha256().digest_size
 _CUSTOMER_FIGURES = ("total_amount_spent", "total_orders", "average_order_value", "total_products_ordered")
 
-Figures = dict[str, Figure]
+MartFigures = dict[str, Figure]
 
 
 class Stored(Protocol):
@@ -93,7 +93,7 @@ def split_batch(batch: bytes) -> Iterator[bytes]:
         at = end
 
 
-def read_back(target: Target, generation: Stored) -> dict[str, Figures]:
+def read_back(target: Target, generation: Stored) -> dict[str, MartFigures]:
     """A generation's figures by the server's own aggregation over its collections.
 
     Returns:
@@ -116,7 +116,7 @@ def read_back(target: Target, generation: Stored) -> dict[str, Figures]:
             unwound: list[Document] = [{"$match": {"_id": insight["_id"]}}, {"$unwind": "$rows"}]
             figures[insight["_id"]] = _sums(insights.aggregate([*unwound, _group(None, paths)]), paths)
         by_rule = [_group("$rule", {"measure": "$measure"}), {"$sort": {"_id": 1}}]
-        rejected: Figures = {"rows": 0}
+        rejected: MartFigures = {"rows": 0}
         for rule in target.db[names[naming.REJECTED_ROWS]].aggregate(by_rule):
             rejected["rows"] += rule["rows"]
             rejected[f"rows({rule['_id']})"] = rule["rows"]
@@ -133,10 +133,10 @@ def _group(key: str | None, paths: Mapping[str, str]) -> Document:
     return {"$group": {"_id": key, "rows": {"$sum": 1}, **sums}}
 
 
-def _sums(found: Iterable[Document], paths: Iterable[str]) -> Figures:
+def _sums(found: Iterable[Document], paths: Iterable[str]) -> MartFigures:
     """The figures of a single group; without rows there is none, and all sums are 0."""
     group = next(iter(found), {})
-    figures: Figures = {"rows": group.get("rows", 0)}
+    figures: MartFigures = {"rows": group.get("rows", 0)}
     for i, name in enumerate(paths):
         figures[f"sum({name})"] = plain(group.get(f"sum_{i}", 0))
     return figures

@@ -57,7 +57,7 @@ PLAIN = Privacy()
 OnTruncated = Callable[[str, int], None]
 
 
-class InsightColumn(Protocol):
+class DescribedColumn(Protocol):
     """A column of an insight, as its document describes it to readers."""
 
     @property
@@ -89,7 +89,7 @@ class InsightText(Protocol):
         """A sentence on what one row is and how it is computed."""
 
     @property
-    def columns(self) -> Iterable[InsightColumn]:
+    def columns(self) -> Iterable[DescribedColumn]:
         """In the order in which they are shown."""
 
 

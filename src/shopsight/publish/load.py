@@ -1,7 +1,7 @@
 """A new generation, written beside the served one; readers do not see it before the flip.
 
 A few threads insert batches while the next ones are encoded. An insert is confirmed from the primary's
-memory. :func:`settle` then waits once until everything is on the disks of most members, and counts it: a
+memory. :func:`flush` then waits once until everything is on the disks of most members, and counts it: a
 server that was restarted in between may have lost what it had confirmed. Indexes are built in the background
 while the generation is proven.
 """
@@ -151,7 +151,7 @@ def write_generation(
         if INDEXES[view]:
             written.indexes.append(_build_indexes(target, collection, INDEXES[view]))
     loaded = {written.collections[view]: loaded for view, loaded in written.loaded.items()}
-    settle(target, loaded, barrier=lease.check)
+    flush(target, loaded, barrier=lease.check)
     # Without this note the generation is a leftover of a run that died.
     note = {
         "_id": generation,
@@ -210,7 +210,7 @@ def load_collection(
     return Loaded(count, size, digest.hexdigest())
 
 
-def settle(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:
+def flush(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:
     """Wait until everything loaded is on most members' disks, and make sure that all of it is there.
 
     Args:

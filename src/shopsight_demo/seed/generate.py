@@ -57,7 +57,7 @@ class MadeShop:
         for batch in people.blocks():
             yield "customers", batch
         rows = TradeRows(recipe, plans)
-        for orders, lines, reviews in Trade(recipe, catalogue, people.twins).blocks():
+        for orders, lines, reviews in Trade(recipe, catalogue, people.email_pairs).blocks():
             batch, hits = rows.orders(orders)
             yield "orders", batch
             yield "order_items", rows.items(orders, lines, hits)

@@ -48,14 +48,14 @@ class People:
     """Makes the customers block by block.
 
     Attributes:
-        twins: pairs of customer ids that share an e-mail address except for case and blanks; complete when
-        all blocks are made.
+        email_pairs: customer ids that share an e-mail address except for case and blanks; complete when all
+            blocks are made.
     """
 
     def __init__(self, recipe: Recipe, plan: DirtPlan) -> None:
         self._recipe = recipe
         self._plan = plan
-        self.twins: list[tuple[int, int]] = []
+        self.email_pairs: list[tuple[int, int]] = []
 
     def blocks(self) -> Iterator[pa.RecordBatch]:
         """All customers, in the order of their ids; repeated ones come after their block."""
@@ -103,7 +103,7 @@ class People:
         draft.blank("name", hits["name_missing"])
 
     def _dirty_emails(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
-        self._make_twins(draft, hits, ids)
+        self._share_emails(draft, hits, ids)
         draft.change("email", hits["email_untidy"], address_variants)
         rows = hits["email_malformed"]
         forms = cycled(MALFORMED_EMAILS, len(rows))
@@ -112,7 +112,7 @@ class People:
         draft.cycle("email", hits["email_masked"], [MASKED_EMAIL])
         draft.blank("email", hits["email_missing"])
 
-    def _make_twins(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
+    def _share_emails(self, draft: Draft, hits: Hits, ids: Numbers) -> None:
         """Give each such row the name and address of the nearest earlier customer with a sound address."""
         unsound = np.zeros(len(ids), np.bool_)
         unsound[hits.of(*_EMAIL_KINDS, *_KEY_KINDS)] = True
@@ -120,7 +120,7 @@ class People:
         asked = np.sort(hits["email_duplicate"])
         if not sound.size or not asked.size:
             return
-        # One twin each: two of one original might be written alike, and a UNIQUE column refuses that.
+        # One copy of each address: two might be written alike, and a UNIQUE column refuses that.
         originals, first = np.unique(
             sound[np.maximum(np.searchsorted(sound, asked) - 1, 0)], return_index=True
         )
@@ -128,7 +128,7 @@ class People:
         self._plan.counts["email_duplicate"] -= len(asked) - len(rows)
         draft.put("name", rows, draft.texts("name", originals))
         draft.put("email", rows, address_variants(draft.texts("email", originals)))
-        self.twins += zip(ids[originals].tolist(), ids[rows].tolist(), strict=True)
+        self.email_pairs += zip(ids[originals].tolist(), ids[rows].tolist(), strict=True)
 
     def _finished(self, draft: Draft, hits: Hits) -> pa.RecordBatch:
         draft.blank("customer_id", hits["key_missing"])

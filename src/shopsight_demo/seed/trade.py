@@ -106,15 +106,17 @@ class Trade:
     Args:
         recipe: what the rows depend on.
         catalogue: the products.
-        twins: pairs of customers; each customer gets at least one order.
+        email_pairs: pairs of customers; each customer gets at least one order.
     """
 
-    def __init__(self, recipe: Recipe, catalogue: Catalogue, twins: list[tuple[int, int]]) -> None:
+    def __init__(self, recipe: Recipe, catalogue: Catalogue, email_pairs: list[tuple[int, int]]) -> None:
         self._recipe = recipe
         self._catalogue = catalogue
         self._calendar = SalesCalendar(recipe.end_date)
-        self._twins = np.array(twins, np.int64).reshape(-1)
-        self._twins_orders = Spread(min(0.5, len(self._twins) / max(1, recipe.size.orders)), [recipe.seed, 4])
+        self._email_pairs = np.array(email_pairs, np.int64).reshape(-1)
+        self._pair_orders = Spread(
+            min(0.5, len(self._email_pairs) / max(1, recipe.size.orders)), [recipe.seed, 4]
+        )
         self._recent_reviews = np.empty(0, np.int64)
 
     def blocks(self) -> Iterator[tuple[Orders, Lines, Reviews]]:
@@ -149,9 +151,9 @@ class Trade:
         customer = np.where(rng.random(len(passed)) < 0.25, newest, customer)
         # Some never order, and some hardly ever.
         customer -= (customer % 9 == 4) | ((customer % 5 == 2) & (rng.random(len(passed)) < 0.9))
-        turns, rows = self._twins_orders.block(start, start + len(passed))
+        turns, rows = self._pair_orders.block(start, start + len(passed))
         if rows.size:
-            customer[rows] = self._twins[turns % len(self._twins)] - 1
+            customer[rows] = self._email_pairs[turns % len(self._email_pairs)] - 1
         return customer + 1
 
     def _statuses(self, rng: np.random.Generator, day: Numbers) -> Numbers:

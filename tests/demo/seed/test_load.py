@@ -389,7 +389,7 @@ def test_a_refused_user_or_database_is_a_matter_of_configuration(postgres_url: s
             seed(url, SIZE)
 
 
-def test_a_user_who_may_not_create_is_told_so(postgres_url: str) -> None:
+def test_a_user_without_create_gets_an_error_that_names_it(postgres_url: str) -> None:
     with asking(postgres_url) as connection:
         connection.execute("CREATE ROLE seed_reader LOGIN PASSWORD 'pw'")
         try:

@@ -80,7 +80,7 @@ def test_the_products_with_the_most_lines_lead(monkeypatch: pytest.MonkeyPatch) 
     assert leaders.pairs.collect().rows() == [(4, 7, 2)]
 
 
-def test_all_lines_are_not_looked_through_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_not_searched_when_no_customer_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baskets, "LINES_IN_RANGE", 1)
     orders: list[Row] = [(key, 1, DAY, "1.00", "paid", True) for key in (1, 2, 3)]
     items: list[Row] = [(key, key, 7, 1, "1.00") for key in (1, 2, 3)]

@@ -44,12 +44,12 @@ def test_a_frame_has_its_kinds_types(name: str, is_empty: bool) -> None:
     assert dict(frame.schema) == {column.name: TYPES[column.kind] for column in INSIGHTS[name].columns}
 
 
-def test_a_shop_with_nothing_in_it_has_no_rows_but_the_whole_shop_s() -> None:
+def test_an_empty_shop_has_no_rows_except_the_one_for_the_whole_shop() -> None:
     rows = {name: frame.collect().rows() for name, frame in compute_insights(shop(), OPTIONS).items()}
     assert {name: found for name, found in rows.items() if found} == {"repeat_purchase": [(0, 0, None, None)]}
 
 
-def test_all_frames_written_in_one_pass_are_the_frames_worked_out_one_by_one(tmp_path: Path) -> None:
+def test_frames_written_in_one_pass_equal_frames_computed_one_by_one(tmp_path: Path) -> None:
     tables = made_up_tables(3)
     together = {tmp_path / name: frame for name, frame in compute_insights(shop_of(tables), OPTIONS).items()}
     PolarsEngine().sink(together)

@@ -64,7 +64,7 @@ def add_insight(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> N
     monkeypatch.setitem(INSIGHTS, "sales_by_year", load_insights(folder)["sales_by_year"])
 
 
-def test_an_added_file_is_an_insight_after_those_that_come_along(tmp_path: Path) -> None:
+def test_an_added_file_is_an_insight_after_the_built_in_ones(tmp_path: Path) -> None:
     (tmp_path / "sales_by_year.py").write_text(SALES_BY_YEAR)
     (tmp_path / "no_insight.py").write_text("SOMETHING_ELSE = 1\n")
     assert list(load_insights(tmp_path)) == [*INSIGHTS, "sales_by_year"]

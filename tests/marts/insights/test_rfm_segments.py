@@ -35,7 +35,7 @@ AMOUNTS_UP = {customer: f"{customer}.00" for customer in range(1, 6)}
 AMOUNTS_DOWN = {customer: f"{6 - customer}.00" for customer in range(1, 6)}
 
 
-def test_the_latest_that_buy_most_and_spend_most_are_champions() -> None:
+def test_recent_frequent_and_high_spending_buyers_are_champions() -> None:
     assert segments(*five_customers(UP, UP, AMOUNTS_UP)) == [
         ("Champions", 1, Decimal("5.00"), 0.2, 5 / 15),
         ("Loyal", 1, Decimal("4.00"), 0.2, 4 / 15),
@@ -44,7 +44,7 @@ def test_the_latest_that_buy_most_and_spend_most_are_champions() -> None:
     ]
 
 
-def test_the_latest_that_buy_least_are_new_and_the_best_of_old_are_not_to_be_lost() -> None:
+def test_recent_low_value_buyers_are_new_and_the_best_old_ones_cannot_be_lost() -> None:
     assert [row[:2] for row in segments(*five_customers(DOWN, UP, AMOUNTS_UP))] == [
         ("Potential loyalists", 1),
         ("New customers", 1),
@@ -70,7 +70,7 @@ def test_value_is_the_mean_of_frequency_and_amount_half_up() -> None:
     ]
 
 
-def test_who_does_equally_well_is_in_the_same_fifth() -> None:
+def test_equal_customers_are_in_the_same_fifth() -> None:
     same_day = [(key, customer, FIRST, "1.00", "paid", True) for key, customer in enumerate(range(1, 9))]
     assert segments(*same_day) == [("Hibernating", 8, Decimal("8.00"), 1.0, 1.0)]
 

@@ -159,7 +159,7 @@ def _documents(collection: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_permanent_error_is_tried_once_and_told(
+def test_a_permanent_error_is_tried_once_and_reported(
     airflow_home: Path, postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path, tmp_path: Path
 ) -> None:
     seed(postgres_url, ShopSize(customers=20, orders=50), dirt=0, seed=3, constraints=False)
