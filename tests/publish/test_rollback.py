@@ -16,7 +16,7 @@ from tests.support.published_shop import PublishedShop
 
 from shopsight import publish
 from shopsight.errors import ConfigurationError, LeaseHeld, ShrinkRefused
-from shopsight.orchestration.alerts import Kind, send_alerts
+from shopsight.orchestration.alerts import AlertKind, send_alerts
 from shopsight.orchestration.crash_records import mark_crashed_runs
 from shopsight.pipeline.run import roll_back, unpin
 from shopsight.publish import naming
@@ -246,7 +246,7 @@ def test_everything_that_shows_state_tells_of_the_pin(
 def test_the_alert_about_a_pin_is_sent_once_a_day(rolled_back: PublishedShop) -> None:
     def sent(record: RunRecord) -> list[str]:
         alerts = send_alerts(rolled_back.settings, record)
-        return [alert.text for alert in alerts if alert.kind is Kind.PINNED]
+        return [alert.text for alert in alerts if alert.kind is AlertKind.PINNED]
 
     record = rolled_back.run()
     [text] = sent(record)
