@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,9 +20,19 @@ if TYPE_CHECKING:
     from shopsight_demo.seed import ShopSize
 
 
-@app.command(epilog="Example:\n\n    shopsight demo --orders 100000")
+class DemoSource(StrEnum):
+    """The kinds of databases that the demo's shop can be in."""
+
+    POSTGRESQL = "postgresql"
+    MARIADB = "mariadb"
+
+
+@app.command(epilog="Example:\n\n    shopsight demo --orders 100000\n\n    shopsight demo --source mariadb")
 def demo(
     workdir: Workdir = None,
+    source: Annotated[
+        DemoSource, typer.Option(help="The shop's database; MariaDB has to be installed.")
+    ] = DemoSource.POSTGRESQL,
     customers: Annotated[int, typer.Option(min=1, help="Customers of the sample shop.")] = 2_000,
     orders: Annotated[int, typer.Option(min=1, help="Orders of the sample shop.")] = 20_000,
     dirt: Annotated[float, typer.Option(min=0, max=1, help="The share of dirty rows.")] = 0.03,
@@ -33,14 +44,20 @@ def demo(
     from shopsight.cli.published import print_insights, read_published
     from shopsight.cli.running import print_run
     from shopsight.marts.insights import INSIGHTS
-    from shopsight.pipeline.databases import source_address, target_address
+    from shopsight.pipeline.databases import target_address
     from shopsight.pipeline.run import run
     from shopsight.settings import EMBEDDED
+    from shopsight_demo import servers
     from shopsight_demo.seed import ShopSize
 
     settings = settings_from(source=EMBEDDED, target=EMBEDDED, workdir=workdir)
-    with source_address(settings) as source, target_address(settings):
-        _seed_once(source, ShopSize(customers=customers, orders=orders), dirt)
+    one = servers.server("source", settings.workdir)
+    if source is DemoSource.MARIADB:
+        one = servers.MariaDBServer(settings.workdir / "mariadb")
+    with one, target_address(settings):
+        if source is DemoSource.MARIADB:
+            settings = settings_from(source=one.url, target=EMBEDDED, workdir=workdir)
+        _seed_once(one.url, ShopSize(customers=customers, orders=orders), dirt)
         with stage_progress(quiet=False) as progress:
             record = run(settings, on_progress=progress)
         print_run(record)
@@ -53,7 +70,7 @@ def demo(
 
 
 def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
-    """Fill the demo's PostgreSQL, unless an earlier demo did."""
+    """Fill the demo's source, unless an earlier demo did."""
     from shopsight_demo.seed import TablesExist
     from shopsight_demo.seed import seed as seed_source
 
@@ -73,7 +90,7 @@ def _what_next(settings: Settings, report: Path) -> list[str]:
         f"[bold]The report[/] is {escape(str(report))}",
         "",
         "[bold]The databases[/] are stopped. To look into them:",
-        f"  {command} up       # starts both and leaves them running",
+        f"  {command} up       # starts them and leaves them running",
         *(f"  {escape(line)}" for line in servers.connection_help(settings.workdir)),
         f"  {command} down     # stops them",
         "",
@@ -136,8 +153,8 @@ def up(workdir: Workdir = None) -> None:
     from shopsight_demo import servers
 
     settings = settings_from(workdir=workdir)
-    for kind in servers.KINDS:
-        servers.server(kind, settings.workdir, keep_running=True).start()
+    for one in servers.servers_in(settings.workdir, keep_running=True):
+        one.start()
     for line in servers.connection_help(settings.workdir):
         typer.echo(line)
 
@@ -151,9 +168,9 @@ def down(
     from shopsight_demo import servers
 
     folder = settings_from(workdir=workdir).workdir
-    both = [servers.server(kind, folder) for kind in servers.KINDS]
-    ended = [server.title for server in both if server.end()]
+    found = servers.servers_in(folder)
+    ended = [one.title for one in found if one.end()]
     if remove:
-        for server in both:
-            server.remove()
+        for one in found:
+            one.remove()
     out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
 from shopsight.publish.naming import stored_generations
-from shopsight_demo.servers import EmbeddedServer, server
+from shopsight_demo.servers import EmbeddedServer, connection_help, server, servers_in
 
 STAGES = ("extract", "clean", "publish")
 
@@ -124,12 +125,12 @@ def test_up_keeps_the_embedded_servers_until_down_and_a_run_uses_them(embedded_p
     assert shopsight("down", "--workdir", embedded_place).out == "Nothing was running.\n"
 
 
-def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -> None:
+def test_a_demo_ends_in_the_same_content_again_and_from_mariadb(scratch: Path, tmp_path: Path) -> None:
     workdir = scratch / "demo"
     small = ("--workdir", workdir, "--customers", 60, "--orders", 300)
     digests = []
-    for _ in range(2):
-        ended = shopsight("demo", *small)
+    for source in ("postgresql", "postgresql", "mariadb"):
+        ended = shopsight("demo", "--source", source, *small)
         assert ended.code == 0, ended.err
         assert "report.html" in ended.out
         assert (workdir / "report.html").stat().st_size > 10_000
@@ -140,6 +141,18 @@ def test_a_second_demo_ends_in_the_same_content(scratch: Path, tmp_path: Path) -
             digests.append(
                 {view: content_digest(target, view) for view in publish.served(target).collections}
             )
-    assert digests[0] == digests[1]
-    assert "exists already" in ended.err
-    assert [one.process() for one in servers(workdir)] == [None, None]
+        assert ("exists already" in ended.err) == (len(digests) == 2)
+    assert digests[0] == digests[1] == digests[2]
+    found = servers_in(workdir)
+    assert [(one.title, one.process()) for one in found] == [
+        ("PostgreSQL", None),
+        ("MongoDB", None),
+        ("MariaDB", None),
+    ]
+    (client,) = [line for line in connection_help(workdir) if "mariadb" in line]
+    with found[-1]:
+        command = f"{client} --skip-column-names --execute 'SELECT 6 * 7'"
+        said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert said.stdout == "42\n"
+    assert shopsight("down", "--remove", "--workdir", workdir).code == 0
+    assert not any(one.folder.exists() for one in found)

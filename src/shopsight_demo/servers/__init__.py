@@ -24,6 +24,7 @@ __all__ = [
     "PostgresServer",
     "connection_help",
     "server",
+    "servers_in",
 ]
 
 Kind = Literal["source", "target"]
@@ -37,10 +38,17 @@ def server(kind: Kind, workdir: Path, *, keep_running: bool = False) -> Embedded
     return MongoServer(workdir / "mongo", keep_running=keep_running)
 
 
+def servers_in(workdir: Path, *, keep_running: bool = False) -> list[EmbeddedServer]:
+    """The source and the target of a working directory, and MariaDB if a demo has started one there."""
+    found = [server(kind, workdir, keep_running=keep_running) for kind in KINDS]
+    mariadb = MariaDBServer(workdir / "mariadb", keep_running=keep_running)
+    return [*found, mariadb] if mariadb.folder.is_dir() else found
+
+
 def connection_help(workdir: Path) -> list[str]:
     """Command lines that connect to the embedded servers and take the passwords from their files.
 
-    A server that was never started has none. ``shopsight up`` keeps both running.
+    A server that was never started has none. ``shopsight up`` keeps them running.
     """
     postgres, mongo = PostgresServer(workdir / "postgres"), MongoServer(workdir / "mongo")
     quoted = shlex.quote
@@ -49,6 +57,10 @@ def connection_help(workdir: Path) -> list[str]:
         psql = "psql" if shutil.which("psql") else quoted(str(postgres.program("psql")))
         passwords, host = quoted(str(postgres.folder / "pgpass")), quoted(str(postgres.socket_folder))
         lines.append(f"PGPASSFILE={passwords} {psql} -h {host} -U postgres shop")
+    mariadb = MariaDBServer(workdir / "mariadb")
+    if (mariadb.folder / "password").exists():
+        password, path = quoted(str(mariadb.folder / "password")), quoted(str(mariadb.socket_path))
+        lines.append(f'MYSQL_PWD="$(cat {password})" mariadb --no-defaults --socket={path} --user=root shop')
     if (mongo.folder / "port").exists():
         password = quoted(str(mongo.folder / "password"))
         lines.append(
