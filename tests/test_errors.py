@@ -200,7 +200,7 @@ def test_credentials_are_hidden_and_the_rest_is_kept(text: str, hidden: str) -> 
 @pytest.mark.parametrize(
     "text",
     [
-        "postgresql://db:5432/shop does not answer; ask ann@example.org",
+        "postgresql://db:5432/shop does not answer; ask ann@work",
         'the password is wrong: FATAL: password authentication failed for user "ann"',
         "source_password: Field required",
         "fencing token=5 is stale",
@@ -210,6 +210,19 @@ def test_credentials_are_hidden_and_the_rest_is_kept(text: str, hidden: str) -> 
 )
 def test_text_without_a_credential_is_left_alone(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ('invalid input syntax: "ann.b+c@example.org"', 'invalid input syntax: "***@example.org"'),
+        ("(bob@shop.example, ann@example.org)", "(***@shop.example, ***@example.org)"),
+    ],
+)
+def test_address_that_a_database_quotes_is_hidden(text: str, hidden: str) -> None:
+    assert redact(text) == hidden
+    assert redact(hidden) == hidden
+    assert ShopsightError(text).message == hidden
 
 
 def test_hostile_text_does_not_keep_the_hiding_busy() -> None:

@@ -88,6 +88,11 @@ _CREDENTIALS = (
         re.compile(rf"(?i)(?P<before>(?P<quote>['\"]){_NAME}(?P=quote)\s*:\s*)(?:{_QUOTED})"),
         r"\g<before>\g<quote>***\g<quote>",
     ),
+    # A person's address, as a database quotes a value that it cannot read.
+    (
+        re.compile(r"(?<![\w.+/:%@*-])[\w.+-]+(?P<before>@[\w-]+(?:\.[\w-]+)+)"),
+        r"***\g<before>",
+    ),
     # An incoming webhook's path is its password.
     (re.compile(r"(?i)(?P<before>https://hooks\.slack\.com/)(?!\*\*\*)[^\s'\"]+"), r"\g<before>***"),
 )

@@ -59,9 +59,9 @@ class Privacy:
         """Whether nothing is changed."""
         return self.email == self.name == "plain"
 
-    def covers(self, column: str) -> bool:
-        """Whether every value of a column is protected, not only one that is an address."""
-        return (column in ADDRESSES and self.email != "plain") or (column in NAMES and self.name != "plain")
+    def mode_of(self, column: str) -> Mode:
+        """What becomes of every value of a column, whether it is an address or not."""
+        return self.email if column in ADDRESSES else self.name if column in NAMES else "plain"
 
     def protect(self, column: str, value: Any) -> Any:
         """A value of a column as it may be seen.
@@ -73,7 +73,9 @@ class Privacy:
         """
         if value is None or self.is_plain:
             return value
-        is_address = column in ADDRESSES or (isinstance(value, str) and bool(_ADDRESS.search(value)))
+        is_address = column in ADDRESSES or (
+            isinstance(value, str) and "@" in value and _ADDRESS.search(value) is not None
+        )
         modes = [self.email] * is_address + [self.name] * (column in NAMES)
         mode = max(modes, key=_STRICTNESS.index, default="plain")
         if mode == "hmac":

@@ -29,6 +29,8 @@ def print_plan(plan: Plan) -> None:
     else:
         as_of = format_moment(plan.served.as_of)
         say(f"What publishing would change, against generation {plan.served.generation} as of {as_of}.")
+        if plan.served.pinned is not None:
+            say("That generation is pinned: a run would be kept, and served by `shopsight unpin`.")
     documents = [
         {"name": name, **vars(counts), "other": counts.unchanged} for name, counts in plan.documents.items()
     ]

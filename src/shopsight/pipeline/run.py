@@ -211,10 +211,7 @@ def roll_back(settings: Settings, to: int | None = None) -> RunRecord:
         ConfigurationError: there is no such generation.
         LeaseHeld: a run publishes now.
     """
-    with (
-        open_target(settings) as target,
-        publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
-    ):
+    with _leased(settings) as (target, lease):
         return publish.rollback(target, lease, to)
 
 
@@ -225,10 +222,7 @@ def unpin(settings: Settings) -> RunRecord:
         ConfigurationError: nothing is pinned.
         LeaseHeld: a run publishes now.
     """
-    with (
-        open_target(settings) as target,
-        publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
-    ):
+    with _leased(settings) as (target, lease):
         return publish.unpin(target, lease)
 
 
@@ -247,13 +241,20 @@ def forget(settings: Settings, customer_id: int | None, email: str | None) -> tu
         LeaseHeld: a run publishes now.
         WorkspaceError: a run is at work, whose snapshot may hold the person.
     """
+    with _leased(settings) as (target, lease):
+        removed = remove_runs(settings.workdir)
+        privacy, keep = Privacy.of(settings), settings.keep_generations
+        return publish.forget(target, lease, customer_id, email, privacy=privacy, keep=keep), removed
+
+
+@contextmanager
+def _leased(settings: Settings) -> Iterator[tuple[publish.Target, publish.Lease]]:
+    """MongoDB, and the lease under an id of its own, while the context lasts."""
     with (
         open_target(settings) as target,
         publish.hold_lease(target, new_run_id(), settings.lease_duration) as lease,
     ):
-        removed = remove_runs(settings.workdir)
-        privacy, keep = Privacy.of(settings), settings.keep_generations
-        return publish.forget(target, lease, customer_id, email, privacy=privacy, keep=keep), removed
+        yield target, lease
 
 
 def versions() -> dict[str, str]:

@@ -272,13 +272,13 @@ def _protected(batch: pa.RecordBatch, privacy: Privacy) -> pa.RecordBatch:
     if privacy.is_plain:
         return batch
     for at, field in enumerate(batch.schema):
-        values = batch[at]
-        if not privacy.covers(field.name):
-            is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-            if not is_text or not pc.any(pc.match_substring_regex(values, ADDRESS)).as_py():
-                continue
-        protected = [privacy.protect(field.name, value) for value in values.to_pylist()]
-        batch = batch.set_column(at, field.name, pa.array(protected, _TEXT))
+        values, mode = batch[at], privacy.mode_of(field.name)
+        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        if mode == "drop":
+            batch = batch.set_column(at, field.name, pa.nulls(len(values), _TEXT))
+        elif mode == "hmac" or (is_text and pc.any(pc.match_substring_regex(values, ADDRESS)).as_py()):
+            protected = [privacy.protect(field.name, value) for value in values.to_pylist()]
+            batch = batch.set_column(at, field.name, pa.array(protected, _TEXT))
     return batch
 
 
