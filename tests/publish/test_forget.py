@@ -152,7 +152,7 @@ def test_without_the_runs_files_blanked_and_altered_documents_are_distinguished(
 def test_a_run_at_work_or_a_held_lease_keeps_forget_from_changing_anything(twice: PublishedShop) -> None:
     before = collections(twice)
     with twice.target() as target:
-        run_id = publish.list_runs(target)[0]["run_id"]
+        run_id = publish.list_runs(target, kind="run")[0]["run_id"]
     with Workspace(twice.settings.workdir, run_id).in_use(), pytest.raises(WorkspaceError):
         forget(twice.settings, 2, None)
     assert len(Workspace.run_ids(twice.settings.workdir)) == 2
