@@ -75,7 +75,8 @@ def forget(
 def forgotten_in(target: Target, generation: int) -> list[Forgotten]:
     """What ``forget`` noted of a generation, the oldest first."""
     with target.translated():
-        runs = target.db[naming.PIPELINE_RUNS].find({"forgotten.generation": generation}).sort("started_at", 1)
+        found = target.db[naming.PIPELINE_RUNS].find({"forgotten.generation": generation})
+        runs = found.sort("started_at", 1)
         entries = [Forgotten(**entry) for run in runs for entry in run["forgotten"]]
     return [entry for entry in entries if entry.generation == generation]
 
