@@ -99,9 +99,10 @@ def make_shop(seed: int, today: date, *, all_text: bool) -> MadeShop:
                 for row in rows[table]:
                     row[place] = maker.written(kind, row[place])
             elif kind == "date" and chance.random() < 0.5:
-                types[table][name] = "timestamptz"
+                # One time of day, as two moments of a day are the same once extracted, and not as text.
+                types[table][name], time = "timestamptz", chance.choice(MOMENTS)
                 for row in rows[table]:
-                    row[place] = row[place] and f"{row[place]}{chance.choice(MOMENTS)}"
+                    row[place] = row[place] and f"{row[place]}{time}"
             elif kind == "amount":
                 types[table][name] = "numeric" if maker.has_fractions else "numeric(16,2)"
     return MadeShop(rows, types)
