@@ -141,7 +141,7 @@ def settings_from(
 
 
 def require_databases(settings: Settings, *, with_source: bool = True, is_patient: bool = False) -> None:
-    """End at once if an address is wrong or, unless patient, a database cannot be reached.
+    """Fail at once if an address is wrong or, unless patient, a database cannot be reached.
 
     Raises:
         ShopsightError: names everything that is wrong.
@@ -158,5 +158,5 @@ def require_databases(settings: Settings, *, with_source: bool = True, is_patien
 
 
 def is_by_hand() -> bool:
-    """Whether a person waits for the command."""
+    """Whether a person is waiting for the command."""
     return sys.stderr.isatty()

@@ -146,7 +146,7 @@ def _insight(trace: InsightTrace, limit: int | None) -> Iterator[RenderableType]
 
 
 def _shown_columns(trace: InsightTrace, rows: Listing) -> list[str]:
-    """The listing without columns that are the same in every row: the key, and whether the row takes part."""
+    """The listing's columns without those that are the same in every row: the key, whether it takes part."""
     hidden = {"is_counting", *(trace.key or {})}
     if {"total_amount", "total_amount_spent", "rating"} & set(rows.frame.columns):
         hidden.add("amount")
@@ -190,7 +190,7 @@ def _listing(
 
 
 def _set_aside(what: str, table: str, listing: Listing, limit: int | None) -> Iterator[RenderableType]:
-    """Rejected or merged rows, each with its rule, what it carries and what it says."""
+    """Rejected or merged rows, each with its amount, its rule and the rule's sentence."""
     rows = []
     for row in listing.rows(limit):
         rule = RULES.get(row["rule"])  # None for one that another version of shopsight had

@@ -34,7 +34,7 @@ class Published:
 
 
 def read_published(settings: Settings) -> Published:
-    """The served generation, all of it of one and the same run.
+    """The served generation, all of it from one run.
 
     Raises:
         ConfigurationError: nothing is published yet.

@@ -1,4 +1,4 @@
-"""Commands that account for what is published: plan, verify, explain."""
+"""Commands that explain and check what is published: plan, verify, explain."""
 
 # ruff: noqa: PLC0415 - why imports stand in functions: shopsight.cli
 from __future__ import annotations

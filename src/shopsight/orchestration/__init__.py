@@ -3,7 +3,7 @@
 - :mod:`~shopsight.orchestration.serve`: ``shopsight serve``, the process that an operator starts.
 - :mod:`~shopsight.orchestration.prefect_flow`: the six stages as a Prefect flow.
 - :mod:`~shopsight.orchestration.airflow_dag`: the same stages as an Airflow DAG.
-- :mod:`~shopsight.orchestration.stage_process`: one stage in a process of its own, started by both of them.
+- :mod:`~shopsight.orchestration.stage_process`: one stage in its own process, started by both of them.
 
 Prefect and Airflow cannot share an environment; each is imported only by modules whose names begin with it.
 """

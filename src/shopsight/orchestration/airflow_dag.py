@@ -31,7 +31,7 @@ OUTER_TIMEOUT = timedelta(hours=6)
 
 
 def do_stage(stage: str) -> str:
-    """Do one stage of this DAG run in a process of its own; returns the run's id.
+    """Do one stage of this DAG run in its own process; returns the run's id.
 
     Raises:
         AirflowFailException: it failed, and trying again does not help.

@@ -92,7 +92,7 @@ class Alert:
         }
 
 
-#: Errors whose alert has a kind of its own; None for those that send no alert.
+#: Errors whose alerts have a special kind; None for those that send no alert.
 _KINDS: dict[str, AlertKind | None] = {
     "ProofBroken": AlertKind.PROOF_BROKEN,
     "RunCrashed": AlertKind.CRASHED,

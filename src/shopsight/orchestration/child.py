@@ -1,8 +1,8 @@
 """Child processes that do not outlive their parent, even if the parent is killed.
 
-The operating system closes a dead parent's end of a pipe. So a child reads its input, on which nothing is
-ever written, to its end, and then asks itself to stop. Run as a program, this module does so around another
-one: ``python -m shopsight.orchestration.child SECONDS MODULE …``
+The operating system closes a dead parent's end of a pipe. A child therefore reads its input, on which
+nothing is ever written, and stops itself at the end of it. Run as a program, this module does that for
+another one: ``python -m shopsight.orchestration.child SECONDS MODULE …``
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Ignore stop signals meanwhile, because the process is doing what they ask for already."""
+    """Ignore stop signals, because the process is stopping already."""
     handlers: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):

@@ -20,8 +20,8 @@ log = structlog.stdlib.get_logger("shopsight.serve")
 def mark_crashed(settings: Settings, run_id: str, error: ShopsightError) -> RunRecord | None:
     """Note in the run's directory and in ``pipeline_runs`` that the run failed by this error.
 
-    A run that ended by itself keeps its end, and one that published has succeeded. MongoDB being away is
-    logged, not raised.
+    A run that ended by itself keeps its end, and one that published has succeeded. A MongoDB that does not
+    answer is logged, not raised.
 
     Returns:
         The run's record; None if there is none, or if a process works on the run.
@@ -54,7 +54,7 @@ def mark_crashed_runs(settings: Settings, *, except_for: Collection[str] = ()) -
         if run_id not in except_for:
             workspace = Workspace(settings.workdir, run_id)
             if workspace.read_record().get("status") == "running" and not workspace.is_in_use:
-                error = RunCrashed.because("it ended without a word", stage=None, run_id=run_id)
+                error = RunCrashed.because("it ended without saying why", stage=None, run_id=run_id)
                 if (record := mark_crashed(settings, run_id, error)) is not None:
                     marked.append(record)
     return marked

@@ -1,4 +1,4 @@
-"""The six stages as a Prefect flow: a task a stage, each in a process of its own.
+"""The six stages as a Prefect flow: one task per stage, each in its own process.
 
 Tasks pass the run's id; the data are in the run's directory. Settings come from the environment, so that no
 credential gets into Prefect. ``python -m shopsight.orchestration.prefect_flow FLOW_RUN_ID`` does a flow run
@@ -44,7 +44,7 @@ def should_retry(_task: Task[..., Any], _task_run: TaskRun, state: State[Any]) -
 
 
 def do_stage(stage: str, run_id: str, allow_shrink: bool) -> StageReport:
-    """Do one stage of the run, in a process of its own."""
+    """Do one stage of the run in its own process."""
     return run_stage_process(load_settings(), run_id, stage, allow_shrink=allow_shrink)
 
 

@@ -1,4 +1,4 @@
-"""Does the scheduled runs of our deployment in Prefect, one at a time, each in a process of its own.
+"""Starts the scheduled runs of our deployment in Prefect, one at a time, each in its own process.
 
 Prefect's own workers run the code that the deployment names. So any client that may write to the API could
 have them run anything. This one runs our own flow and nothing else: it takes from the API only that a run is
@@ -172,7 +172,7 @@ class FlowRunner:
         for flow_run in self._read(_UNDER_WAY):
             is_alive = Workspace(self._settings.workdir, _run_id(flow_run)).is_in_use
             if not is_alive and (ours is None or flow_run.id != ours.id):
-                self._mark_crashed(flow_run, "it ended without a word")
+                self._mark_crashed(flow_run, "it ended without saying why")
         mark_crashed_runs(self._settings, except_for={_run_id(ours)} if ours is not None else ())
 
     def _mark_crashed(self, flow_run: FlowRun, reason: str) -> None:

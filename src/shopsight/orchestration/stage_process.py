@@ -1,4 +1,4 @@
-"""One stage in a process of its own, ``shopsight stage``, so that a timeout or a stop really ends it.
+"""One stage in its own process, ``shopsight stage``, so that a timeout or a stop really ends it.
 
 An orchestrator's own timeout raises an exception in a thread. A thread that waits inside a driver or a query
 engine does not see it, but a process can be killed.

@@ -43,8 +43,8 @@ def render_report(
 ) -> str:
     """The report of one run, as HTML.
 
-    A pure function: the same run gives the same page, byte for byte. Every text is escaped. A sentence stands
-    in place of an insight without rows, and of a ledger or proof that a failed run or a rollback lacks.
+    A pure function: the same run gives the same page, byte for byte. Every text is escaped. A sentence
+    replaces an insight without rows, and a ledger or proof that a failed run or a rollback lacks.
 
     Args:
         record: the run's document, as :meth:`shopsight.record.RunRecord.as_document` gives it; parts that it
