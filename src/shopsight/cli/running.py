@@ -80,38 +80,11 @@ def run(
         retries=0 if retries is None and is_by_hand() else retries,
     )
     require_databases(settings, with_source=not resume, is_patient=settings.retries > 0)
-    record = _run(
-        settings,
-        resume=resume,
-        run_id=run_id,
-        allow_shrink=allow_shrink,
-        allow_older=allow_older,
-        unpin=unpin,
-        as_json=as_json,
-    )
-    if as_json:
-        print_json(record.as_document())
-    else:
-        print_run(record)
-
-
-def _run(
-    settings: Settings,
-    *,
-    resume: bool = False,
-    run_id: str | None = None,
-    allow_shrink: bool = False,
-    allow_older: bool = False,
-    unpin: bool = False,
-    as_json: bool = False,
-) -> RunRecord:
-    """The run with its progress on the screen; with ``--json`` a failed run's document is printed too."""
     from shopsight.pipeline import run as pipeline
-    from shopsight.pipeline.workspace import Workspace
 
     try:
         with stage_progress(quiet=as_json) as progress:
-            return pipeline.run(
+            record = pipeline.run(
                 settings,
                 run_id=run_id,
                 resume=resume,
@@ -122,11 +95,22 @@ def _run(
             )
     except ShopsightError as error:
         if as_json:
-            kept = Workspace(settings.workdir, error.run_id).read_record() if error.run_id else {}
-            if kept:
-                # A full disk keeps the record from saying why the run failed.
-                print_json({**kept, "error": error.as_document()})
+            _print_failed(settings, error)
         raise
+    if as_json:
+        print_json(record.as_document())
+    else:
+        print_run(record)
+
+
+def _print_failed(settings: Settings, error: ShopsightError) -> None:
+    """Print a failed run's document, if it is kept."""
+    from shopsight.pipeline.workspace import Workspace
+
+    kept = Workspace(settings.workdir, error.run_id).read_record() if error.run_id else {}
+    if kept:
+        # A full disk keeps the record from saying why the run failed.
+        print_json({**kept, "error": error.as_document()})
 
 
 def print_run(record: RunRecord) -> None:
