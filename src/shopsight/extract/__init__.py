@@ -10,6 +10,7 @@ A dialect is a package with an object of :class:`shopsight.extract.dialect.Diale
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def extract(
     connect_timeout: timedelta,
     tables: Tables | None = None,
     time_zone: str = UTC_NAME,
+    first_rows: int | None = None,
     on_rows: OnRows | None = None,
 ) -> Snapshot:
     """Read all six tables in one state of the database into ``folder/<table>/part-*.parquet``.
@@ -76,6 +78,7 @@ def extract(
         connect_timeout: how long the database may take to answer the first call.
         tables: the settings' mapping of tables.
         time_zone: the shop's.
+        first_rows: read no more rows than these of each table, for a look.
         on_rows: called for each batch with the table and how many more rows of it are written (a negative
             number when a table is read again).
 
@@ -90,6 +93,7 @@ def extract(
         WorkspaceError: the disk is full or cannot be written.
     """
     source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
+    source = replace(source, first_rows=first_rows)
     with dialect.snapshot(source, connections) as snapshot:
         reader = Reader(snapshot, folder, batch_rows, on_rows)
         reader.read_tables()

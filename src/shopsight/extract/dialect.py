@@ -26,13 +26,19 @@ STATE = "Nothing was extracted."
 
 @dataclass(frozen=True)
 class Source:
-    """The database to read, and where in it. ``url`` may hold credentials and is never shown."""
+    """The database to read, and where in it.
+
+    Attributes:
+        url: may hold credentials and is never shown.
+        first_rows: read no more rows than these of each table, whichever come first.
+    """
 
     url: str = field(repr=False)
     schema: str | None
     connect_timeout: timedelta
     tables: Mapping[str, TableMapping] = field(default_factory=dict)
     time_zone: str = UTC_NAME
+    first_rows: int | None = None
 
     @property
     def shown(self) -> str:

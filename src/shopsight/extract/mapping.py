@@ -146,8 +146,11 @@ def cannot_be_read(table: str, words: str, *, where: str) -> SchemaMismatch:
     )
 
 
-def renamed_columns(mapping: TableMapping, columns: Columns) -> dict[str, str] | None:
+def renamed_columns(source: Source, table: str, columns: Columns) -> dict[str, str] | None:
     """The source's columns of a table that is only renamed; None if it takes a SELECT."""
+    mapping = mapping_of(source, table)
+    if source.first_rows is not None:
+        return None
     own = {name: column for name, column in columns.items() if isinstance(column, str)}
     return own if mapping.query is None and mapping.where is None and len(own) == len(columns) else None
 
@@ -158,22 +161,30 @@ def given_query(mapping: TableMapping) -> str:
     return f"(\n{(mapping.query or '').rstrip().rstrip(';')}\n) AS given"
 
 
-def derived_select(columns: Columns, base: str, condition: str | None, quote: Callable[[str], str]) -> str:
+def derived_select(
+    columns: Columns,
+    base: str,
+    condition: str | None,
+    quote: Callable[[str], str],
+    first_rows: int | None = None,
+) -> str:
     """The SELECT that has the contract's columns.
 
     >>> columns = {"order_id": "entity_id", "status": SqlColumn(sql="upper(state)")}
-    >>> print(derived_select(columns, '"sales_order"', "state <> 'new'", lambda name: f'"{name}"'))
+    >>> print(derived_select(columns, '"sales_order"', "state <> 'new'", lambda name: f'"{name}"', 3))
     SELECT "entity_id" AS "order_id", (
     upper(state)
     ) AS "status" FROM "sales_order" WHERE (
     state <> 'new'
-    )
+    ) LIMIT 3
     """
     selected = ", ".join(
         f"{_parenthesised(column.sql) if isinstance(column, SqlColumn) else quote(column)} AS {quote(name)}"
         for name, column in columns.items()
     )
-    return f"SELECT {selected} FROM {base}" + (f" WHERE {_parenthesised(condition)}" if condition else "")
+    where = f" WHERE {_parenthesised(condition)}" if condition else ""
+    limit = "" if first_rows is None else f" LIMIT {first_rows}"
+    return f"SELECT {selected} FROM {base}{where}{limit}"
 
 
 def empty_select(table: str, quote: Callable[[str], str]) -> str:

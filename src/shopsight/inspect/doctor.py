@@ -15,6 +15,7 @@ from shopsight.audit import guards
 from shopsight.errors import ShopsightError
 from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
+from shopsight.inspect.preview import previews
 from shopsight.pipeline.databases import open_target, source_address, target_address
 from shopsight.pipeline.run import versions
 from shopsight.pipeline.workspace import Workspace
@@ -36,17 +37,20 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check everything that a run needs. Reads no rows, and leaves nothing behind.
+    """Check everything that a run needs. Reads a few rows of each table, and leaves nothing behind.
 
     Returns:
         Versions, the working directory, the source and the target, in this order. Checks that an earlier
         failure makes impossible are left out.
     """
+    source = _guarded("source", lambda: _source(settings))
+    if all(finding.is_ok for finding in source):
+        source += _guarded("source", lambda: _previews(settings))
     return [
         Finding("shopsight", "versions", True, ", ".join(f"{k} {v}" for k, v in versions().items())),
         Finding("shopsight", "machine", True, f"{platform.platform()}, {os.cpu_count()} cores"),
         _workdir(settings.workdir),
-        *_guarded("source", lambda: _source(settings)),
+        *source,
         *_guarded("source", lambda: _time_zone(settings)),
         *_guarded("target", lambda: _target(settings)),
     ]
@@ -83,6 +87,13 @@ def _source(settings: Settings) -> Iterable[Finding]:
             time_zone=settings.shop_time_zone,
         ):
             yield Finding("source", check.name, check.is_ok, check.message, check.remedy)
+
+
+def _previews(settings: Settings) -> Iterable[Finding]:
+    with source_address(settings) as url:
+        for preview in previews(settings, url):
+            name, remedy = f"first rows of {preview.table}", "Correct the mapping in shopsight.toml."
+            yield Finding("source", name, preview.is_usable, preview.text, remedy)
 
 
 def _time_zone(settings: Settings) -> Iterable[Finding]:

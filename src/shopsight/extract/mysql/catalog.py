@@ -119,8 +119,10 @@ class Catalog:
         columns = choose_columns(self._source, table, names, where=shown)
         is_view, engine = self._tables(place[0])[place[1]]
         key = next((quote_name(key) for (key,) in self._session.rows(_RANGE_KEY, place)), None)
+        if self._source.first_rows is not None:
+            key = None  # the first rows of all, not of each range
         relation = Relation(table, shown, {}, base, engine, key)
-        own = renamed_columns(mapping, columns)
+        own = renamed_columns(self._source, table, columns)
         if own is None:
             return self._derived(relation, columns)
         return self._described(relation, list(own.values()), may_be_null=is_view)
@@ -131,7 +133,7 @@ class Catalog:
 
         def select(condition: str) -> str:
             both = f"{condition} AND (\n{where}\n)" if condition and where else condition or where
-            return derived_select(columns, relation.base, both, quote_name)
+            return derived_select(columns, relation.base, both, quote_name, self._source.first_rows)
 
         with self._understood(relation.table):
             return self._described(replace(relation, select=select))

@@ -184,7 +184,12 @@ class Catalog:
             with self._understood(table):
                 names = self._session.column_names(f"SELECT * FROM {base} LIMIT 0")
             columns = choose_columns(self._source, table, names, where=name)
-            return self._derived(table, "", name, derived_select(columns, base, mapping.where, quote_name))
+            return self._derived(
+                table,
+                "",
+                name,
+                derived_select(columns, base, mapping.where, quote_name, self._source.first_rows),
+            )
         place = self._choose(mapping.source or table)
         if place is None:
             if mapping.is_optional:
@@ -194,9 +199,11 @@ class Catalog:
         oid, kind, has_children, is_heap, may_read = self._tables(schema)[name]
         found = self._columns(schema, name)
         columns = choose_columns(self._source, table, found, where=f"{schema}.{name}")
-        own = renamed_columns(mapping, columns)
+        own = renamed_columns(self._source, table, columns)
         if own is None:
-            select = derived_select(columns, _qualified(schema, name), mapping.where, quote_name)
+            select = derived_select(
+                columns, _qualified(schema, name), mapping.where, quote_name, self._source.first_rows
+            )
             return self._derived(table, schema, name, select)
         return Relation(
             table=table,

@@ -130,9 +130,11 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
             found, base = list(types), quote_name(name)
         columns = choose_columns(source, table, found, where=name)
         kinds = {expected: types.get(str(column), "") for expected, column in columns.items()}
-        if (own := renamed_columns(mapping, columns)) is not None:
+        if (own := renamed_columns(source, table, columns)) is not None:
             return Relation(table, name, own, kinds)
-        relation = _derived(table, name, kinds, derived_select(columns, base, mapping.where, quote_name))
+        relation = _derived(
+            table, name, kinds, derived_select(columns, base, mapping.where, quote_name, source.first_rows)
+        )
         connection.execute(f"SELECT * FROM {relation.quoted} LIMIT 0").close()
     except sqlite3.Error as error:
         # Python's own errors, such as that of a second statement, have no name.
