@@ -19,6 +19,7 @@ from shopsight.audit.guards import orders_ahead_of_utc
 from shopsight.errors import ConfigurationError
 from shopsight.extract import extract
 from shopsight.inspect.doctor import examine
+from shopsight.logs import bind_structlog
 from shopsight.pipeline import stages
 from shopsight.pipeline.stages import Run
 from shopsight.settings import load_settings
@@ -103,7 +104,7 @@ def test_an_endless_moment_is_unreadable_as_before(postgres_url: str, tmp_path: 
 
 @pytest.mark.parametrize(("zone", "kept"), [("Pacific/Kiritimati", True), (None, False)])
 def test_an_order_of_the_shops_today_is_in_the_future_only_without_its_zone(
-    zone: str | None, kept: bool, workdir: Path, capsys: pytest.CaptureFixture[str]
+    zone: str | None, kept: bool, workdir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     raw = literal_shop()
     run = extracted(workdir, raw, **({} if zone is None else {"time_zone": zone}))
@@ -116,13 +117,15 @@ def test_an_order_of_the_shops_today_is_in_the_future_only_without_its_zone(
         run.workspace.folder("raw") / "orders" / "part-00000.parquet"
     )
     run.workspace.raw.close({"snapshot": run.record.snapshot.as_details()})
+    bind_structlog()
     stages.clean(run)
     orders = pl.read_parquet(run.workspace.folder("clean") / "orders")
     assert (orders.height > 0) is kept
     run.workspace.write_record(run.record)
-    said = capsys.readouterr().out
     found = {finding.name: finding.message for finding in examine(run.settings)}["time zone"]
-    assert ("orders of tomorrow by UTC" in said) is not kept
+    assert (
+        "orders of tomorrow by UTC" in caplog.text + str([vars(line) for line in caplog.records])
+    ) is not kept
     assert ("orders of tomorrow by UTC" in found) is not kept
 
 

@@ -18,6 +18,7 @@ _ENTITIES = {
     "orders": ("order", "sales order", "sale order", "purchase", "purchase order"),
     "order_items": (
         *("order item", "item", "order line", "line item", "order line item", "sales order item"),
+        *("purchase line", "purchase item"),
         *("sale order line", "order detail", "order product", "line", "detail"),
     ),
     "customers": (
