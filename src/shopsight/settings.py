@@ -213,7 +213,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _has_key(self) -> Settings:
         if "hmac" in (self.privacy_email, self.privacy_name) and self.privacy_key is None:
-            raise ValueError("privacy_key: `hmac` needs a key of at least 32 characters")
+            raise ValueError("`hmac` needs a privacy_key of at least 32 characters")
         return self
 
     @field_validator("source_url", "target_url")
