@@ -211,6 +211,9 @@ def test_texts_of_any_charset_stay_as_they_are(
 
 def test_surrogates_in_its_utf8_do_not_stop_it(mariadb_url: str, raw: Path) -> None:
     load_column(mariadb_url, "status", "VARCHAR(20) CHARACTER SET utf8mb3", ["x'41EDA08042'", "'ä'"])
+    with connected(mariadb_url) as cursor:
+        cursor.execute("INSERT INTO customers SELECT order_id, status, status, status FROM orders")
+        cursor.execute("COMMIT")
     snapshot = read(mariadb_url, raw)
     assert column_of(raw, "status")[1] == "ä"
     assert column_of(raw, "status")[0][0] == "A"

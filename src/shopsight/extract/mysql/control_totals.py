@@ -2,7 +2,7 @@
 
 Asked in SQL over the whole table at once, in the same snapshot and apart from the reading. Values are the
 numbers that :mod:`shopsight.audit.control_totals` defines; a column that arrives as text counts by its text.
-Products are made in 64 bits where these are enough, else in DECIMAL, whose 65 digits are enough for any.
+Products are made in 64 bits where both numbers have 32, else in DECIMAL, whose 65 digits are enough for any.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
 
 def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[_Aggregate]:
     table = TABLES[relation.table]
-    key, is_small = _key(relation, as_text)
+    key = _key(relation, as_text)
     may_lack_key = relation.columns[table.key].is_nullable or table.key in as_text
     found = [_Aggregate("", "rows", "COUNT(*)")]
     if may_lack_key:
@@ -88,11 +88,7 @@ def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> 
         found.append(
             _Aggregate(column.name, "values", f"COUNT({seen})" if source.is_nullable else "COUNT(*)")
         )
-        if column.name == table.key:
-            product = f"IF({seen} IS NULL, NULL, {key})"
-        else:
-            factor = key if is_small and source.is_small and not is_text else f"CAST({key} AS DECIMAL(20,0))"
-            product = f"{factor} * {value}"
+        product = key if column.name == table.key else f"{key} * {value}"
         found.append(_Aggregate(column.name, "keyed", f"SUM({product})", times, is_amount))
         if may_lack_key:
             alone = f"SUM(IF({key} IS NULL, {value}, 0))"
@@ -105,14 +101,14 @@ def _grouped(relation: Relation) -> Column | None:
     return next((c for c in TABLES[relation.table].columns if c.name in _FEW_TEXTS), None)
 
 
-def _key(relation: Relation, as_text: Collection[str]) -> tuple[str, bool]:
-    """A row's key, null where it has none that is written plainly, and whether it is small."""
+def _key(relation: Relation, as_text: Collection[str]) -> str:
+    """A row's key, null where it has none that is written plainly."""
     column = TABLES[relation.table].columns[0]
     source = relation.columns[column.name]
     if column.name not in as_text:
-        return number(source, column.kind), source.is_small
+        return number(source, column.kind)
     plain = _text(relation, column, as_text)
-    return f"IF({plain} REGEXP '^-?[0-9]{{1,18}}\\\\z', CAST({plain} AS DECIMAL(18,0)), NULL)", False
+    return f"IF({plain} REGEXP '^-?[0-9]{{1,18}}\\\\z', CAST({plain} AS DECIMAL(18,0)), NULL)"
 
 
 def _text(relation: Relation, column: Column, as_text: Collection[str]) -> str:
@@ -122,5 +118,6 @@ def _text(relation: Relation, column: Column, as_text: Collection[str]) -> str:
 def _hash(seen: str, is_utf8: bool) -> str:
     """The first 60 bits of the MD5 of a text."""
     if not is_utf8:
-        seen = f"REGEXP_REPLACE({seen}, '[^\\\\x01-\\\\x7f]', '')"
+        # As bytes, because surrogates are no characters to it.
+        seen = f"REGEXP_REPLACE(CAST({seen} AS BINARY), '[^\\\\x01-\\\\x7f]', '')"
     return f"CAST(CONV(LEFT(MD5({seen}), 15), 16, 10) AS DECIMAL(20,0))"

@@ -46,9 +46,8 @@ class MySQLSnapshot:
     source: Source
     relations: dict[str, Relation]
     ranges: dict[str, Range | None]
+    hashes_bytes: bool
     is_utf8: bool = True
-    # Its UTF-8 may hold surrogates, which are no Unicode.
-    hashes_bytes: bool = True
 
     @property
     def column_types(self) -> dict[str, dict[str, str]]:
@@ -150,6 +149,8 @@ def open_snapshot(source: Source, connections: int) -> Iterator[MySQLSnapshot]:
             source=source,
             relations={name: relations[name] for name in sorted(relations, key=_size(ranges), reverse=True)},
             ranges=ranges,
+            # MariaDB's UTF-8 may hold surrogates, which are no Unicode; MySQL's may not.
+            hashes_bytes="MariaDB" in first.version,
         )
 
 
