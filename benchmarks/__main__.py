@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from benchmarks import document
-from benchmarks.contenders import ROOT, chosen_contenders
+from benchmarks.contenders import MARIADB, ROOT, chosen_contenders
 from benchmarks.results import describe, read_results, write_results
 from benchmarks.rounds import Rounds
 from benchmarks.shop import MeasuredShop, measured_shop, running_servers
@@ -19,7 +19,8 @@ def main() -> None:
         document.write()
         return
     contenders = chosen_contenders(options.peers)
-    with running_servers(options.folder) as servers:
+    on_mariadb = any(one.group == MARIADB and not one.missing for one in contenders)
+    with running_servers(options.folder, with_mariadb=on_mariadb) as servers:
         for scale in map(float, options.scale.split(",")):
             shop = measured_shop(servers, scale)
             print(f"Scale {scale:g}: {shop.all_rows:,} rows, {options.rounds} rounds", flush=True)
@@ -47,7 +48,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--peers",
         default=given("PEERS") or "all",
-        help="all, none, or some of psql,duckdb,dlt,pandas,spark,bson [PEERS, all]",
+        help="all, none, or some of psql,duckdb,dlt,outfile,pymysql,pandas,spark,bson [PEERS, all]",
     )
     parser.add_argument(
         "--rounds", type=int, default=int(given("ROUNDS") or 3), help="measured rounds [ROUNDS, 3]"

@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 OURS = "shopsight"
 
+#: The group of those who read from MariaDB.
+MARIADB = "mariadb"
+
 #: Measured whoever else is: how shopsight grows with the shop.
 GROWTH = {"extraction", "run"}
 
@@ -41,12 +44,20 @@ class Place:
     database: str
 
     @property
+    def mariadb_url(self) -> str:
+        """The same shop in MariaDB; "" unless somebody is measured on it."""
+        is_running = self.servers.mariadb.process() is not None
+        return self.servers.mariadb.url_of(self.shop.name) if is_running else ""
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a contender's process is told. Addresses hold passwords: they are never on a command line."""
         source = self.servers.postgres.url_of(self.shop.name)
         return {
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             "BENCH_SOURCE_URL": source,
+            "BENCH_MARIADB_URL": self.mariadb_url,
+            "BENCH_MARIADB_FOLDER": str(self.servers.mariadb.home),
             "BENCH_TARGET_URL": self.servers.mongo.url,
             "BENCH_TARGET_DATABASE": self.database,
             "BENCH_INPUT": str(self.prepared),
@@ -110,6 +121,15 @@ def _copy_everything(place: Place) -> list[str | Path]:
     return ["/bin/sh", "-c", 'exec "$0" "$@" >/dev/null', *psql]
 
 
+def _from_mariadb(_: Place) -> list[str | Path]:
+    return [sys.executable, "-m", "benchmarks.ours.extraction", "mariadb"]
+
+
+def _mariadb_missing() -> str:
+    found = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return "" if found else "mariadbd is not installed"
+
+
 def _java_missing() -> str:
     if shutil.which("java") or os.environ.get("JAVA_HOME"):
         return ""
@@ -134,6 +154,24 @@ def all_contenders() -> list[Contender]:
             "dlt's sql_database to Parquet",
             _module("benchmarks.peers.dlt_extraction"),
             checks.same_extraction,
+        ),
+        Contender(
+            MARIADB, OURS, "shopsight, with link 1's figures", _from_mariadb, missing=_mariadb_missing()
+        ),
+        Contender(
+            MARIADB,
+            "outfile",
+            "SELECT … INTO OUTFILE, one connection",
+            _module("benchmarks.peers.mariadb_outfile", sys.executable),
+            missing=_mariadb_missing(),
+        ),
+        Contender(
+            MARIADB,
+            "pymysql",
+            "a plain PyMySQL script to Parquet",
+            _module("benchmarks.peers.pymysql_extraction", sys.executable),
+            checks.same_extraction,
+            missing=_mariadb_missing(),
         ),
         Contender("run", OURS, "shopsight run: clean, ten insights, ledger, proof, publish", _run),
         Contender(

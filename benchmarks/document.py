@@ -16,6 +16,7 @@ _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 TITLES = {
     "extraction": "Extraction: six tables out of PostgreSQL",
+    "mariadb": "Extraction: six tables out of MariaDB",
     "run": "The whole job: out of PostgreSQL, into MongoDB",
     "middle": "The middle: from clean Parquet to the customers' metrics and four insights",
     "load": "The load: the customers' documents into MongoDB, without indexes",
@@ -55,6 +56,8 @@ class Goal:
 GOALS = (
     Goal("Extraction, time by psql's COPY to nowhere", "extraction/psql", 1.0),
     Goal("Extraction, time by DuckDB's", "extraction/duckdb", 1.0),
+    Goal("Extraction from MariaDB, time by INTO OUTFILE's", "mariadb/outfile", 1.3),
+    Goal("Extraction from MariaDB, time by a plain script's", "mariadb/pymysql", 1 / 3),
     Goal("Whole run, time by pandas'", "run/pandas", 1 / 5),
     Goal("Whole run, peak memory by pandas'", "run/pandas", 1 / 8, "ours_by_this_peak"),
     Goal("Whole run, time by DuckDB's by hand", "run/duckdb", 1.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from shopsight.contract import TABLES
-from shopsight_demo.seed import ShopSize, seed
-from shopsight_demo.servers import MongoServer, PostgresServer
+from shopsight_demo.seed import ShopSize, TablesExist, seed
+from shopsight_demo.servers import MariaDBServer, MongoServer, PostgresServer
 
 #: Dirt is measured in a shop of its own; the peers' shop has none (see docs/performance.md).
 DIRTY = 0.05
@@ -57,12 +57,23 @@ class MeasuredShop:
         return sum(self.rows.values())
 
 
+MARIADB_OPTIONS = {
+    "innodb-buffer-pool-size": "2G",
+    "innodb-log-file-size": "1G",
+    "innodb-flush-log-at-trx-commit": "0",
+    # Names the state of a snapshot, so that several connections can share one.
+    "log-bin": "binlog",
+    "server-id": "1",
+}
+
+
 class Servers:
-    """A PostgreSQL and a MongoDB in a work folder."""
+    """A PostgreSQL, a MongoDB and, if somebody is measured on it, a MariaDB in a work folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.postgres = PostgresServer(folder / "postgres", options=POSTGRES_OPTIONS)
+        self.mariadb = MariaDBServer(folder / "mariadb", options=MARIADB_OPTIONS)
         self.mongo = MongoServer(folder / "mongo", options={"wiredTigerCacheSizeGB": MONGO_CACHE_GB})
 
     def versions(self) -> dict[str, str]:
@@ -78,9 +89,9 @@ class Servers:
             }
 
     def cpu_seconds(self) -> float:
-        """What both servers have computed so far, sessions that have ended included."""
+        """What the servers have computed so far, sessions that have ended included."""
         total = 0.0
-        for process in (self.postgres.process(), self.mongo.process()):
+        for process in (self.postgres.process(), self.mariadb.process(), self.mongo.process()):
             if process is not None:
                 own = process.cpu_times()
                 total += own.user + own.system + own.children_user + own.children_system
@@ -93,11 +104,11 @@ class Servers:
 
 
 @contextmanager
-def running_servers(folder: Path) -> Iterator[Servers]:
+def running_servers(folder: Path, *, with_mariadb: bool = False) -> Iterator[Servers]:
     """The servers of a work folder, while the context lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     servers = Servers(folder)
-    with servers.postgres, servers.mongo:
+    with servers.postgres, servers.mongo, servers.mariadb if with_mariadb else nullcontext():
         yield servers
 
 
@@ -130,6 +141,8 @@ def measured_shop(servers: Servers, scale: float, *, dirt: float = 0.0) -> Measu
             connection.execute("CHECKPOINT")
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(rename.format(draft, sql.Identifier(name)))
+    if servers.mariadb.process() is not None:
+        _fill_mariadb(servers.mariadb, name, scale, dirt)
     with psycopg.connect(url) as connection:
         counted = {
             table: connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
@@ -137,6 +150,12 @@ def measured_shop(servers: Servers, scale: float, *, dirt: float = 0.0) -> Measu
         }
         rows = {table: int(row[0]) for table, cursor in counted.items() if (row := cursor.fetchone())}
     return MeasuredShop(name, scale, rows)
+
+
+def _fill_mariadb(server: MariaDBServer, name: str, scale: float, dirt: float) -> None:
+    """The same shop in MariaDB, unless an earlier call made it."""
+    with suppress(TablesExist):
+        seed(server.url, shop_size(scale), dirt=dirt, constraints=True, schema=name)
 
 
 def fresh_folder(folder: Path) -> Path:
