@@ -162,6 +162,14 @@ def test_everything_that_is_missing_is_named_at_once_with_a_mapping_to_paste(sho
     shop.read("pasted", **tomllib.loads(toml)["tables"])
 
 
+def test_a_missing_table_that_may_be_optional_is_proposed_as_such(shop: Shop) -> None:
+    shop.execute("DROP TABLE reviews")
+    error = shop.refused()
+    _, _, toml = error.remedy.partition("\n")
+    assert tomllib.loads(toml) == {"tables": {"reviews": {"optional": True}}}
+    shop.read("pasted", **tomllib.loads(toml)["tables"])
+
+
 def test_an_id_is_never_proposed_for_another_id(shop: Shop) -> None:
     shop.execute("ALTER TABLE reviews RENAME COLUMN customer_id TO author_id")
     error = shop.refused()

@@ -13,7 +13,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, raise_together
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_column, nearest_table
-from shopsight.table_mapping import UNMAPPED, SqlColumn, TableMapping
+from shopsight.table_mapping import OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
 
 #: The name, for messages, of what is read for an optional table that the source lacks.
 EMPTY = "an empty table in its place"
@@ -80,7 +80,8 @@ def choose_columns(source: Source, table: str, found: Iterable[str], *, where: s
     if missing:
         expected = [str(mapping.columns.get(name, name)) for name in missing]
         free = set(names) - set(chosen.values())
-        raise _missing("column", expected, names, where, proposal(table, mapping.source, missing, free))
+        proposed = _nearest_columns(table, missing, free)
+        raise _missing("column", table, expected, names, where=where, proposed=proposed)
     return chosen
 
 
@@ -103,37 +104,41 @@ def table_missing(
     """
     near = nearest_table(table, found)
     mapping = mapping_of(source, table)
-    if near is None:
-        return _missing("table", [mapping.source or table], found, where, proposal(table, None, (), ()))
-    names = columns(near.name)
+    names = columns(near.name) if near else ()
     missing = [
         name for name in TABLES[table].column_names if name not in names and name not in mapping.columns
     ]
-    return _missing(
-        "table", [mapping.source or table], found, where, proposal(table, near.name, missing, names)
-    )
+    proposed: dict[str, str | None] = {"from": near.name if near else None}
+    if near is not None:
+        proposed |= _nearest_columns(table, missing, names)
+    return _missing("table", table, [mapping.source or table], found, where=where, proposed=proposed)
 
 
-def proposal(table: str, name: str | None, columns: Iterable[str], found: Collection[str]) -> dict[str, str]:
-    """What to write under ``[tables.<name>]``: by key, a name in quotes, or ``""`` where none is likely."""
-    lines = {"from": f'"{name}"' if name else ""} if name != table else {}
-    for column in columns:
-        guess = nearest_column(TABLES[table].column(column), table, found)
-        lines[f"columns.{column}"] = f'"{guess.name}"' if guess else ""
-    return {"": table, **lines}
+def _nearest_columns(table: str, columns: Iterable[str], found: Collection[str]) -> dict[str, str | None]:
+    """By what is to be written for each column, the name that may be meant."""
+    guesses = {column: nearest_column(TABLES[table].column(column), table, found) for column in columns}
+    return {f"columns.{column}": guess.name if guess else None for column, guess in guesses.items()}
 
 
 def _missing(
-    kind: str, expected: list[str], found: Collection[str], where: str, lines: dict[str, str]
+    kind: str,
+    table: str,
+    expected: list[str],
+    found: Collection[str],
+    *,
+    where: str,
+    proposed: Mapping[str, str | None],
 ) -> SchemaMismatch:
-    table = lines.pop("")
-    toml = [f"{key} = {value}" if value else f'# {key} = "…"' for key, value in lines.items()]
+    toml = [f'{key} = "{name}"' if name else f'# {key} = "…"' for key, name in proposed.items()]
+    nearest = [name for name in proposed.values() if name]
+    if not nearest and kind == "table" and table in OPTIONAL_TABLES:
+        toml.append("optional = true  # if the shop has none")
     return SchemaMismatch.missing(
         kind,
         expected,
         found,
         where=where,
-        nearest=[value.strip('"') for value in lines.values() if value][: 1 if kind == "table" else None],
+        nearest=nearest[:1] if kind == "table" else nearest,
         remedy="\n".join([_PASTE, f"[tables.{table}]", *toml]),
     )
 

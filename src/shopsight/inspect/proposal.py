@@ -56,7 +56,7 @@ def propose(settings: Settings, preset: str | None) -> Proposal:
         unsure += doubts
     text = "\n".join(lines) + "\n"
     finding = f"{len(found)} tables, of no shop software that is known. Their nearest names are proposed"
-    return Proposal(text, f"{finding}; {unsure} lines are unsure." if unsure else f"{finding}.", unsure)
+    return Proposal(text, f"{finding}. Lines to check: {unsure}." if unsure else f"{finding}.", unsure)
 
 
 def _connection(settings: Settings) -> list[str]:
