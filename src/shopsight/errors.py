@@ -328,7 +328,7 @@ class RunStopped(RunInterrupted):
         return cls(
             "The run was stopped from outside.",
             remedy="`shopsight run --resume` continues after the last finished stage;"
-            " `shopsight serve` starts anew.",
+            " `shopsight serve` starts again.",
             run_id=run_id,
         )
 
@@ -341,7 +341,7 @@ class RunCrashed(RunInterrupted):
         """The error for a run whose process is gone."""
         return cls(
             f"The run's process is gone: {reason}.",
-            remedy="The next run starts anew by itself. If this happens again, look at the machine's memory"
+            remedy="The next run starts over by itself. If this happens again, look at the machine's memory"
             " (`journalctl -k | grep -i oom`).",
             stage=stage,
             run_id=run_id,

@@ -19,7 +19,7 @@ Mode = Literal["plain", "hmac", "drop"]
 #: The columns of customers, marts and insights that hold a person's name or address.
 NAMES = frozenset({"name", "customer_name"})
 ADDRESSES = frozenset({"email", "customer_email"})
-#: An address in any other column is one as well, such as one that was typed into the name. For RE2, too.
+#: Finds addresses in other columns, too, such as one typed into the name. Valid for RE2 as well.
 ADDRESS = r"[^@\s]@[^@\s]+\.[^@\s]"
 
 #: 128 bits: enough that no two of a shop's customers share one, in half the space.
@@ -36,11 +36,11 @@ _INVISIBLE = re.compile(
 
 @dataclass(frozen=True)
 class Privacy:
-    """What becomes of names and addresses.
+    """How names and addresses are protected.
 
     Attributes:
-        email: of addresses, and of any text with an address in it.
-        name: of names.
+        email: the mode for addresses, and for any text with an address in it.
+        name: the mode for names.
         key: for ``hmac``.
     """
 

@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     )
     tables: dict[str, TableMapping] = Field(
         {},
-        description="Where the shop keeps the six tables, if not under the contract's names: see below.",
+        description="Where the six tables are, if they have other names: see docs/connect-your-shop.md.",
     )
     time_zone: str | None = Field(
         None,

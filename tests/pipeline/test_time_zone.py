@@ -123,10 +123,8 @@ def test_an_order_of_the_shops_today_is_in_the_future_only_without_its_zone(
     assert (orders.height > 0) is kept
     run.workspace.write_record(run.record)
     found = {finding.name: finding.message for finding in examine(run.settings)}["time zone"]
-    assert (
-        "orders of tomorrow by UTC" in caplog.text + str([vars(line) for line in caplog.records])
-    ) is not kept
-    assert ("orders of tomorrow by UTC" in found) is not kept
+    assert ("dated tomorrow (UTC)" in caplog.text + str([vars(line) for line in caplog.records])) is not kept
+    assert ("dated tomorrow (UTC)" in found) is not kept
 
 
 def test_orders_dated_beyond_the_calendar_are_logged_by_no_stage(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ amount         cents; further decimals are rounded half up (away from zero)
 text           the first 60 bits of the MD5 of its UTF-8 bytes
 =============  ===================================================================================
 
-A typed column (key, count, date, amount) that arrived as text can be looked at in two ways: as the text that
-it is, which is what the database sent (:func:`totals_as_sent`), or as the numbers that stand there, which is
-what cleaning makes of it (:func:`totals_as_read`). What is no number then is counted among ``others`` and
-multiplied as text. Rows without a readable key are counted, and their values summed without one.
+A typed column (key, count, date, amount) that arrived as text can be totalled in two ways: as the text that
+the database sent (:func:`totals_as_sent`), or as the numbers that cleaning parses (:func:`totals_as_read`).
+Values that do not parse count as ``others`` and are multiplied as text. Rows without a readable key are
+counted, and their values summed without one.
 
 Everything here is Arrow, NumPy and plain Python on Parquet files; it shares no code with the stages.
 Source: control totals and hash totals of auditing; the products with the key make them depend on the row.
@@ -48,9 +48,10 @@ from shopsight.contract import Column, Kind, Table
 from shopsight.record import Check
 
 #: By column and figure a whole number of any length. Figures of a column: ``values``, how many are not null;
-#: ``keyed``, the sum of key × value; ``keyless``, the sum of the values in rows without a key; ``others`` and
-#: ``others keyed``, the same of texts that are no number. Of a key column: ``keyed`` is the sum of the keys,
-#: ``missing`` counts rows without one. Of no column (``""``): ``rows``, and ``measure`` in cents or pieces.
+#: ``keyed``, the sum of key × value; ``keyless``, the sum of the values in rows without a key; ``others``
+#: and ``others keyed``, the same for texts that do not parse. In a key column, ``keyed`` is the sum of the
+#: keys and ``missing`` counts rows without one. The table itself (column ``""``) has ``rows``, and
+#: ``measure`` in cents or pieces.
 Totals = Counter[tuple[str, str]]
 
 #: What the figures of no column are called in a document, where a name must not be empty.
@@ -191,7 +192,7 @@ def cents_of(text: str) -> int | None:
 
 
 def whole_of(text: str) -> int | None:
-    """The whole number of 64 bits that stands in a text; None where it is none.
+    """A 64-bit integer parsed from a text; None if the text is not one.
 
     >>> whole_of("+007"), whole_of("3.00"), whole_of("3.5"), whole_of("9223372036854775808")
     (7, 3, None, None)
@@ -205,7 +206,7 @@ def whole_of(text: str) -> int | None:
 
 
 def day_of(text: str, time_zone: str = "UTC") -> int | None:
-    """The day that stands in a text, in days since 1970-01-01; None where it is none of the calendar.
+    """A day parsed from a text, in days since 1970-01-01; None if the calendar has no such day.
 
     It is the day as written, or, for a time with an offset from UTC, the day in the time zone.
 
@@ -227,7 +228,7 @@ def day_of(text: str, time_zone: str = "UTC") -> int | None:
 
 
 def _zone_at(offset: str) -> timezone:
-    """The zone that is ahead of UTC by so much.
+    """The time zone with this UTC offset.
 
     >>> str(_zone_at("-0330")), str(_zone_at("Z"))
     ('UTC-03:30', 'UTC')
@@ -313,7 +314,7 @@ def _totals(
 
 
 def _measure(factors: list[tuple[Integers, Flags, int]]) -> int:
-    """The sum of the rows' products, as far as all factors are there and within their limits."""
+    """The sum of the products over rows in which all factors are present and within their limits."""
     counts = np.logical_and.reduce([is_there & (v > -limit) & (v < limit) for v, is_there, limit in factors])
     rows = slice(None) if counts.all() else counts
     first, *others = (values[rows] for values, _, _ in factors)
@@ -390,7 +391,7 @@ def _is_valid(array: pa.Array) -> Flags:
 
 
 def numbers_of(array: pa.Array) -> Integers:
-    """Whole numbers, days, or amounts in cents; anything where there is null."""
+    """Whole numbers, days, or amounts in cents; undefined for nulls."""
     if pa.types.is_decimal(array.type):
         # A decimal of 128 bits is its number of cents, low half first. Usually that half is all of it.
         halves = np.frombuffer(array.buffers()[1], np.int64).reshape(-1, 2)[array.offset :][: len(array)]

@@ -69,7 +69,8 @@ def check_age(
     if as_of > now + CLOCK_TOLERANCE:
         raise SnapshotAhead(
             f"This run's snapshot is of {as_of:%Y-%m-%d %H:%M:%S} UTC by the source's clock, but MongoDB's"
-            f" clock says {now:%Y-%m-%d %H:%M:%S} UTC. Served, it would keep out all snapshots until then.",
+            f" clock says {now:%Y-%m-%d %H:%M:%S} UTC. If published, it would block all later snapshots until"
+            " that time.",
             remedy="Correct the clock that is wrong, then start a new run with `shopsight run`.",
         )
     if served_as_of is not None and served_as_of > as_of and not allow_older:
@@ -124,7 +125,7 @@ def check_shrink(now: Mapping[str, Figure], served: Mapping[str, Figure] | None,
         fall = Decimal(before) - Decimal(after)
         least = settings.shrink_min_rows if name in TABLES else settings.shrink_min_revenue
         if fall > least and fall > Decimal(str(settings.shrink_max_share)) * Decimal(before):
-            # Revenue that was nothing, or less, has no share to fall by.
+            # There is no share of a revenue of zero or less.
             share = f" (-{fall / Decimal(before):.0%})" if Decimal(before) > 0 else ""
             fallen.append(f"{name} from {before:,} to {after:,}{share}")
     if fallen:

@@ -43,7 +43,7 @@ class Quotient:
 
 @dataclass(frozen=True)
 class Recounted:
-    """Each row's figures are those that the proof counts anew for the row's key.
+    """Each row's figures are those that the proof recounts for the row's key.
 
     Attributes:
         recount: a name in :data:`shopsight.audit.recounts.RECOUNTS`.

@@ -33,19 +33,19 @@ def insight_checks(
                     {column: _divided(row[part], divisor)}
                     for row, divisor in zip(rows, divisors, strict=True)
                 ]
-                yield _compared(insight, f"{column} divided anew", rows, expected, [column])
+                yield _compared(insight, f"recomputed {column}", rows, expected, [column])
             case Recounted(recount, columns, is_complete):
                 found = RECOUNTS[recount](files)
                 if is_complete:
                     yield Check(f"{insight.id}: rows", len(found), len(rows))
-                yield _compared(insight, "figures counted anew", rows, _of(insight, rows, found), columns)
+                yield _compared(insight, "recounted figures", rows, _of(insight, rows, found), columns)
             case Greatest(recount, by, columns, limit):
                 found = RECOUNTS[recount](files)
                 size = getattr(files.settings, limit)
                 greatest = sorted((row[by] for row in found.values()), reverse=True)[:size]
                 yield Check(f"{insight.id}: rows", len(greatest), len(rows))
                 yield _compared(insight, f"{by} among the greatest", rows, [{by: f} for f in greatest], [by])
-                yield _compared(insight, "figures counted anew", rows, _of(insight, rows, found), columns)
+                yield _compared(insight, "recounted figures", rows, _of(insight, rows, found), columns)
 
 
 def _of(insight: DeclaredInsight, rows: list[Row], found: Mapping[Key, Row]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The shop's figures by month, status, category, country, segment, cohort and so on, counted anew."""
+"""The shop's figures by month, status, category, country, segment, cohort and so on, recounted."""
 
 from __future__ import annotations
 

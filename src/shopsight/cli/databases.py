@@ -90,7 +90,7 @@ def rollback(
 
 @app.command(epilog="Example:\n\n    shopsight unpin")
 def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
-    """Serve the newest proven generation, and later ones again as they come: the end of a rollback."""
+    """End a rollback: serve the newest proven generation, and new ones as they come."""
     from shopsight.pipeline.run import unpin as unpin_served
 
     record = unpin_served(settings_from(target=target, workdir=workdir))

@@ -16,7 +16,7 @@ from shopsight.errors import ConfigurationError
 
 
 def complete_insight(incomplete: str) -> list[str]:
-    """The insights' ids that begin so, for the shell's completion."""
+    """The insights' ids with this beginning, for the shell's completion."""
     from shopsight.marts.insights import INSIGHTS
 
     return [name for name in INSIGHTS if name.startswith(incomplete)]

@@ -61,7 +61,7 @@ def run(
         ),
     ] = None,
     allow_shrink: Annotated[
-        bool, typer.Option("--allow-shrink", help="Let the shrink guard pass this once.")
+        bool, typer.Option("--allow-shrink", help="Publish this once even if the shrink guard objects.")
     ] = False,
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Publish even if a younger snapshot is served.")

@@ -27,7 +27,10 @@ _PIECES = 4096
 
 @dataclass(frozen=True)
 class KeyRange:
-    """The keys from ``first`` up to but without ``end``; None: no bound. Without ``first``, null is in it."""
+    """The keys from ``first`` up to but without ``end``; None: no bound.
+
+    A range without ``first`` includes null keys.
+    """
 
     key: str
     first: int | None = None

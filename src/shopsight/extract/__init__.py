@@ -197,7 +197,7 @@ def _resolve(
         named = f"{scheme}://" if scheme else "no scheme"
         raise ConfigurationError(
             f"The source URL has {named}; {', '.join(f'{name}://' for name in DIALECTS)} can be read.",
-            remedy="Give --source postgresql://host/database, or sqlite:///path/to/file.",
+            remedy="Give --source postgresql://host/database, mysql://host/database or sqlite:///path/to/file.",
         )
     return Source(url, schema, connect_timeout, tables or {}, time_zone), dialect
 

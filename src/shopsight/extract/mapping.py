@@ -19,7 +19,7 @@ from shopsight.table_mapping import OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableM
 EMPTY = "an empty table in its place"
 #: What the settings' file is called in messages.
 _FILE = "shopsight.toml"
-_PASTE = f"Say in {_FILE} which are meant, correct what does not fit, or create views under these names:"
+_PASTE = f"Map them in {_FILE} as below, correct wrong guesses, or create views with these names:"
 _NO_ROW = "(SELECT 1 AS one) AS no_row WHERE 1 = 0"
 
 Relation = TypeVar("Relation")

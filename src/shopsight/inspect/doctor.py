@@ -108,8 +108,8 @@ def _time_zone(settings: Settings) -> Iterable[Finding]:
             early = guards.orders_ahead_of_utc(folder, datetime.fromisoformat(snapshot["as_of"]))
             if early:
                 message += (
-                    f"; the last run rejected {early:,} orders of tomorrow by UTC: set time_zone if it may be"
-                    " that day in the shop already"
+                    f"; the last run rejected {early:,} orders dated tomorrow (UTC): set time_zone if that"
+                    " day may have begun in the shop"
                 )
     yield Finding("source", "time zone", True, message)
 

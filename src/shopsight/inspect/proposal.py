@@ -55,7 +55,7 @@ def propose(settings: Settings, preset: str | None) -> Proposal:
         lines += mapped
         unsure += doubts
     text = "\n".join(lines) + "\n"
-    finding = f"{len(found)} tables, of no shop software that is known. Their nearest names are proposed"
+    finding = f"{len(found)} tables; the shop software was not recognised. The nearest names are proposed"
     return Proposal(text, f"{finding}. Lines to check: {unsure}." if unsure else f"{finding}.", unsure)
 
 

@@ -117,7 +117,7 @@ class FlowRunner:
                 self._finish()
             except Exception:
                 # The next start marks it as crashed.
-                log.exception("the run's end could not be told to Prefect")
+                log.exception("could not report the run's end to Prefect")
 
     def _begin(self, flow_run: FlowRun) -> None:
         refusal = _refusal(flow_run.parameters)

@@ -37,8 +37,7 @@ def cron_for(every: timedelta) -> str:
         if seconds % _HOUR == 0 and seconds < _DAY and _DAY % seconds == 0:
             return f"0 */{seconds // _HOUR} * * *"
     raise ConfigurationError(
-        f"{spoken(every)} cannot be a schedule that stays the same from day to day:"
-        " a whole hour, or a whole day, must be a multiple of it.",
+        f"{spoken(every)} does not divide an hour or a day evenly, so its times would shift from day to day.",
         remedy="Choose 1m, 5m, 10m, 15m, 20m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h or 1d, or write a cron line"
         " (--cron).",
     )

@@ -12,7 +12,7 @@ _RESET_PEAK = "5"
 
 
 def reset_peak() -> None:
-    """Begin to measure anew. Where that is not possible the mark stays what it was."""
+    """Reset the peak, where the system allows it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
 

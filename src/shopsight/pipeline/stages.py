@@ -190,7 +190,7 @@ def clean(run: Run) -> StageResult:
 def _warn_of_early_orders(run: Run) -> None:
     early = guards.orders_ahead_of_utc(run.workspace.folder("rejected") / "orders", run.snapshot.as_of)
     if early:
-        warning = f"{early:,} orders of tomorrow by UTC were rejected; in the shop it may be that day already"
+        warning = f"{early:,} orders dated tomorrow (UTC) were rejected; in the shop that day may have begun"
         log.warning("time_zone", run_id=run.run_id, warning=warning, remedy="Set time_zone.")
 
 
@@ -232,7 +232,7 @@ def insights(run: Run) -> StageResult:
 
 
 def prove(run: Run) -> StageResult:
-    """Write the ledger and prove links 1 to 3, always anew, because files may have changed since.
+    """Write the ledger and prove links 1 to 3, always again, because files may have changed since.
 
     Raises:
         ProofBroken: two figures that must be equal are not.
@@ -316,7 +316,7 @@ def _prove_written(
         run.record.figures,
         lambda: proof.with_digests(publish.read_back(target, written), publish.read_digests(target, written)),
     )
-    # A run that took over has swept what this one wrote: that is a lost lease, not a broken proof.
+    # If another run took the lease and removed these documents, report the lost lease, not a broken proof.
     lease.check()
     run.record.proof.append(link)
     proof.require(link)
@@ -339,7 +339,7 @@ def _named(source: dict[str, Any]) -> str:
 
 
 def _tally(run: Run, stage: str) -> Callable[[str, int], None]:
-    """A listener for rows as they come, that tells how many there are so far."""
+    """A callback that reports the running row count."""
     so_far: Counter[str] = Counter()
 
     def count(table: str, rows: int) -> None:

@@ -74,7 +74,7 @@ class Stage:
         return self.root / "manifests" / f"{self.name}.json"
 
     def begin(self) -> None:
-        """Remove what an earlier, unfinished try left, and make the folders anew."""
+        """Remove what an earlier, unfinished try left, and recreate the folders."""
         with translated_disk_errors(self.root):
             self.manifest_path.unlink(missing_ok=True)
             for folder in self.folders:
@@ -265,11 +265,11 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
     """
     with translated_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=mode)
-        # Of a link, whoever made the link.
+        # For a symbolic link, the link's own owner.
         is_foreign = folder.lstat().st_uid != os.geteuid()
         if is_foreign and folder.absolute().parent.stat().st_mode & stat.S_IWOTH:
             raise WorkspaceError(
-                f"{folder} was made by another user, in a folder to which everybody may write. Nothing was"
+                f"{folder} belongs to another user, and its parent folder is world-writable. Nothing was"
                 " written to it.",
                 remedy="Give another --workdir, in a folder of your own.",
             )

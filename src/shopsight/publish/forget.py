@@ -1,15 +1,15 @@
 """Removing one person from every kept generation.
 
-What names a person becomes null where it stands. Documents, ids and figures stay, so totals and the proof
-hold. For each change of a collection
+Names and addresses are set to null in place. Documents, ids and figures stay, so totals and the proof hold.
+For each change of a collection
 
 1. the run of kind ``forget`` in ``pipeline_runs`` notes the collection's digest before and after it;
 2. the generation's note gets the new documents, as ``forgetting``;
 3. they replace the old ones;
 4. the note's digest becomes the one after, and ``forgetting`` is removed.
 
-The next ``forget`` finishes what a killed one left at step 2 or 3. A digest that was not right before is
-left as it is: ``verify`` still tells of documents that were tampered with.
+The next ``forget`` finishes what a killed one left at step 2 or 3. A digest that was already wrong is
+kept, so ``verify`` still reports the tampering.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from shopsight.publish.rollback import recorded
 from shopsight.publish.target import Document, Target
 from shopsight.record import Forgotten, RunRecord
 
-#: The one by which the others are found again after a kill comes last.
+#: ``customer_metrics`` comes last, because a repeated ``forget`` finds the rest through it.
 _ORDER = (naming.REJECTED_ROWS, naming.INSIGHTS, naming.CUSTOMER_METRICS)
 _PERSONAL = NAMES | ADDRESSES
 
@@ -142,7 +142,7 @@ def _find(
 
 
 def _portions(target: Target, view: str, generation: int, person: _Person) -> Iterator[list[Document]]:
-    """The documents that change, as they become; so many at a time as fit into the generation's note."""
+    """The changed documents, in batches that fit into the generation's note."""
     collection = naming.collections_of(generation)[view]
     only = {"_id": {"$in": [*person.ids]}} if view == naming.CUSTOMER_METRICS else {}
     changed = []

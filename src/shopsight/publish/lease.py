@@ -4,7 +4,7 @@ One document, ``lease`` / ``_id: "publish"``::
 
     token        the fencing token: grows with every acquisition, never falls
     run_id       the run that holds it
-    holder       host and pid, and what shows whether that process is dead
+    holder       host and pid, and how to tell whether that process is alive
     expires_at   by the server's clock; the clients' clocks do not matter
 
 A heartbeat renews it at a third of its duration, from a thread that ends with the process. A process that was
@@ -82,7 +82,7 @@ class Lease:
         self._renew()
 
     def take_generation(self) -> int:
-        """A generation number that was never given before: the token, which grows for a second one.
+        """A generation number that was never given before: the token, incremented on a second call.
 
         Raises:
             LeaseLost: as :meth:`check`.
@@ -261,7 +261,7 @@ def is_surely_dead(holder: Mapping[str, Any]) -> bool:
     if state is not None:
         return state in "ZX" or started != holder.get("started")
     try:
-        os.kill(pid, 0)  # sends nothing; tells a process that is gone from one that is hidden from us
+        os.kill(pid, 0)  # sends nothing; distinguishes a dead process from a hidden one
     except ProcessLookupError:
         return True
     except OSError:

@@ -228,8 +228,7 @@ def flush(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], No
         if found != expected.documents:
             raise TargetUnavailable(
                 f"MongoDB at {target.redacted_url} was restarted or changed its primary during the load:"
-                f" {collection} should hold {expected.documents:,} documents and holds {found:,}. The last"
-                " generation is still served.",
+                f" {collection} should hold {expected.documents:,} documents and holds {found:,}.",
                 remedy="Run again: `shopsight run --resume` writes a new generation from the same snapshot.",
             )
 

@@ -1,7 +1,7 @@
-"""Going back to an earlier generation, which pins it, and ending that.
+"""Roll back to an earlier generation, which pins it, and unpin.
 
 While a generation is pinned, runs write, prove and keep theirs without serving them. The pin is a part of
-``published``: the fencing token under which it was set. Whatever was proven under a greater one waits.
+``published``: the fencing token under which it was set. Generations proven under a greater token wait.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _kept_entry(target: Target, generation: int) -> Document:
                     f"{collection} was published with {expected:,} documents and holds {found:,} now."
                     " Nothing was changed.",
                     remedy="Name another generation with `shopsight rollback --to` (`shopsight generations`),"
-                    " or run anew.",
+                    " or publish again with `shopsight run`.",
                 )
     fields = ("run_id", "as_of", "valid_until", "collections")
     return {"generation": generation, **{name: document[name] for name in fields}}

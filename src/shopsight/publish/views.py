@@ -158,8 +158,8 @@ def heal_views(target: Target) -> list[str]:
                     target.db.drop_collection(view)
         healed.update(astray)
     raise PublishError(
-        f"The views in MongoDB at {target.redacted_url} are pointed elsewhere again and again: somebody else"
-        " changes them. `published` says what is served.",
+        f"Another client keeps changing the views in MongoDB at {target.redacted_url}."
+        " `published` says what is served.",
         remedy="Find out who else writes to this database (`shopsight runs`), and stop it.",
     )
 

@@ -94,7 +94,7 @@ class Catalog:
     def relation(self, table: str) -> Relation:
         """A table of the contract as the source has it: decides what is read for it, and for each column.
 
-        Reads no row of it, which fails where the user may not read, and lets nobody alter it meanwhile.
+        Runs a query that returns no rows: it checks the privilege and locks the table against ALTER.
 
         Raises:
             SchemaMismatch: it, or a column of it, is missing or ambiguous, or its mapping cannot be read.

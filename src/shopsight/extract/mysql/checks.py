@@ -12,7 +12,7 @@ from shopsight.extract.mysql.errors import translated
 from shopsight.extract.mysql.session import Session
 from shopsight.extract.mysql.snapshot import open_snapshot
 
-# Their tables are of the state of the moment, whatever the transaction.
+# These engines ignore transactions, so their tables have no snapshot.
 _WITHOUT_SNAPSHOTS = ("MyISAM", "Aria", "MEMORY", "CSV", "ARCHIVE", "MRG_MyISAM")
 
 

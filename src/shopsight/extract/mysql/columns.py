@@ -142,7 +142,7 @@ def text(column: SourceColumn, kind: Kind, *, is_text: bool) -> str:
             # Cleaning knows the shop's time zone.
             value = f"CONCAT({name}, '+00:00')"
         case Family.FLOAT:
-            # The server writes six digits; where these are not the value, all that it is stored as.
+            # The server prints six digits. If they lose precision, send the full stored value.
             digits = f"CAST({name} AS CHAR)"
             value = f"IF(CAST({digits} AS FLOAT) = {name}, {digits}, CAST({name} + 0e0 AS CHAR))"
         case Family.DOUBLE:

@@ -10,7 +10,7 @@ from pymysql.err import MySQLError
 from shopsight.errors import SchemaMismatch, ShopsightError, SourceError, SourceUnavailable
 from shopsight.extract.dialect import STATE, Source, as_configuration_error
 
-#: What the server answers who may not SELECT from a table, or from a column of it.
+#: Error codes for a missing SELECT privilege on a table or column.
 DENIED = (1142, 1143)
 
 _REFUSALS = {
@@ -25,7 +25,7 @@ _REFUSALS = {
     1049: ("has no such database", "Correct the database's name at the end of the source URL."),
     1130: ("refuses this host", "Create the user for this host: CREATE USER name@'host'."),
     1698: (
-        "lets the user in only as a user of the system",
+        "accepts this user only through an operating-system login",
         "Give the user a password: ALTER USER … IDENTIFIED BY ….",
     ),
     3118: ("has locked the user", "ALTER USER … ACCOUNT UNLOCK."),

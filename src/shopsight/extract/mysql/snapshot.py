@@ -174,7 +174,7 @@ def _in_one_state(sessions: list[Session]) -> list[Session]:
     """Begin a snapshot in all sessions; returns those that see the same state, the first one at least.
 
     MariaDB with a binary log says which state a snapshot is of. Snapshots taken one after the other differ if
-    somebody wrote in between; then they are taken anew.
+    somebody wrote in between; then they are taken again.
     """
     for session in sessions:
         session.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")

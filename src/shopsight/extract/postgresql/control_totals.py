@@ -120,7 +120,7 @@ def _number(relation: Relation, column: Column) -> str:
     """A value as a number whose products fit its type: bigint for what is small, numeric for all else."""
     source = relation.columns[column.name]
     if column.kind is Kind.DATE and source.family is Family.TIMESTAMPTZ:
-        # Not as the reader does it: by the seconds on the shop's clock.
+        # The day from epoch seconds on the shop's clock, computed independently of the reader.
         clock = f"timezone({quote_text(source.time_zone)}, {source.sql})"
         seconds = f"CASE WHEN isfinite({source.sql}) THEN extract(epoch FROM {clock}) END"
         return f"floor(({seconds}) / 86400)::bigint"

@@ -58,7 +58,7 @@ _TRANSIENT = {
     "40": "On a standby, set hot_standby_feedback = on or raise max_standby_streaming_delay; then run again.",
     "53": "The server is out of connections, memory or disk: see its log, then run again.",
     "55P03": "Another session holds a lock (a migration?): run again when it is done.",
-    "57": "The server stops, starts or cancelled the query: run again; look for a timeout if it comes back.",
+    "57": "The server starts, stops or cancelled the query: run again. If it recurs, look for a timeout.",
     "58": "The server has trouble with its disk: see its log.",
     "72000": "The snapshot became too old: raise old_snapshot_threshold, or run when less is written.",
 }

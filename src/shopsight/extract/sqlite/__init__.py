@@ -1,7 +1,7 @@
 r"""SQLite: one connection, one read transaction.
 
-With a write-ahead log (``PRAGMA journal_mode=WAL``) writers continue meanwhile. Without one they wait with
-their next commit, so a file in use had better have one.
+With a write-ahead log (``PRAGMA journal_mode=WAL``) writers continue meanwhile. Without one, their next
+commit waits; enable it for a database in use.
 
 A value has a type in SQLite, a column only a preference. An integer is sent by its digits; a real by 15
 significant digits, which give back what people entered; a text as it is; a blob as ``\x`` and hexadecimal. A

@@ -136,9 +136,9 @@ def _cents(digits: str) -> int | None:
 
 
 class _SumOfProducts:
-    """An aggregate: the exact sum of its arguments' products, as text. What is no integer adds nothing.
+    """An aggregate: the exact sum of its arguments' products, as text.
 
-    A column that once was native may hold anything by the time that it is asked about again.
+    Other values than integers are ignored: a native column may hold them by the time that ``verify`` asks.
     """
 
     def __init__(self) -> None:

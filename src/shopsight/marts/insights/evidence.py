@@ -35,7 +35,7 @@ class Evidence:
     """The rows behind an insight.
 
     Attributes:
-        table: the table that the rows are of.
+        table: the rows' table.
         reads: all the tables that decide about them, in the contract's order.
         rows: gives the kept rows as the module's table says.
         sums: by column, what the rows behind one row of the insight add up to.

@@ -43,8 +43,8 @@ class Shop:
     def purchases(self) -> Frame:
         """Every counting order with the customer's one before: customer_id, order_date, previous_date.
 
-        Grain: one row per counting order. ``previous_date`` is null in the customer's first order; of orders
-        on one day any may be the first, which no figure depends on.
+        Grain: one row per counting order. ``previous_date`` is null in the customer's first order. The order
+        within a day is arbitrary and affects no figure.
         """
         previous_date = nw.col("order_date").shift(1).over("customer_id", order_by="order_date")
         return cache(
