@@ -59,7 +59,9 @@ def with_password(url: str, password: str) -> str:
     ("url", "code", "kind"),
     [
         ("nonsense", 2, "ConfigurationError"),
-        (f"mysql://ann:{WRONG}@localhost/shop", 2, "ConfigurationError"),
+        (f"oracle://ann:{WRONG}@localhost/shop", 2, "ConfigurationError"),
+        (f"mysql://ann:{WRONG}@127.0.0.1:1/shop", 1, "SourceUnavailable"),
+        (f"mysql://ann:{WRONG}@127.0.0.1:port/shop", 2, "ConfigurationError"),
         (f"postgresql://ann:{WRONG}@no-such-host.invalid/shop", 1, "SourceUnavailable"),
         (f"postgresql://ann:{WRONG}@127.0.0.1:1/shop", 1, "SourceUnavailable"),
         (f"postgresql://ann:{WRONG}@127.0.0.1:port/shop", 2, "ConfigurationError"),
