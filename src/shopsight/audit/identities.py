@@ -75,4 +75,19 @@ class Greatest:
     limit: str
 
 
-Identity = SumsTo | Quotient | Recounted | Greatest
+@dataclass(frozen=True)
+class Complete:
+    """A list has at most as many rows as a setting says; a shorter one lists everything there is.
+
+    Attributes:
+        limit: the setting that holds the number of rows.
+        column: what adds up, over a shorter list, to the recounted total.
+        recount: a name in :data:`shopsight.audit.recounts.TOTALS`.
+    """
+
+    limit: str
+    column: str
+    recount: str
+
+
+Identity = SumsTo | Quotient | Recounted | Greatest | Complete

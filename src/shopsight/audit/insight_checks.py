@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.audit.identities import Greatest, Quotient, Recounted, SumsTo
-from shopsight.audit.recounts import RECOUNTS
+from shopsight.audit.identities import Complete, Greatest, Quotient, Recounted, SumsTo
+from shopsight.audit.recounts import RECOUNTS, TOTALS
 from shopsight.audit.shop_files import DeclaredInsight, Key, Row, ShopFiles
 from shopsight.record import Check, Figure
 
@@ -39,6 +39,12 @@ def insight_checks(
                 if is_complete:
                     yield Check(f"{insight.id}: rows", len(found), len(rows))
                 yield _compared(insight, "recounted figures", rows, _of(insight, rows, found), columns)
+            case Complete(limit, column, recount):
+                most = getattr(files.settings, limit)
+                yield Check(f"{insight.id}: rows", min(len(rows), most), len(rows))
+                if len(rows) < most:
+                    found_sum = _sum(row[column] for row in rows)
+                    yield Check(f"{insight.id}: sum({column}) of all", TOTALS[recount](files), found_sum)
             case Greatest(recount, by, columns, limit):
                 found = RECOUNTS[recount](files)
                 size = getattr(files.settings, limit)
@@ -49,8 +55,9 @@ def insight_checks(
 
 
 def _of(insight: DeclaredInsight, rows: list[Row], found: Mapping[Key, Row]) -> list[Row]:
-    """What was found for each row's key."""
-    return [found.get(tuple(row[name] for name in insight.key), {}) for row in rows]
+    """What was found for each row's key; nothing for a key that comes a second time."""
+    left = dict(found)
+    return [left.pop(tuple(row[name] for name in insight.key), {}) for row in rows]
 
 
 def _compared(

@@ -196,6 +196,17 @@ def pairs(files: ShopFiles) -> Rows:
     }
 
 
+def orders_of_pairs(files: ShopFiles) -> int:
+    """The sum over all pairs of products of the counting orders that hold both."""
+    total = 0
+    for orders_of in files.orders_of(files.product_ids):
+        order_ids = np.sort(np.concatenate([*orders_of.values(), np.empty(0, np.int64)]))
+        starts = np.flatnonzero(np.diff(order_ids, prepend=-1, append=-1) != 0)
+        products = np.diff(starts)
+        total += int((products * (products - 1) // 2).sum())
+    return total
+
+
 def _visits(files: ShopFiles) -> tuple[Integers, Integers]:
     """Customer and day of each day on which a customer placed a counting order."""
     return files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
@@ -226,6 +237,9 @@ def _values(folder: Path, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     for batch in read_batches(folder, columns):
         yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
 
+
+#: By name, what :class:`shopsight.audit.identities.Complete` can be compared with.
+TOTALS: dict[str, Callable[[ShopFiles], int]] = {"pairs": orders_of_pairs}
 
 #: By name, what :class:`shopsight.audit.identities.Recounted` and ``Greatest`` can be compared with.
 RECOUNTS: dict[str, Callable[[ShopFiles], Rows]] = {

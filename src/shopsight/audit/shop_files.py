@@ -251,13 +251,13 @@ class ShopFiles:
             last = min(row[by] or 1 for row in rows) if rows and len(rows) >= size else 1
             wanted.update(self.product_ids[lines >= last].tolist())
         by_product, by_pair = Counter[int](), Counter[Key]()
-        for orders_of in self._orders_of(wanted):
+        for orders_of in self.orders_of(wanted):
             by_product.update({product_id: len(orders) for product_id, orders in orders_of.items()})
             for a, b in listed_pairs:
                 by_pair[a, b] += len(np.intersect1d(orders_of[a], orders_of[b], assume_unique=True))
         return by_product, by_pair
 
-    def _orders_of(self, product_ids: Iterable[int]) -> Iterator[dict[int, Integers]]:
+    def orders_of(self, product_ids: Iterable[int]) -> Iterator[dict[int, Integers]]:
         """By product, the distinct counting orders that hold it.
 
         The orders come in parts, so that a bounded number of lines is in memory; no order is in two parts.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.audit.identities import Recounted
+from shopsight.audit.identities import Complete, Recounted
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.baskets import bound_of
 from shopsight.marts.insights.evidence import ROWS, Evidence, Values, counting_items, counting_orders
@@ -103,6 +103,7 @@ INSIGHT = Insight(
             ("product_a_name", "product_b_name", "orders", "support", "confidence", "lift"),
             is_complete=False,
         ),
+        Complete("basket_pairs_n", "orders", "pairs"),
     ),
     evidence=Evidence(
         "order_items",
