@@ -374,6 +374,23 @@ def test_a_run_is_refused_before_extraction_while_another_publishes(shop: Shop) 
         assert not list(refused.root.rglob("*.parquet"))
 
 
+def test_an_end_that_mongodb_missed_is_saved_by_the_next_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_away(*_given: Any) -> None:
+        raise TargetUnavailable("MongoDB went away.", remedy="Wait.")
+
+    save = publish.save_run
+    with monkeypatch.context() as patched:
+        patched.setitem(stages.STAGES, "publish", go_away)
+        patched.setattr(publish, "save_run", lambda t, r: save(t, r) if r.status == "running" else go_away())
+        run_id = failed_run(shop)
+    with shop.target() as target:
+        assert publish.find_run(target, run_id)["status"] == "running"
+        shop.run()
+        assert publish.find_run(target, run_id)["status"] == "failed"
+
+
 def test_the_served_generation_is_mentioned_only_if_there_is_one(shop: Shop) -> None:
     away = shop.with_settings(source_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"))
     with pytest.raises(SourceUnavailable) as before:

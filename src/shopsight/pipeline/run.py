@@ -139,6 +139,7 @@ def open_run(
                 served = publish.served(run.target)
                 run.served = served.generation if served is not None else None
                 publish.save_run(run.target, record)
+                _save_ends(run.target, settings)
             # Before the work, because runs that fail leave directories too.
             sweep_runs(settings.workdir, settings.keep_runs, served.run_id if served is not None else None)
             yield run
@@ -322,6 +323,14 @@ def _save(run: Run) -> None:
             publish.save_run(run.target, run.record)
     except ShopsightError as unsaved:
         log.warning("history not saved", run_id=run.run_id, error=str(unsaved), state=run.state)
+
+
+def _save_ends(target: publish.Target, settings: Settings) -> None:
+    """Tell MongoDB how earlier runs of this working directory ended, if it was away at their end."""
+    for run_id in Workspace.run_ids(settings.workdir):
+        record, stored = Workspace(settings.workdir, run_id).load_record(), publish.find_run(target, run_id)
+        if record is not None and record.ended_at and stored is not None and stored["status"] == "running":
+            publish.save_run(target, record)
 
 
 def _write_record(run: Run) -> None:
