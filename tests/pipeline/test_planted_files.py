@@ -37,7 +37,7 @@ def test_a_folder_that_another_user_made_in_a_shared_one_is_refused(
     me, made = os.geteuid(), folder.lstat()
     lstat = Path.lstat
     monkeypatch.setattr(Path, "lstat", lambda path: Owned(made, me + 1) if path == folder else lstat(path))
-    with pytest.raises(WorkspaceError, match="made by another user"):
+    with pytest.raises(WorkspaceError, match="belongs to another user"):
         Workspace.create(tmp_path / "shared" / "work", run_id)
     assert list(elsewhere.iterdir()) == []
 
