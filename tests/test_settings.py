@@ -195,6 +195,9 @@ def test_a_mapping_is_read_from_the_file_and_the_environment(monkeypatch: pytest
     [
         ("[tables.order]\n", "no table is called 'order'"),
         ("[tables.orders]\ncolumns.id = 'x'\n", "orders has no column 'id'"),
+        ("[tables.orders]\ncurrency = 'EUR'\n", "needs columns.currency"),
+        ("[tables.orders]\ncolumns.currency = 'x'\ncurrency = 'euros'\n", "tables.orders.currency"),
+        ("[tables.reviews]\ncolumns.currency = 'x'\n", "reviews has no column 'currency'"),
         ("[tables.orders]\noptional = true\n", "orders cannot be optional"),
         ("[tables.orders]\nfrom = 'a'\nquery = 'b'\n", "not both"),
         ("[tables.orders]\nfrmo = 'a'\n", "tables.orders.frmo"),

@@ -209,6 +209,20 @@ MUTANTS = (
         _clean("categories_products"),
     ),
     Mutant(
+        "Orders in other currencies are kept",
+        "clean/orders.py",
+        '~col("currency").is_null() & nw.lit(policy.other_currencies == "set_aside")',
+        'col("currency").is_null() & ~col("currency").is_null()',
+        _clean("orders"),
+    ),
+    Mutant(
+        "Orders that do not count have currencies that stop the run",
+        "clean/orders.py",
+        'statuses, policy).filter(col("is_counting"))',
+        "statuses, policy)",
+        _clean("orders"),
+    ),
+    Mutant(
         "Ten million units on a line are too many (`>=` for `>`)",
         "clean/order_items.py",
         '(col("quantity") > PLAUSIBLE_QUANTITY_LIMIT)',

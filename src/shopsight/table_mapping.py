@@ -6,11 +6,14 @@ Says what is wanted and opens nothing; :mod:`shopsight.extract.mapping` finds it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shopsight.contract import TABLES
+
+#: The column of orders that a mapping may have beside the contract's.
+CURRENCY = "currency"
 
 #: Tables that a shop may lack.
 OPTIONAL_TABLES = ("categories", "reviews")
@@ -33,7 +36,8 @@ class TableMapping(BaseModel):
         source: ``from``: a table or view, with its schema if need be (``sales.order``).
         query: a SELECT in its place.
         where: a condition on its rows.
-        columns: by the contract's name, the name of a column or an expression.
+        columns: by the contract's name, the name of a column or an expression; of orders also ``currency``.
+        currency: of orders, the currency of those that are not set aside.
         is_optional: ``optional``: whether the table counts as empty if the source has none.
     """
 
@@ -43,13 +47,25 @@ class TableMapping(BaseModel):
     query: Text | None = None
     where: Text | None = None
     columns: dict[str, Text | SqlColumn] = {}
+    currency: Annotated[
+        str | None, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")
+    ] = None
     is_optional: bool = Field(False, alias="optional")
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
         if self.source is not None and self.query is not None:
             raise ValueError("give `from` or `query`, not both")
+        if self.currency is not None and CURRENCY not in self.columns:
+            raise ValueError("`currency` needs columns.currency: the column that holds an order's currency")
         return self
+
+    @property
+    def other_currencies(self) -> Literal["unknown", "refuse", "set_aside"]:
+        """What becomes of orders in several currencies; unknown without a column for them."""
+        if CURRENCY not in self.columns:
+            return "unknown"
+        return "refuse" if self.currency is None else "set_aside"
 
     def as_details(self) -> dict[str, Any]:
         """What it says, as it is written in shopsight.toml."""
@@ -70,7 +86,8 @@ def check_names(tables: Mapping[str, TableMapping]) -> None:
         f"no table is called {name!r} (there are {', '.join(TABLES)})" for name in set(tables) - set(TABLES)
     ]
     for name in TABLES.keys() & tables.keys():
-        unknown = tables[name].columns.keys() - set(TABLES[name].column_names)
+        also = {CURRENCY} if name == "orders" else set()
+        unknown = tables[name].columns.keys() - set(TABLES[name].column_names) - also
         known = ", ".join(TABLES[name].column_names)
         wrong += [f"{name} has no column {column!r} (it has {known})" for column in sorted(unknown)]
         if tables[name].is_optional and name not in OPTIONAL_TABLES:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.support.cleaning import KEEPING_NEGATIVES, POLICY, TODAY, cleaned
 
+from shopsight.errors import DataQualityError
+
 DAY = date(2024, 1, 31)
 LIMIT = Decimal(10) ** 12
 CENT = Decimal("0.01")
@@ -269,3 +271,42 @@ def test_orders_are_flagged_by_their_kept_items() -> None:
         ("orders", "orders.no_items", 2, Decimal("-1.00")),
         ("orders", "orders.total_differs", 1, Decimal("25.00")),
     ]
+
+
+OTHERS = [
+    order(key=2, total="2.00", status="[currency USD] Shipped "),
+    order(key=3, total="3.00", status="[currency none] "),
+    order(key=4, total="4.00", status="[currency USD] cancelled"),
+]
+
+
+def test_orders_in_other_currencies_are_set_aside_with_their_items() -> None:
+    policy = replace(POLICY, other_currencies="set_aside")
+    items = [(key, key, 1, 1, Decimal("9.99")) for key in (1, 2, 4)]
+    outcome = cleaned(policy, orders=[order(), *OTHERS], order_items=items)
+    assert [row[0] for row in outcome.kept("orders")] == [1]
+    assert outcome.rejected("orders") == [(key, "orders.currency_other") for key in (2, 3, 4)]
+    assert sorted(outcome.frame("rejected/orders")["status"]) == sorted(row[4] for row in OTHERS)
+    assert outcome.rejected("order_items") == [(key, "order_items.parent_rejected") for key in (2, 4)]
+
+
+def test_several_currencies_among_counting_orders_are_refused() -> None:
+    policy = replace(POLICY, other_currencies="refuse")
+    marked = [order(key=key, status="[currency EUR] paid") for key in (5, 6)]
+    with pytest.raises(DataQualityError, match=r"EUR \(2\), USD \(1\), none \(1\)\.") as refused:
+        orders_of(policy, orders=[*OTHERS, *marked])
+    assert 'currency = "EUR"' in refused.value.remedy
+
+
+def test_another_currency_of_orders_that_do_not_count_is_not_refused() -> None:
+    policy = replace(POLICY, other_currencies="refuse")
+    outcome = orders_of(policy, orders=[order(status="[currency EUR] Paid"), OTHERS[2]])
+    assert [(row[0], *row[4:]) for row in outcome.kept("orders")] == [
+        (1, "paid", True),
+        (4, "cancelled", False),
+    ]
+    assert outcome.rules("orders") == []
+
+
+def test_a_status_that_looks_marked_is_a_status_in_a_shop_without_a_column_for_currencies() -> None:
+    assert orders_of(orders=[OTHERS[0]]).kept("orders")[0][4] == "[currency usd] shipped"

@@ -117,6 +117,36 @@ def test_a_condition_an_expression_and_a_query_are_read_and_proven(shop: Shop) -
     assert rows["customers"] == [(1, "Ann", "ann@example.com", "DE"), (2, "Bob", "bob@example.com", "DE")]
 
 
+CURRENCY = {
+    "currency": {
+        "sql": "CASE order_id WHEN 100 THEN ' usd' WHEN 101 THEN '' WHEN 102 THEN 'JPY' ELSE 'eur ' END -- so"
+    }
+}
+
+
+@pytest.mark.parametrize("source", [{}, {"query": "SELECT * FROM orders -- all"}])
+def test_orders_in_other_currencies_than_the_chosen_are_marked(shop: Shop, source: dict[str, str]) -> None:
+    snapshot = shop.read("raw", orders=source | {"columns": CURRENCY, "currency": "eur"})
+    assert_proven(snapshot, shop.folder / "raw")
+    marks = {100: "[currency USD] ", 101: "[currency none] ", 102: "[currency JPY] "}
+    expected = [(row[0], marks.get(row[0], "") + row[4]) for row in sorted(SHOP["orders"])]
+    assert [(row[0], row[4]) for row in shop.rows("raw")["orders"]] == expected
+
+
+@pytest.mark.parametrize(("where", "is_marked"), [("order_id > 102 -- €", False), ("order_id > 101", True)])
+def test_without_a_choice_orders_are_marked_if_they_have_several_currencies(
+    shop: Shop, where: str, is_marked: bool
+) -> None:
+    snapshot = shop.read("raw", orders={"where": where, "columns": CURRENCY})
+    assert_proven(snapshot, shop.folder / "raw")
+    statuses = [row[4] for row in shop.rows("raw")["orders"]]
+    assert {status.startswith(("[currency EUR] ", "[currency JPY] ")) for status in statuses} == {is_marked}
+
+
+def test_a_column_for_currencies_that_is_missing_is_named(shop: Shop) -> None:
+    assert "column 'coin' is missing" in shop.refused(orders={"columns": {"currency": "coin"}}).message
+
+
 def test_a_table_is_named_with_its_schema(shop: Shop) -> None:
     schema = {"postgresql": "public", "mariadb": shop.url.partition("@/")[2].partition("?")[0]}.get(
         shop.url.partition(":")[0], "main"

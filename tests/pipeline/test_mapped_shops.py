@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.support.literal_rows import DIALECTS, database_url
 from tests.support.published_shop import PublishedShop, published_shop
 
 from shopsight.contract import TABLES
+from shopsight.errors import DataQualityError, ExitCode
 from shopsight_demo.seed import ShopSize, seed
 from shopsight_demo.seed.load import open_database
 
@@ -59,3 +62,31 @@ def test_names_and_types_change_nothing_that_is_published(
             database.execute(statement)
         database.commit()
     assert published(url, {"tables": RENAMED}, places) == expected
+
+
+def test_several_currencies_stop_the_run_until_one_is_chosen(
+    mongo_url: str, mongo_database: str, tmp_path: Path
+) -> None:
+    source = f"sqlite:///{tmp_path / 'shop.db'}"
+    seed(source, SIZE, dirt=0)
+    is_usd = "order_id % 4 = 0"
+    orders = {"columns": {"currency": {"sql": f"CASE WHEN {is_usd} THEN 'usd' ELSE 'EUR' END"}}}
+    places = source, mongo_url, mongo_database, tmp_path / "work", None
+    refusing = published_shop(*places, tables={"orders": orders})
+    with pytest.raises(DataQualityError, match=r"several currencies: EUR \(\d+\), USD \(\d+\)") as refused:
+        refusing.run()
+    assert (refused.value.exit_code, refused.value.state) == (ExitCode.REFUSED, "Nothing was published.")
+    assert refusing.served_generation() is None
+
+    shop = published_shop(*places, tables={"orders": {**orders, "currency": "EUR"}})
+    record = shop.run()
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        ((others, lines),) = database.execute(
+            f"SELECT count(DISTINCT order_id), count(*) FROM order_items JOIN orders USING (order_id)"
+            f" WHERE {is_usd}"
+        )
+    assert {rule.rule: rule.rows for rule in record.ledger.rules if rule.action == "reject"} == {
+        "orders.currency_other": others,
+        "order_items.parent_rejected": lines,
+    }
+    assert shop.run().ledger.rules == record.ledger.rules

@@ -67,6 +67,17 @@ UNREADABLE: dict[str, list[str]] = {
 #: The times of day of moments.
 MOMENTS = ["T10:00:00Z", " 23:59:59.999+05:30", "T00:15-0800", " 20:00 Z", " 03:30:00+00"]
 
+#: The currency of an order, as SQL; only replacing tells texts apart exactly in every database.
+CURRENCY = "CASE 'x' WHEN replace(status, 'refunded', 'x') THEN ' usd' WHEN replace(status, 'shipped', 'x')"
+CURRENCY += " THEN ' ' ELSE 'eur' END"
+MARKS = {"refunded": "[currency USD] refunded", "shipped": "[currency none] shipped"}
+
+
+def with_currencies(rows: dict[str, Rows]) -> dict[str, Rows]:
+    """The shop as it is read if euros are chosen."""
+    orders = [[*order[:4], MARKS.get(order[4], order[4])] for order in rows["orders"]]
+    return {**rows, "orders": orders}
+
 
 @dataclass(frozen=True)
 class MadeShop:

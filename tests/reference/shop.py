@@ -6,6 +6,7 @@ page gives them. Speed does not matter, so each step is taken in the most direct
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Policy:
     time_zone: str
     excluded_order_statuses: frozenset[str]
     negative_amounts: str
+    has_currencies: bool = False
 
 
 class CleanShop:
@@ -110,6 +112,12 @@ class CleanShop:
                     row.merged_by = "same_email"
                     self.merged_customers[row.values["customer_id"]] = first
 
+    def _clean_status(self, row: Row) -> None:
+        if self.policy.has_currencies and row.values["status"]:
+            bare = re.sub(r"^\[currency \w+\] ", "", row.values["status"])
+            row.repair("currency_other", "status", bare)
+        clean_status(row)
+
     def _counts(self, order: Mapping[str, Any]) -> bool:
         return order["status"] not in self.policy.excluded_order_statuses
 
@@ -118,7 +126,7 @@ class CleanShop:
         counting: dict[int, bool] = {}
         for row in self._read("orders"):
             if row.values["total_amount"] is None and row.values["order_id"] is not None:
-                clean_status(row)
+                self._clean_status(row)
                 order = row.values["order_id"]
                 counting[order] = counting.get(order, False) or self._counts(row.values)
         # Each item once: of several rows with one key, the greatest of those in such orders.
@@ -133,9 +141,11 @@ class CleanShop:
         row.measure = values["total_amount"]
         if values["total_amount"] is None:
             row.repair("total_from_items", "total_amount", totals.get(values["order_id"]))
-        clean_status(row)
+        self._clean_status(row)
         self._follow_merge(row)
         total = values["total_amount"]
+        if "currency_other" in row.repairs:
+            yield "currency_other"
         yield from missing(row, "customer")
         yield from self._date_rules(values["order_date"])
         if total is not None and abs(total) >= TRILLION:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from tests.reference.figures import Figures
-from tests.reference.make_shop import make_shop
+from tests.reference.make_shop import CURRENCY, make_shop, with_currencies
 from tests.reference.shop import CleanShop, Policy
 from tests.reference.table import COLUMNS
 from tests.support.literal_rows import DIALECTS, database_url, load_rows
@@ -35,6 +35,8 @@ METRICS = [
 ]
 
 
+IN_EUROS = {"orders": {"columns": {"currency": {"sql": CURRENCY}}, "currency": "EUR"}}
+
 #: What MariaDB has instead of these types.
 MARIADB_TYPES = {"timestamptz": "text", "numeric": "numeric(30,10)"}
 
@@ -47,6 +49,7 @@ def settings_of(seed: int) -> dict[str, Any]:
         "top_n": chance.choice([1, 5, 1000]),
         "basket_pairs_n": chance.choice([1, 20, 1000]),
         "time_zone": chance.choice([None, "Asia/Kolkata", "America/New_York"]),
+        "tables": chance.choice([{}, IN_EUROS]),
     }
 
 
@@ -70,12 +73,13 @@ def test_every_figure_is_the_reference_s(request: pytest.FixtureRequest, workdir
     with open_run(settings, publishes=False) as run:
         run_stage(run, "extract")
         shop = CleanShop(
-            made.rows,
+            with_currencies(made.rows) if settings.tables else made.rows,
             Policy(
                 run.snapshot.today,
                 settings.shop_time_zone,
                 settings.excluded_order_statuses,
                 settings.negative_amounts,
+                has_currencies=bool(settings.tables),
             ),
         )
         run_stage(run, "clean")
@@ -107,6 +111,8 @@ def test_the_shops_meet_every_rule() -> None:
     met = set[str]()
     for seed in range(30):
         made = make_shop(seed, today, all_text=seed % 2 == 1)
-        policy = Policy(today, "UTC", frozenset({"cancelled"}), "keep" if seed % 4 < 2 else "reject")
-        met.update(CleanShop(made.rows, policy).rules()[0])
+        negatives, has_currencies = "keep" if seed % 4 < 2 else "reject", seed % 3 == 0
+        policy = Policy(today, "UTC", frozenset({"cancelled"}), negatives, has_currencies)
+        rows = with_currencies(made.rows) if has_currencies else made.rows
+        met.update(CleanShop(rows, policy).rules()[0])
     assert met == set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.M))

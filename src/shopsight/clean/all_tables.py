@@ -50,6 +50,7 @@ def clean_shop(
         on_table: called with a table's name when its rows have been written.
 
     Raises:
+        DataQualityError: counting orders have several currencies, and none of them was chosen.
         WorkspaceError: a folder cannot be written.
     """
     shop = _Shop(engine, raw, clean, rejected, policy)
@@ -92,7 +93,8 @@ class _Shop:
     def clean_orders(self) -> None:
         """Orders by ranges of their keys."""
         rows, of_customers = self._raw(ORDERS), self._parents(CUSTOMERS)
-        statuses = orders.distinct_statuses(rows)
+        statuses = orders.distinct_statuses(rows, self.policy)
+        orders.refuse_several_currencies(rows, statuses, self.policy)
         totals = self._totals_from_items(rows, statuses)
         for part, key_range in enumerate(self._order_ranges):
             some = key_range.filter(rows)

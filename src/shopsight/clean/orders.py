@@ -31,12 +31,20 @@ from shopsight.clean.rule import (
 from shopsight.clean.text import tidied
 from shopsight.contract import ORDERS, STATUS_SPELLINGS
 from shopsight.engine.protocol import MONEY, Frame, materialize
+from shopsight.errors import DataQualityError
 
 #: The status of an order without one.
 UNKNOWN_STATUS = "unknown"
+# What extraction writes before the status of an order in another currency.
+_MARK = r"^\[currency [^\]]*\] "
 
 RULES = table_rules(
     ORDERS,
+    reject(
+        "currency_other",
+        "An order in another currency than the one that the settings choose.",
+        when=lambda policy: ~col("currency").is_null() & nw.lit(policy.other_currencies == "set_aside"),
+    ),
     missing_reference("customer"),
     *date_rules("order_date"),
     reject(
@@ -122,7 +130,7 @@ def clean_orders(
     >>> rows = read(nw.from_native(pl.LazyFrame(raw)), ORDERS)
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset({"cancelled"}), "reject")
     >>> customers = parents(CUSTOMERS, *map(nw.from_native, people))
-    >>> cleaned = clean_orders(rows, customers, distinct_statuses(rows), None, policy)
+    >>> cleaned = clean_orders(rows, customers, distinct_statuses(rows, policy), None, policy)
     >>> print(*cleaned.kept.collect().row(0))
     1 1 2024-01-01 9.50 cancelled False
     >>> sorted(cleaned.rejected.collect()["rule"])
@@ -144,21 +152,55 @@ def clean_orders(
     return split_rows(rows, ORDERS, _ROW_RULES, policy, more_columns=["is_counting"])
 
 
-def distinct_statuses(rows: Frame) -> Frame:
+def distinct_statuses(rows: Frame, policy: CleaningPolicy) -> Frame:
     """Each status as it came, with ``clean_status``, null where it is blank, and ``is_status_long``.
+
+    Also ``currency``: the one that extraction marked it with, null without a mark.
 
     Grain: one row per distinct ``status``; few, however many orders there are. Held in memory.
 
     Args:
         rows: as read.
+        policy: whether currencies are marked.
     """
-    tidy = tidied(col("status")).str.to_lowercase()
-    distinct = rows.select("status").unique().with_columns(clean_status=tidy)
+    is_marked = col("status").str.contains(_MARK) & nw.lit(policy.other_currencies != "unknown")
+    bare = nw.when(is_marked).then(col("status").str.replace_all(_MARK, "")).otherwise(col("status"))
+    mark = col("status").str.replace_all(r"\] [\s\S]*$", "").str.replace_all(r"^\[currency ", "")
+    distinct = (
+        rows.select("status")
+        .unique()
+        .with_columns(clean_status=tidied(bare).str.to_lowercase(), currency=nw.when(is_marked).then(mark))
+    )
     is_long = col("clean_status").str.len_chars() > STATUS_LENGTH_LIMIT
     clean = col("clean_status")
     for spelling, status in STATUS_SPELLINGS.items():
         clean = nw.when(col("clean_status") == spelling).then(nw.lit(status)).otherwise(clean)
     return materialize(distinct.with_columns(clean_status=clean, is_status_long=is_long))
+
+
+def refuse_several_currencies(rows: Frame, statuses: Frame, policy: CleaningPolicy) -> None:
+    """Refuse counting orders in several currencies if none of them was chosen: their sums mean nothing.
+
+    Args:
+        rows: as read.
+        statuses: see :func:`distinct_statuses`.
+        policy: the shop's.
+
+    Raises:
+        DataQualityError: naming the currencies.
+    """
+    if policy.other_currencies != "refuse":
+        return
+    counting = _clean_statuses(rows.select("status"), statuses, policy).filter(col("is_counting"))
+    counted = counting.filter(~col("currency").is_null()).group_by("currency").agg(nw.len().alias("orders"))
+    found = counted.sort("orders", "currency", descending=[True, False]).collect().rows()
+    if len(found) > 1:
+        named = ", ".join(f"{currency} ({count:,})" for currency, count in found)
+        raise DataQualityError(
+            f"orders: counting orders have several currencies: {named}. Their amounts cannot be added up.",
+            remedy=f'Choose one under [tables.orders] in shopsight.toml: currency = "{found[0][0]}", or a'
+            " `where` for it.",
+        )
 
 
 def orders_without_total(rows: Frame, statuses: Frame, policy: CleaningPolicy) -> Frame:
@@ -218,7 +260,7 @@ def _fill_totals(rows: Frame, totals: Frame) -> Frame:
 
 
 def _clean_statuses(rows: Frame, statuses: Frame, policy: CleaningPolicy) -> Frame:
-    """Adds ``has_no_status``, ``is_status_long`` and ``is_counting``."""
+    """Adds ``has_no_status``, ``is_status_long``, ``currency`` and ``is_counting``."""
     rows = with_raw(rows.join(statuses, on="status", how="left"), "status")
     rows = rows.with_columns(
         has_no_status=col("clean_status").is_null(), status=col("clean_status").fill_null(UNKNOWN_STATUS)

@@ -41,6 +41,11 @@ class Source:
     first_rows: int | None = None
 
     @property
+    def text_type(self) -> str:
+        """The type that an expression is cast to for its text."""
+        return "char" if self.url.lower().startswith(("mysql:", "mariadb:")) else "text"
+
+    @property
     def shown(self) -> str:
         """The URL without user, password and options, for run documents and messages."""
         scheme, _, rest = self.url.partition("://")

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, raise_together
+from shopsight.extract.currencies import MarkedStatus
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_column, nearest_table
-from shopsight.table_mapping import OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
+from shopsight.table_mapping import CURRENCY, OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
 
 #: The name, for messages, of what is read for an optional table that the source lacks.
 EMPTY = "an empty table in its place"
@@ -24,7 +25,7 @@ _NO_ROW = "(SELECT 1 AS one) AS no_row WHERE 1 = 0"
 
 Relation = TypeVar("Relation")
 #: By the contract's names in its order, the source's column or an expression.
-Columns = Mapping[str, str | SqlColumn]
+Columns = Mapping[str, str | SqlColumn | MarkedStatus]
 
 
 def mapping_of(source: Source, table: str) -> TableMapping:
@@ -82,6 +83,11 @@ def choose_columns(source: Source, table: str, found: Iterable[str], *, where: s
         free = set(names) - set(chosen.values())
         proposed = _nearest_columns(table, missing, free)
         raise _missing("column", table, expected, names, where=where, proposed=proposed)
+    if (currency := mapping.columns.get(CURRENCY)) is not None:
+        if isinstance(currency, str):
+            currency = matching_name("column", currency, names, where=where)
+        marked = MarkedStatus(chosen["status"], currency, mapping.currency, mapping.where, source.text_type)
+        return {**chosen, "status": marked}
     return chosen
 
 
@@ -184,8 +190,7 @@ def derived_select(
     ) LIMIT 3
     """
     selected = ", ".join(
-        f"{_parenthesised(column.sql) if isinstance(column, SqlColumn) else quote(column)} AS {quote(name)}"
-        for name, column in columns.items()
+        f"{_expression(column, base, quote)} AS {quote(name)}" for name, column in columns.items()
     )
     where = f" WHERE {_parenthesised(condition)}" if condition else ""
     limit = "" if first_rows is None else f" LIMIT {first_rows}"
@@ -197,6 +202,12 @@ def empty_select(table: str, quote: Callable[[str], str]) -> str:
     return (
         f"SELECT {', '.join(f'NULL AS {quote(name)}' for name in TABLES[table].column_names)} FROM {_NO_ROW}"
     )
+
+
+def _expression(column: str | SqlColumn | MarkedStatus, base: str, quote: Callable[[str], str]) -> str:
+    if isinstance(column, str):
+        return quote(column)
+    return _parenthesised(column.sql) if isinstance(column, SqlColumn) else column.sql(base, quote)
 
 
 def _parenthesised(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
-from shopsight.contract import TABLES
+from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.extract import extract
 from shopsight.settings import Settings
@@ -58,6 +58,7 @@ def previews(settings: Settings, url: str) -> Iterator[Preview]:
             excluded_order_statuses=settings.excluded_order_statuses,
             negative_amounts=settings.negative_amounts,
             time_zone=snapshot.time_zone,
+            other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
         )
         clean_shop(PolarsEngine(), raw, clean, rejected, policy)
         for table in TABLES:

@@ -22,7 +22,7 @@ from shopsight.audit.ledger import build_ledger, read_totals
 from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
-from shopsight.contract import TABLES
+from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.errors import ConfigurationError, PublishError, redact
 from shopsight.extract import extract as extract_source
@@ -33,6 +33,7 @@ from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot
 from shopsight.settings import Settings
+from shopsight.table_mapping import UNMAPPED
 
 Progress = Callable[[str, str, int], None]
 
@@ -152,7 +153,7 @@ def clean(run: Run) -> StageResult:
     """Apply the rules to ``raw``: what is kept to ``clean``, what is not to ``rejected``.
 
     Raises:
-        DataQualityError: a table exceeds its rejection limit.
+        DataQualityError: a table exceeds its rejection limit, or orders have several currencies.
     """
     settings, folder = run.settings, run.workspace.folder
     policy = CleaningPolicy(
@@ -160,11 +161,13 @@ def clean(run: Run) -> StageResult:
         excluded_order_statuses=settings.excluded_order_statuses,
         negative_amounts=settings.negative_amounts,
         time_zone=run.snapshot.time_zone,
+        other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
     )
     inputs = {
         "today": policy.today.isoformat(),
         "excluded_order_statuses": sorted(policy.excluded_order_statuses),
         "negative_amounts": policy.negative_amounts,
+        "other_currencies": policy.other_currencies,
     }
 
     def work() -> dict[str, Any]:
