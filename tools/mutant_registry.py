@@ -223,6 +223,13 @@ MUTANTS = (
         _clean("orders"),
     ),
     Mutant(
+        "Quantities without a fraction are named as if they had one",
+        "clean/order_items.py",
+        r'_FRACTION = r"^[+-]?[0-9]*\.[0-9]*[1-9][0-9]*$"',
+        r'_FRACTION = r"^[+-]?[0-9]*[.,][0-9.]*[1-9][0-9.]*$"',
+        _clean("order_items"),
+    ),
+    Mutant(
         "Ten million units on a line are too many (`>=` for `>`)",
         "clean/order_items.py",
         '(col("quantity") > PLAUSIBLE_QUANTITY_LIMIT)',

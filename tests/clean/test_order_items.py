@@ -138,3 +138,16 @@ def test_an_item_of_an_order_with_a_rejected_and_a_kept_row_is_kept() -> None:
 def test_the_same_line_twice_under_two_ids_is_two_lines() -> None:
     outcome = items_of(order_items=[item(key=1), item(key=2)])
     assert [kept[0] for kept in outcome.kept("order_items")] == [1, 2]
+
+
+def test_a_quantity_with_a_fraction_is_rejected_by_its_own_rule() -> None:
+    quantities = ["1.5", " -.25", "+2.0001\u200b", "3.0000", "1.5.0", "1,5", "."]
+    items = [item(key=key, quantity=quantity) for key, quantity in enumerate(quantities)]
+    outcome = items_of(order_items=[*items, item(key="x", quantity="0.5")], as_text=["item_id", "quantity"])
+    assert [(row[0], row[3]) for row in outcome.kept("order_items")] == [(3, 3)]
+    fractional, unreadable = "order_items.quantity_fractional", "order_items.unreadable_value"
+    assert outcome.rejected("order_items") == [
+        *((key, fractional) for key in "012"),
+        *((key, unreadable) for key in "456"),
+        ("x", fractional),
+    ]

@@ -90,3 +90,18 @@ def test_several_currencies_stop_the_run_until_one_is_chosen(
         "order_items.parent_rejected": lines,
     }
     assert shop.run().ledger.rules == record.ledger.rules
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_quantities_of_any_type_are_whole_or_rejected_for_their_fraction(
+    dialect: str, request: pytest.FixtureRequest, mongo_url: str, mongo_database: str, tmp_path: Path
+) -> None:
+    url = database_url(request, dialect)
+    seed(url, ShopSize(customers=20, orders=50, products=8, categories=2), dirt=0)
+    quantity = {"sql": "CASE WHEN item_id % 2 = 0 THEN 1.5000 ELSE 2.0000 END"}
+    tables = {"order_items": {"columns": {"quantity": quantity}}}
+    shop = published_shop(url, mongo_url, mongo_database, tmp_path / "work", None, tables=tables)
+    record = shop.run()
+    (items,) = (table for table in record.ledger.tables if table.table == "order_items")
+    rejected = {rule.rule: rule.rows for rule in record.ledger.rules if rule.action == "reject"}
+    assert rejected == {"order_items.quantity_fractional": items.rows_in // 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -150,6 +151,10 @@ class Table:
 
     def _rejections(self, row: Row, clean_row: CleanRow) -> Iterator[str]:
         own = list(clean_row(row))
+        if re.fullmatch(
+            r"[+-]?[0-9]*\.0*[1-9][0-9]*", tidied(as_text(row.cells.get("quantity")) or "") or ""
+        ):
+            yield "quantity_fractional"
         if row.unreadable:
             yield "unreadable_value"
         if row.values[self.key] is None:

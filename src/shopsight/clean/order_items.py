@@ -6,7 +6,7 @@ import narwhals as nw
 from narwhals import col
 
 from shopsight.clean.duplicates import mark_duplicates
-from shopsight.clean.parse import readable_amount, readable_number
+from shopsight.clean.parse import raw_name, readable_amount, readable_number
 from shopsight.clean.policy import (
     MEASURED_QUANTITY_LIMIT,
     PLAUSIBLE_AMOUNT_LIMIT,
@@ -14,9 +14,21 @@ from shopsight.clean.policy import (
     CleaningPolicy,
 )
 from shopsight.clean.references import Parents, missing_reference, rejected_parent, unknown_reference
-from shopsight.clean.rule import Cleaned, check_rows, flag, reject, repair, split_rows, table_rules
+from shopsight.clean.rule import (
+    Cleaned,
+    Phase,
+    check_rows,
+    flag,
+    reject,
+    repair,
+    split_rows,
+    table_rules,
+)
+from shopsight.clean.text import tidied
 from shopsight.contract import ORDER_ITEMS
 from shopsight.engine.protocol import Frame
+
+_FRACTION = r"^[+-]?[0-9]*\.[0-9]*[1-9][0-9]*$"
 
 RULES = table_rules(
     ORDER_ITEMS,
@@ -59,6 +71,14 @@ RULES = table_rules(
         "A negative quantity or price that is kept: the order does not count, or the settings say so.",
         when=col("is_negative"),
     ),
+    nearer=[
+        reject(
+            "quantity_fractional",
+            "A quantity with a fraction.",
+            when=tidied(col(raw_name("quantity")).cast(nw.String)).str.contains(_FRACTION),
+            phase=Phase.REASON,
+        )
+    ],
 )
 
 _PREFERENCE = ("order_id", "product_id", "quantity", "price")

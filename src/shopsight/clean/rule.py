@@ -114,8 +114,8 @@ def merge(name: str, sentence: str, *, when: Condition) -> Rule:
     return Rule(name, Action.MERGE, sentence, when)
 
 
-def table_rules(table: Table, *rules: Rule) -> tuple[Rule, ...]:
-    """A table's rules: those that every table has, then its own."""
+def table_rules(table: Table, *rules: Rule, nearer: Sequence[Rule] = ()) -> tuple[Rule, ...]:
+    """A table's rules: ``nearer``, which name causes of unreadable values, the common ones, then its own."""
     common = (
         reject(
             "unreadable_value",
@@ -135,7 +135,7 @@ def table_rules(table: Table, *rules: Rule) -> tuple[Rule, ...]:
             when=col("is_identical"),
         ),
     )
-    return tuple(replace(rule, table=table.name) for rule in (*common, *rules))
+    return tuple(replace(rule, table=table.name) for rule in (*nearer, *common, *rules))
 
 
 @dataclass(frozen=True)
