@@ -96,6 +96,16 @@ def test_all_values_arrive_as_they_are(shop_url: str, tmp_path: Path) -> None:
     assert snapshot.as_of.tzinfo is UTC
 
 
+def test_rows_without_a_key_are_counted_and_their_values_summed_apart(shop_url: str, tmp_path: Path) -> None:
+    lost = (None, 2, date(2024, 1, 31), D("0.01"), "paid")
+    load_rows(shop_url, {**ROWS, "orders": [*ROWS["orders"], lost], "categories": [(None, "Lost")]})
+    snapshot = read(shop_url, tmp_path)
+    assert_proven(snapshot, tmp_path)
+    totals = snapshot.tables["orders"].totals
+    assert totals["order_id"]["missing"] == 1
+    assert (totals["customer_id"]["keyless"], totals["total_amount"]["keyless"]) == (2, 1)
+
+
 def test_a_snapshot_says_nothing_of_the_password(shop_url: str, tmp_path: Path) -> None:
     load_rows(shop_url, {})
     password = shop_url.partition("://")[2].partition("@")[0].partition(":")[2]
