@@ -25,8 +25,8 @@ from shopsight.errors import (
     TargetUnavailable,
     WorkspaceError,
     is_retryable,
-    redact,
 )
+from shopsight.errors.redaction import redact
 
 
 def all_errors(root: type[ShopsightError] = ShopsightError) -> list[type[ShopsightError]]:

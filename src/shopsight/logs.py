@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from shopsight.errors import redact
+from shopsight.errors.redaction import redact
 
 #: The logger above all of shopsight's.
 ROOT = "shopsight"

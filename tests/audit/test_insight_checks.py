@@ -14,9 +14,12 @@ import pytest
 from tests.support.clean_tables import Recipe, clean_tables, made_up_tables, shop_of, write_tables
 
 from shopsight.audit import shop_files
+from shopsight.audit.control_totals import totals_as_read
+from shopsight.audit.customer_checks import customer_checks
 from shopsight.audit.insight_checks import insight_checks
 from shopsight.audit.proof import clean_totals
 from shopsight.audit.shop_files import ShopFiles
+from shopsight.contract import CUSTOMERS
 from shopsight.engine.polars import PolarsEngine
 from shopsight.marts.insights import INSIGHTS, InsightOptions, compute_insights
 from shopsight.record import Check
@@ -151,6 +154,21 @@ def test_a_wrong_row_is_found(made_up: Path, tmp_path: Path, insight: str, chang
     found = broken(checks_of(tmp_path, insight))
     assert found
     assert found[0].startswith(f"{insight}: {what}")
+
+
+@pytest.mark.parametrize(("table", "key"), [("customers", "customer_id"), ("products", "product_id")])
+def test_references_that_do_not_hold_break_the_proof_and_never_the_check_itself(
+    made_up: Path, tmp_path: Path, table: str, key: str
+) -> None:
+    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True)
+    rows = pl.read_parquet(tmp_path / "clean" / table)
+    (used,) = pl.read_parquet(tmp_path / "clean/reviews").head(1)[key]
+    for path in (tmp_path / "clean" / table).glob("*.parquet"):
+        path.unlink()
+    rows.filter(pl.col(key) != used).write_parquet(tmp_path / "clean" / table / "part-00000.parquet")
+    files = ShopFiles(tmp_path / "clean", tmp_path / "marts", tuple(INSIGHTS.values()), load_settings())
+    customers = totals_as_read(tmp_path / "clean/customers", CUSTOMERS)
+    assert broken([*customer_checks(files, customers), *checks_of(tmp_path)])
 
 
 def test_a_lost_value_breaks_the_proof_and_never_the_check_itself(made_up: Path, tmp_path: Path) -> None:

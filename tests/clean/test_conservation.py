@@ -23,7 +23,7 @@ from tests.support.cleaning import (
     total,
 )
 
-from shopsight.audit.control_totals import cents_of, whole_of
+from shopsight.audit.written import cents_of, whole_of
 from shopsight.clean import RULES, CleaningPolicy
 from shopsight.contract import TABLES, Kind
 from shopsight.engine import key_ranges

@@ -20,7 +20,7 @@ from shopsight.errors import SchemaMismatch
 from shopsight.extract import check_source, extract
 from shopsight.extract.postgresql.session import Session
 from shopsight.record import Snapshot
-from shopsight.table_mapping import TableMapping
+from shopsight.settings.table_mapping import TableMapping
 from shopsight_demo.seed.load import open_database
 
 PATIENCE = timedelta(seconds=5)

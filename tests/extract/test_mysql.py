@@ -37,7 +37,7 @@ from shopsight.extract.mysql import snapshot as snapshot_module
 from shopsight.extract.mysql.session import Session, driver_options
 from shopsight.extract.mysql.snapshot import open_snapshot
 from shopsight.record import Snapshot
-from shopsight.table_mapping import TableMapping
+from shopsight.settings.table_mapping import TableMapping
 from shopsight_demo.seed import ShopSize, Types, seed
 from shopsight_demo.servers import MariaDBServer
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from tests.support.extracted import assert_proven, raw_measure
 from tests.support.literal_rows import load_rows
 
-from shopsight.audit.control_totals import cents_of, whole_of
+from shopsight.audit.written import cents_of, whole_of
 from shopsight.contract import TABLES
 from shopsight.extract import extract
 from shopsight.extract.postgresql import snapshot as snapshot_module

@@ -15,7 +15,7 @@ import pytest
 from tests.support.extracted import assert_proven, raw_measure
 from tests.support.literal_rows import load_rows
 
-from shopsight.audit.control_totals import cents_of
+from shopsight.audit.written import cents_of
 from shopsight.contract import TABLES
 from shopsight.errors import (
     ConfigurationError,

@@ -58,7 +58,7 @@ def test_what_is_unsure_or_missing_is_marked_and_passwords_stay_out(renamed: str
 
 
 def test_known_software_is_proposed_by_its_preset(postgres_url: str) -> None:
-    script = Path(__file__).parents[1] / "presets" / "spree.sql"
+    script = Path(__file__).parents[1] / "settings" / "spree.sql"
     with psycopg.connect(postgres_url) as connection:
         connection.execute(script.read_text().encode())
     settings = load_settings(source_url=postgres_url)

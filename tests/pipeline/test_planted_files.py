@@ -15,7 +15,8 @@ import pytest
 from tests.support.published_shop import PublishedShop
 from tests.support.shop_rows import SPENT
 
-from shopsight.errors import WorkspaceError, redact
+from shopsight.errors import WorkspaceError
+from shopsight.errors.redaction import redact
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.workspace import Workspace, new_run_id
 from shopsight.report import write_report
@@ -33,7 +34,7 @@ def test_a_folder_that_another_user_made_in_a_shared_one_is_refused(
     elsewhere.mkdir()
     folder.symlink_to(elsewhere) if is_link else folder.mkdir()
     folder.parent.chmod(0o1777)
-    # Whoever made it is not us.
+    # Another user made it.
     me, made = os.geteuid(), folder.lstat()
     lstat = Path.lstat
     monkeypatch.setattr(Path, "lstat", lambda path: Owned(made, me + 1) if path == folder else lstat(path))

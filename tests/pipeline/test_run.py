@@ -36,7 +36,7 @@ from shopsight.pipeline import stages, workspace
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings
-from shopsight.table_mapping import TableMapping
+from shopsight.settings.table_mapping import TableMapping
 
 D = Decimal
 WRITING = ("extract", "clean", "metrics", "insights")

@@ -33,8 +33,8 @@ from tests.support.publish_shop import (
 
 from shopsight import publish
 from shopsight.errors import LeaseLost, PublishError, TargetUnavailable
-from shopsight.privacy import Privacy
 from shopsight.publish import Target, hold_lease, load, naming
+from shopsight.publish.privacy import Privacy
 from shopsight_demo.servers import MongoServer
 
 RUN = "20261122T180100Z-aaaaaa"

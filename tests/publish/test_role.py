@@ -17,8 +17,8 @@ from tests.support.publish_shop import LEASE, ShopFolders, customer, opened_publ
 
 from shopsight import publish
 from shopsight.errors import ConfigurationError, ShopsightError
-from shopsight.privacy import Privacy
 from shopsight.publish import hold_lease
+from shopsight.publish.privacy import Privacy
 from shopsight.reader import open_generation
 
 ROLE_FILE = Path(__file__).parents[2] / "samples" / "mongo" / "role.js"

@@ -25,7 +25,7 @@ from shopsight.record import RunRecord
 
 @pytest.fixture
 def rolled_back(shop: PublishedShop) -> PublishedShop:
-    """Two generations, the first of which is served again."""
+    """Two generations; the first is served again."""
     shop.run()
     roll_back(shop.settings)
     return shop
@@ -133,7 +133,7 @@ def test_unpin_takes_the_lease(rolled_back: PublishedShop) -> None:
 
 
 def test_an_overtaken_unpin_changes_nothing(rolled_back: PublishedShop) -> None:
-    """One compare-and-set holds token and pin: whoever comes late finds a greater token."""
+    """One compare-and-set holds token and pin: a latecomer finds a greater token."""
     rolled_back.run()
     with rolled_back.target() as target:
         current = publish.served(target)

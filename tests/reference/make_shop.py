@@ -169,7 +169,7 @@ class _Maker:
                 name = [*COLUMNS[table]][place]
                 row[place] = self.chance.choice(self.dirt(name, COLUMNS[table][name]))
         if table == "orders":
-            # Totals that are worked out from items, some of which are dirty themselves.
+            # Totals worked out from items that may be dirty themselves.
             for row in self.chance.sample(rows, len(rows) // 8):
                 row[3] = None
         if table == "customers":

@@ -31,7 +31,7 @@ PERSONAL = (
 
 
 def found_in(text: str | bytes) -> set[str]:
-    """The personal texts that a text holds, whatever its case."""
+    """The personal texts that a text holds, in any case."""
     low = text.lower() if isinstance(text, bytes) else text.encode().lower()
     return {personal for personal in PERSONAL if personal.lower().encode() in low}
 

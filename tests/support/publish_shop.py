@@ -17,7 +17,7 @@ from tests.support.publish_content import read_documents
 
 from shopsight import publish
 from shopsight.contract import TABLES
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 from shopsight.record import Ledger, RunRecord, Snapshot, TableLedger
 
 AS_OF = datetime(2026, 11, 22, 18, tzinfo=UTC)

@@ -17,9 +17,9 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline import stages
 from shopsight.pipeline.stages import Run
 from shopsight.pipeline.workspace import Workspace, new_run_id
-from shopsight.privacy import Privacy
 from shopsight.publish.digest import ContentDigest
 from shopsight.publish.documents import run_documents
+from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot, SourceTable
 from shopsight.settings import Settings, load_settings
 

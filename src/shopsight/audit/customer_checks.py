@@ -83,11 +83,12 @@ def _figures(files: ShopFiles) -> Iterator[tuple[str, Integers, Flags]]:
     averages = (2 * abs(spent) + orders) // np.maximum(2 * orders, 1) * np.where(spent < 0, -1, 1)
     yield "average_order_value", averages, orders > 0
     yield "total_products_ordered", files.items.units, everybody
-    ratings, reviews = np.zeros_like(orders), np.zeros_like(orders)
+    ratings, reviews = np.zeros((2, len(orders) + 1), np.int64)
     for batch in read_batches(files.clean / "reviews", ["customer_id", "rating"]):
         reviewers = files.customer_of.of(numbers_of(batch["customer_id"]))
         np.add.at(ratings, reviewers, numbers_of(batch["rating"]))
         np.add.at(reviews, reviewers, 1)
+    ratings, reviews = ratings[:-1], reviews[:-1]
     yield "average_rating", (ratings / np.maximum(reviews, 1)).view(np.int64), reviews > 0
 
 

@@ -60,14 +60,14 @@ def statuses(files: ShopFiles) -> Rows:
 
 def categories(files: ShopFiles) -> Rows:
     """Kept reviews by their product's category, and their mean."""
-    by_product = np.zeros((2, len(files.product_ids)), np.int64)
+    by_product = np.zeros((2, len(files.product_ids) + 1), np.int64)
     for batch in read_batches(files.clean / "reviews", ["product_id", "rating"]):
         products = files.product_of.of(batch["product_id"].to_numpy())
         np.add.at(by_product[0], products, 1)
         np.add.at(by_product[1], products, batch["rating"].to_numpy())
     reviews, ratings = Counter[int](), Counter[int]()
     for (category,), number, rating in zip(
-        _values(files.clean / "products", ["category_id"]), *by_product.tolist(), strict=True
+        _values(files.clean / "products", ["category_id"]), *by_product[:, :-1].tolist(), strict=True
     ):
         reviews[category] += number
         ratings[category] += rating
@@ -219,10 +219,10 @@ def _fifths(figures: Integers) -> Integers:
     return scores
 
 
-def _names(files: ShopFiles, product_ids: Iterable[int]) -> dict[int, str]:
+def _names(files: ShopFiles, product_ids: Iterable[int]) -> dict[int, str | None]:
     wanted = set(product_ids)
     named = _values(files.clean / "products", ["product_id", "product_name"])
-    return {product_id: name for product_id, name in named if product_id in wanted}
+    return dict.fromkeys(wanted) | {product_id: name for product_id, name in named if product_id in wanted}
 
 
 def _share(part: int, whole: int) -> float | None:

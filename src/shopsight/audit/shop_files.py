@@ -178,9 +178,9 @@ class ShopFiles:
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
         rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
-        # Amounts in two parts, neither of which can leave 64 bits. For a customer who is not kept there is no
-        # place, and so an error.
-        low, high, number = (np.zeros(len(self.customer_ids), np.int64) for _ in range(3))
+        # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
+        # kept: their orders then lack in the sums.
+        low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
         ids, customers_of, visits = [_NOBODY], [np.empty(0, np.int32)], [_NOBODY]
         for more_rows, more_cents, counting in _by_batch(self.clean / "orders", columns, count):
             rows.update(more_rows)
@@ -192,11 +192,13 @@ class ShopFiles:
             ids.append(order_ids)
             customers_of.append(customers)
             visits.append(visited)
+        low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
         customer_of = Lookup(np.concatenate(ids), np.concatenate(customers_of), missing=len(number))
         # np.unique takes ten times as long.
         all_visits = np.sort(np.concatenate(visits))
         all_visits = all_visits[np.diff(all_visits, prepend=-1) != 0]
+        all_visits = all_visits[: np.searchsorted(all_visits, len(number) << 32)]
         return Orders(rows, cents_of, customer_of, spent, number, all_visits)
 
     @cached_property
@@ -205,6 +207,8 @@ class ShopFiles:
         listed = sorted(product_id for (product_id,) in self.listed("products"))
         ids, customer_of = Ids(listed), self.orders.customer_of
         is_basket = np.zeros(len(customer_of.numbers), np.bool_)
+        # The last place is for products that are not kept.
+        units, lines = (np.zeros(len(ids) + 1, np.int64) for ids in (self.customer_ids, self.product_ids))
 
         def count(batch: pa.RecordBatch) -> tuple[Small, Integers, Integers, Counter[int], Counter[int]]:
             orders = customer_of.places(batch["order_id"].to_numpy())
@@ -217,13 +221,12 @@ class ShopFiles:
             return (
                 customers[is_counting],
                 quantities[is_counting],
-                np.bincount(self.product_of.of(product_ids[is_counting]), minlength=len(self.product_ids)),
+                np.bincount(self.product_of.of(product_ids[is_counting]), minlength=len(lines)),
                 _sums(listed, places, units),
                 _sums(listed, places, units * price),
             )
 
         columns = ["order_id", "product_id", "quantity", "price"]
-        units, lines = (np.zeros(len(ids), np.int64) for ids in (self.customer_ids, self.product_ids))
         units_of, cents_of = Counter[int](), Counter[int]()
         for customers, quantities, by_product, more_units, more_cents in _by_batch(
             self.clean / "order_items", columns, count
@@ -232,7 +235,7 @@ class ShopFiles:
             lines += by_product
             units_of.update(more_units)
             cents_of.update(more_cents)
-        return Items(units, int(is_basket.sum()), lines, units_of, cents_of)
+        return Items(units[:-1], int(is_basket.sum()), lines[:-1], units_of, cents_of)
 
     def is_counting(self, order_ids: Integers) -> Flags:
         """Which of the orders count."""

@@ -149,7 +149,7 @@ def insight(
 def _show(trace: Trace, settings: Settings, rows: int | None, *, as_json: bool) -> None:
     """Print a trace, names and addresses protected; exit with 3 if the rows do not add up to a figure."""
     from shopsight.cli.explain_views import trace_view
-    from shopsight.privacy import Privacy
+    from shopsight.publish.privacy import Privacy
 
     trace = trace.protected(Privacy.of(settings))
     if as_json:

@@ -23,7 +23,7 @@ from shopsight.extract.postgresql import PostgreSQL
 from shopsight.extract.reading import Reader, refuse_text_keys
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
-from shopsight.table_mapping import TableMapping
+from shopsight.settings.table_mapping import TableMapping
 from shopsight.time_zone import UTC_NAME
 
 __all__ = [
@@ -164,7 +164,7 @@ def check_source(
 
 
 def source_tables(url: str, *, schema: str | None, connect_timeout: timedelta) -> dict[str, list[str]]:
-    """The columns of each table and view that the source has, whatever it is called.
+    """The columns of each table and view of the source.
 
     Raises:
         ConfigurationError: no dialect knows the URL, or the user is wrong.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shopsight.table_mapping import SqlColumn
+from shopsight.settings.table_mapping import SqlColumn
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from shopsight.audit.control_totals import Totals
 from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError
-from shopsight.table_mapping import TableMapping
+from shopsight.settings.table_mapping import TableMapping
 from shopsight.time_zone import UTC_NAME
 
 #: Called with a table and how many more rows of it are on disk; fewer (negative) when it is read again.

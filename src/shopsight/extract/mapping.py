@@ -14,7 +14,7 @@ from shopsight.errors import SchemaMismatch, raise_together
 from shopsight.extract.currencies import MarkedStatus
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_column, nearest_table
-from shopsight.table_mapping import CURRENCY, OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
+from shopsight.settings.table_mapping import CURRENCY, OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
 
 #: The name, for messages, of what is read for an optional table that the source lacks.
 EMPTY = "an empty table in its place"

@@ -1,6 +1,6 @@
 """Which of a database's names may mean a table or column of the contract: guesses for messages and proposals.
 
-A name is compared word by word, whatever its letters, plurals and separators. An id is only ever taken for
+Names are compared word by word; case, plurals and separators do not matter. An id is only ever taken for
 the id of the same thing.
 """
 

@@ -16,8 +16,8 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.stages import Progress, Run
-from shopsight.privacy import Privacy
 from shopsight.publish import Difference, Served
+from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
 

@@ -15,7 +15,7 @@ from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.extract import extract
 from shopsight.settings import Settings
-from shopsight.table_mapping import UNMAPPED, SqlColumn
+from shopsight.settings.table_mapping import UNMAPPED, SqlColumn
 
 FIRST_ROWS = 1000
 _SHOWN = 3

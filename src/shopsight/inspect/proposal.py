@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from shopsight.contract import TABLES
-from shopsight.errors import ConfigurationError, redact
+from shopsight.errors import ConfigurationError
+from shopsight.errors.redaction import redact
 from shopsight.extract import source_tables
 from shopsight.extract.nearest import Guess, nearest_column, nearest_table
 from shopsight.pipeline.databases import source_address
-from shopsight.presets import Preset, load_preset, recognise
 from shopsight.settings import EMBEDDED, Settings
-from shopsight.table_mapping import OPTIONAL_TABLES
+from shopsight.settings.presets import Preset, load_preset, recognise
+from shopsight.settings.table_mapping import OPTIONAL_TABLES
 
 _UNSURE = "  # unsure: please check"
 

@@ -22,8 +22,8 @@ from shopsight.inspect.recorded import Figures, Recorded, compared, flat
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.workspace import Workspace
-from shopsight.privacy import Privacy
 from shopsight.publish import Difference, Served, Target
+from shopsight.publish.privacy import Privacy
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
 

@@ -31,7 +31,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from shopsight import publish
-from shopsight.errors import ShopsightError, redact
+from shopsight.errors import ShopsightError
+from shopsight.errors.redaction import redact
 from shopsight.inspect.freshness import freshness
 from shopsight.pipeline.databases import open_target
 from shopsight.record import RunRecord, TableLedger

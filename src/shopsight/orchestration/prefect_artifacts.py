@@ -16,7 +16,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.workspace import Workspace
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord
 from shopsight.report import ReportTable, run_tables
 from shopsight.report.formatting import format_count, format_moment

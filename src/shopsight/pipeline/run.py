@@ -23,7 +23,7 @@ from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.memory import peak_bytes, reset_peak
 from shopsight.pipeline.stages import Progress, Run, StageResult
 from shopsight.pipeline.workspace import Workspace, new_run_id, remove_runs, sweep_runs
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings
 

@@ -24,16 +24,17 @@ from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.polars import PolarsEngine
-from shopsight.errors import ConfigurationError, PublishError, redact
+from shopsight.errors import ConfigurationError, PublishError
+from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
 from shopsight.pipeline.databases import source_address
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot
 from shopsight.settings import Settings
-from shopsight.table_mapping import UNMAPPED
+from shopsight.settings.table_mapping import UNMAPPED
 
 Progress = Callable[[str, str, int], None]
 

@@ -14,7 +14,7 @@ the rows of one rule and key, from 1, in the order of their values.
 A MongoDB document holds 16 MB. A text longer than :data:`LONGEST_TEXT` is therefore cut and ends in a mark
 with its length. The rows of an insight end at :data:`LARGEST_ROWS` bytes, and its document says so.
 
-Names and addresses become what the settings say (:mod:`shopsight.privacy`) as they are read from the files.
+Names and addresses are protected (:mod:`shopsight.publish.privacy`) as they are read from the files.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ import structlog
 from bson.raw_bson import RawBSONDocument
 
 from shopsight.contract import TABLES
-from shopsight.privacy import ADDRESS, Privacy
 from shopsight.publish import naming
 from shopsight.publish.bson import Pieces, constant, documents, element, subdocument
+from shopsight.publish.privacy import ADDRESS, Privacy
 
 log = structlog.stdlib.get_logger("shopsight.publish")
 

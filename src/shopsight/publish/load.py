@@ -22,12 +22,12 @@ from pymongo import ASCENDING, IndexModel, WriteConcern
 from pymongo.errors import BulkWriteError
 
 from shopsight.errors import TargetUnavailable
-from shopsight.privacy import Privacy
 from shopsight.publish import naming
 from shopsight.publish.bson import to_bson
 from shopsight.publish.digest import ContentDigest
 from shopsight.publish.documents import InsightText, run_documents
 from shopsight.publish.lease import Lease
+from shopsight.publish.privacy import Privacy
 from shopsight.publish.target import Target
 from shopsight.record import Figure, RunRecord
 

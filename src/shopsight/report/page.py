@@ -14,7 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shopsight.errors import WorkspaceError, redact
+from shopsight.errors import WorkspaceError
+from shopsight.errors.redaction import redact
 from shopsight.record import RunRecord
 from shopsight.report import run_tables
 from shopsight.report.drawings import draw

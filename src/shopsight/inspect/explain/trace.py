@@ -9,7 +9,7 @@ from typing import Any, Self
 import narwhals as nw
 
 from shopsight.engine.protocol import Frame
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from tests.support.staged import extracted, literal_shop
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_tables
 from shopsight.pipeline import stages
-from shopsight.presets import load_preset, preset_names, recognise, with_preset
 from shopsight.settings import load_settings
+from shopsight.settings.presets import load_preset, preset_names, recognise, with_preset
 from shopsight_demo.seed.load import open_database
 
 #: By preset: each customer's spending, orders, units and mean rating; and each month's revenue in Pune.

@@ -26,9 +26,10 @@ from pydantic_settings import (
 )
 
 from shopsight.contract import STATUS_SPELLINGS
-from shopsight.errors import ConfigurationError, redact
-from shopsight.presets import with_preset
-from shopsight.table_mapping import TableMapping, check_names
+from shopsight.errors import ConfigurationError
+from shopsight.errors.redaction import redact
+from shopsight.settings.presets import with_preset
+from shopsight.settings.table_mapping import TableMapping, check_names
 from shopsight.time_zone import UTC_NAME, check_zone
 
 #: The address of the demo's own servers, which run under the working directory.

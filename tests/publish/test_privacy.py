@@ -18,7 +18,7 @@ from shopsight.inspect.plan import make_plan
 from shopsight.inspect.verify import verify
 from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.prefect_artifacts import insight_tables
-from shopsight.privacy import Privacy
+from shopsight.publish.privacy import Privacy
 from shopsight.settings import load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
