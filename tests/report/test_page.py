@@ -262,9 +262,7 @@ def test_stages_have_rows_seconds_and_speed() -> None:
 def test_run_that_ended_before_cleaning_counts_no_rows() -> None:
     page = page_of(changed(ledger={"tables": [], "rules": []}, proof=[]))
     assert "Read as one consistent snapshot at 2026-11-22 18:00:04 UTC." in page.texts
-    assert (
-        "Read as one consistent snapshot at 2026-11-22 18:00:04 UTC: 643,970 rows:" in page_of().text
-    )
+    assert "Read as one consistent snapshot at 2026-11-22 18:00:04 UTC: 643,970 rows:" in page_of().text
 
 
 def test_kept_stage_says_so_and_has_no_speed() -> None:

@@ -7,32 +7,15 @@ Products are made in 64 bits where both numbers have 32, else in DECIMAL, whose 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
 
 from shopsight.audit.control_totals import Totals
-from shopsight.audit.exact import EXACT
-from shopsight.contract import MONEY_SCALE, TABLES, Column, Kind
+from shopsight.contract import TABLES, Column, Kind
+from shopsight.extract.aggregates import Aggregate, grouping_column, totals_of
 from shopsight.extract.mysql.catalog import Relation
 from shopsight.extract.mysql.columns import number, text
 from shopsight.extract.mysql.session import Session
-
-# Columns with few different texts. Rows are grouped by them first, so that each text is hashed once: a hash
-# takes longer than all other figures of a row.
-_FEW_TEXTS = ("status", "country")
-
-
-@dataclass(frozen=True)
-class _Aggregate:
-    """One figure: what is asked of the rows of a group, and what is made of the groups' answers."""
-
-    column: str
-    figure: str
-    of_rows: str
-    times: str = ""
-    is_amount: bool = False
 
 
 def read_totals(session: Session, relation: Relation, as_text: Collection[str], *, is_utf8: bool) -> Totals:
@@ -49,56 +32,43 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
         pymysql.err.MySQLError: the query failed.
     """
     aggregates = _aggregates(relation, as_text, is_utf8)
-    grouped = _grouped(relation)
+    grouped = grouping_column(relation.table)
     inner = [f"{aggregate.of_rows} AS a{n}" for n, aggregate in enumerate(aggregates)]
     by = ""
     if grouped is not None:
         # Byte by byte: the column's own collation may take different texts for the same.
         inner.append(f"CAST({_text(relation, grouped, as_text)} AS BINARY) AS few")
         by = " GROUP BY few"
-    outer = [f"SUM(a{n}{aggregate.times})" for n, aggregate in enumerate(aggregates)]
+    outer = [aggregate.of_groups.format(f"a{n}") for n, aggregate in enumerate(aggregates)]
     figures = session.values(
         f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation.rows()}{by}) AS summed"
     )
-    totals: Totals = Counter()
-    for aggregate, figure in zip(aggregates, figures, strict=True):
-        units = Decimal(figure or 0)
-        totals[aggregate.column, aggregate.figure] = int(
-            EXACT.scaleb(units, MONEY_SCALE) if aggregate.is_amount else units
-        )
-    return totals
+    return totals_of(aggregates, (Decimal(figure or 0) for figure in figures))
 
 
-def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[_Aggregate]:
+def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[Aggregate]:
     table = TABLES[relation.table]
     key = _key(relation, as_text)
     may_lack_key = relation.columns[table.key].is_nullable or table.key in as_text
-    found = [_Aggregate("", "rows", "COUNT(*)")]
+    found = [Aggregate("", "rows", "COUNT(*)")]
     if may_lack_key:
-        found.append(_Aggregate(table.key, "missing", f"COUNT(*) - COUNT({key})"))
+        found.append(Aggregate(table.key, "missing", f"COUNT(*) - COUNT({key})"))
     for column in table.columns:
         source = relation.columns[column.name]
         is_text = column.kind is Kind.TEXT or column.name in as_text
         is_amount = column.kind is Kind.MONEY and not is_text
         seen = _text(relation, column, as_text) if is_text else source.sql
-        value, times = _hash(seen, is_utf8) if is_text else number(source, column.kind), ""
-        if column == _grouped(relation):
+        value, of_groups = _hash(seen, is_utf8) if is_text else number(source, column.kind), "sum({})"
+        if column == grouping_column(relation.table):
             # The grouping text's hash is the same for all rows of a group.
-            value, times = "1", f" * {_hash('few', is_utf8)}"
-        found.append(
-            _Aggregate(column.name, "values", f"COUNT({seen})" if source.is_nullable else "COUNT(*)")
-        )
+            value, of_groups = "1", f"sum({{}} * {_hash('few', is_utf8)})"
+        found.append(Aggregate(column.name, "values", f"COUNT({seen})" if source.is_nullable else "COUNT(*)"))
         product = key if column.name == table.key else f"{key} * {value}"
-        found.append(_Aggregate(column.name, "keyed", f"SUM({product})", times, is_amount))
+        found.append(Aggregate(column.name, "keyed", f"SUM({product})", of_groups, is_amount))
         if may_lack_key:
             alone = f"SUM(IF({key} IS NULL, {value}, 0))"
-            found.append(_Aggregate(column.name, "keyless", alone, times, is_amount))
+            found.append(Aggregate(column.name, "keyless", alone, of_groups, is_amount))
     return found
-
-
-def _grouped(relation: Relation) -> Column | None:
-    """The column by which rows are grouped first."""
-    return next((c for c in TABLES[relation.table].columns if c.name in _FEW_TEXTS), None)
 
 
 def _key(relation: Relation, as_text: Collection[str]) -> str:
