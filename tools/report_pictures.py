@@ -1,0 +1,40 @@
+"""Pictures of a report in headless Chromium, for README: wide and on a phone, light and dark.
+
+.venv/bin/python -m tools.report_pictures REPORT.html [FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tests.support.chromium import Chromium
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
+#: By name: width, height, colour scheme, pixels by CSS pixel.
+PICTURES = {
+    "report-light": (1280, 1440, "light", 1.25),
+    "report-dark": (1280, 1440, "dark", 1.25),
+    "report-phone": (390, 1440, "light", 1.5),
+    "report-phone-dark": (390, 1440, "dark", 1.5),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("report", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Chromium(Path(profile))
+        try:
+            for name, (width, height, scheme, scale) in PICTURES.items():
+                browser.open(given.report.resolve(), width, scheme, height, scale)
+                (given.folder / f"{name}.png").write_bytes(browser.picture())
+        finally:
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
