@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import document
 from benchmarks.contenders import MARIADB, ROOT, chosen_contenders
-from benchmarks.results import describe, read_results, write_results
+from benchmarks.results import by_group, describe, write_results
 from benchmarks.rounds import Rounds
 from benchmarks.shop import MeasuredShop, measured_shop, running_servers
 
@@ -29,10 +29,10 @@ def main() -> None:
             def keep(number: int, shop: MeasuredShop = shop, rounds: Rounds = rounds) -> None:
                 measured = describe(servers, shop, rounds.taken, number)
                 if options.keep:
-                    write_results({**read_results(), f"{shop.scale:g}": measured})
+                    write_results(f"{shop.scale:g}", measured)
                     document.write()
                 else:
-                    print(document.tables(measured), flush=True)
+                    print(document.tables(by_group(measured)), flush=True)
 
             rounds.run(options.rounds, keep)
 
@@ -48,7 +48,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--peers",
         default=given("PEERS") or "all",
-        help="all, none, or some of psql,duckdb,dlt,outfile,pymysql,pandas,spark,bson [PEERS, all]",
+        help="all, none, or some of psql,duckdb,duckdb-best,polars,pandas,dlt,outfile,pymysql,spark,bson"
+        " [PEERS, all]",
     )
     parser.add_argument(
         "--rounds", type=int, default=int(given("ROUNDS") or 3), help="measured rounds [ROUNDS, 3]"

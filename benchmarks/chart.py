@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import OURS
-from benchmarks.results import Measured
+from benchmarks.results import Groups
 
 _WIDTH, _HEIGHT = 340, 260
 _LEFT, _BOTTOM, _TOP, _RIGHT = 56, 44, 36, 16
@@ -31,11 +31,11 @@ class Panel:
     unit: str
 
 
-def growth_chart(results: Mapping[str, Measured]) -> str:
+def growth_chart(results: Mapping[str, Groups]) -> str:
     """Two panels beside each other; a dashed line grows as the rows do."""
     runs = [
-        (sum(measured["rows"].values()), measured["contenders"][f"run/{OURS}"])
-        for measured in results.values()
+        (sum(groups["growth"]["rows"].values()), groups["growth"]["contenders"][f"run/{OURS}"])
+        for groups in results.values()
     ]
     panels = (
         Panel("Seconds", [(rows, run["median"]) for rows, run in runs], "s"),

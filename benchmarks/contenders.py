@@ -176,9 +176,16 @@ def all_contenders() -> list[Contender]:
         Contender("run", OURS, "shopsight run: clean, ten insights, ledger, proof, publish", _run),
         Contender(
             "run",
-            "pandas",
-            "pandas + SQLAlchemy + insert_many: four insights",
-            _module("benchmarks.peers.pandas_job"),
+            "duckdb-best",
+            "the strongest DuckDB job: pruned pairs, two threads load; ten insights",
+            _module("benchmarks.peers.duckdb_best_job"),
+            checks.same_target,
+        ),
+        Contender(
+            "run",
+            "polars",
+            "Polars + ADBC + pymongo by hand, two threads load: four insights",
+            _module("benchmarks.peers.polars_job"),
             checks.same_target,
         ),
         Contender(
@@ -186,6 +193,13 @@ def all_contenders() -> list[Contender]:
             "duckdb",
             "DuckDB + pymongo by hand: ten insights",
             _module("benchmarks.peers.duckdb_job"),
+            checks.same_target,
+        ),
+        Contender(
+            "run",
+            "pandas",
+            "pandas + SQLAlchemy + insert_many: four insights",
+            _module("benchmarks.peers.pandas_job"),
             checks.same_target,
         ),
         Contender("middle", OURS, "shopsight's metrics and four insights", _ours("middle")),

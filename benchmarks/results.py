@@ -1,4 +1,4 @@
-"""benchmarks/results.json: by scale, what was measured, with versions, machine and commit."""
+"""benchmarks/results.json: by scale and group, what one call measured, with versions, machine and commit."""
 
 from __future__ import annotations
 
@@ -31,21 +31,38 @@ PEER_LIBRARIES = (
     "pymongo",
 )
 
+#: What one call measured at one scale.
 Measured = dict[str, Any]
 
+#: By group, the newest call that measured a peer of it; and as ``growth`` the newest whole run of our own.
+#: Figures of two calls never stand in one table, as their machines had other neighbours.
+Groups = dict[str, Measured]
 
-def read_results() -> dict[str, Measured]:
+
+def read_results() -> dict[str, Groups]:
     """By scale, in growing order."""
     if not PATH.exists():
         return {}
-    found: dict[str, Measured] = json.loads(PATH.read_text())
+    found: dict[str, Groups] = json.loads(PATH.read_text())
     return dict(sorted(found.items(), key=lambda item: float(item[0])))
 
 
-def write_results(results: Mapping[str, Measured]) -> None:
-    """Keep all scales' results."""
-    ordered = dict(sorted(results.items(), key=lambda item: float(item[0])))
-    PATH.write_text(json.dumps(ordered, indent=1) + "\n")
+def write_results(scale: str, measured: Measured) -> None:
+    """Keep what was measured at a scale, in place of earlier tables of the same groups."""
+    results = read_results()
+    PATH.write_text(
+        json.dumps({**results, scale: results.get(scale, {}) | by_group(measured)}, indent=1) + "\n"
+    )
+
+
+def by_group(measured: Measured) -> Groups:
+    """The groups in which a peer was measured, and the growth."""
+    groups: dict[str, dict[str, Any]] = {}
+    for contender_id, contender in measured["contenders"].items():
+        groups.setdefault(contender["group"], {})[contender_id] = contender
+    groups = {group: inside for group, inside in groups.items() if len(inside) > 1}
+    groups["growth"] = {f"run/{OURS}": measured["contenders"][f"run/{OURS}"]}
+    return {group: {**measured, "contenders": inside} for group, inside in groups.items()}
 
 
 def describe(servers: Servers, shop: MeasuredShop, taken: Mapping[str, Taken], rounds: int) -> Measured:
