@@ -98,6 +98,32 @@ def test_an_address_is_found_in_the_form_in_which_it_was_published(people: Publi
     assert verify(shop.settings).is_intact
 
 
+@pytest.mark.parametrize(
+    ("text", "is_theirs"),
+    [
+        *(
+            (text, True)
+            for text in (
+                "ann@example.com",
+                "Mail ann@example.com.",
+                "<Ann@example.com>,",
+                "to:ann@example.com",
+            )
+        ),
+        *((f"{before}ann@example.com", False) for before in ("x", "mary.", "mary-", "mary+", "_")),
+        *((f"ann@example.com{after}", False) for after in (".au", "x", "-shop.org")),
+    ],
+)
+def test_an_address_within_another_persons_is_not_theirs(
+    people: PublishedShop, text: str, is_theirs: bool
+) -> None:
+    people.execute("UPDATE customers SET country = ? WHERE customer_id = 'x5'", text)
+    people.run()
+    forget(people.settings, 1, None)
+    [another] = [row for row in people.served("rejected_rows") if row["key"] == "x5"]
+    assert (another["row"]["country"] is None) is is_theirs
+
+
 def test_a_forgotten_person_stays_forgotten_and_a_second_forget_changes_nothing(twice: PublishedShop) -> None:
     forget(twice.settings, 2, None)
     before = [twice.served(view) for view in ("customer_metrics", "insights", "rejected_rows")]

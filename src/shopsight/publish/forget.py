@@ -91,7 +91,7 @@ class _Person:
     @cached_property
     def _any_address(self) -> re.Pattern[str]:
         either = "|".join(map(re.escape, self.addresses)) or r"(?!)"
-        return re.compile(rf"(?<![\w.+-])(?:{either})(?![\w-])")
+        return re.compile(rf"(?<![\w.+-])(?:{either})(?![\w-]|\.\w)")
 
     def named_in(self, text: Any) -> bool:
         """Whether a text holds one of the addresses."""
