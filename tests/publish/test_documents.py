@@ -224,6 +224,15 @@ def test_the_rows_of_one_rule_and_key_are_numbered_by_their_values_in_whatever_o
     assert amounts == ["8.00", "8.00", "9.00"]
 
 
+def test_the_id_of_a_rejected_row_never_holds_an_address(tmp_path: Path) -> None:
+    keys = ["ann@example.com", "bob@example.com", None]
+    rows = [rejected_order(key, "orders.key_unreadable") for key in keys]
+    shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", rows)})
+    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    assert sorted(document["_id"] for document in found) == [f"orders.key_unreadable::{n}" for n in (1, 2, 3)]
+    assert {document["key"] for document in found} == {*keys}
+
+
 def test_rejected_rows_keep_the_types_of_the_source(tmp_path: Path) -> None:
     schema = pa.schema(
         [

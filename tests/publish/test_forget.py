@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
@@ -17,7 +18,7 @@ from shopsight import publish
 from shopsight.errors import LeaseHeld, WorkspaceError
 from shopsight.inspect.verify import Verification, verify
 from shopsight.orchestration.environment import settings_environment
-from shopsight.pipeline.run import forget, roll_back
+from shopsight.pipeline.run import forget, open_run, roll_back, run_stage
 from shopsight.pipeline.workspace import Workspace
 from shopsight.settings import load_settings
 
@@ -84,6 +85,13 @@ def test_a_rejected_row_is_the_persons_by_its_address_and_keeps_its_figures(twic
 def test_an_address_in_another_column_is_blanked_too(twice: PublishedShop) -> None:
     forget(twice.settings, None, "hal@example.com")
     assert "hal@" not in found_in(collections(twice))
+    assert verify(twice.settings).is_intact
+
+
+def test_an_address_in_the_id_column_of_their_own_row_is_blanked(twice: PublishedShop) -> None:
+    assert {"fay@", "gus@"} <= found_in(collections(twice))
+    forget(twice.settings, None, "fay@example.org")
+    assert {"fay@", "gus@"} & found_in(collections(twice)) == set()
     assert verify(twice.settings).is_intact
 
 
@@ -242,6 +250,47 @@ def test_the_command_says_what_it_removed_and_that_the_source_is_read_again(
     assert found_in(said) == set()
     assert twice.exit_code(monkeypatch, "verify", "--source", "sqlite:///people.db") == 0
     assert "`shopsight forget` blanked a person in 3 documents" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("given", [("22",), ("--email", "bo@example.com")])
+def test_a_misspelled_person_is_refused_and_nothing_changes(
+    twice: PublishedShop,
+    given: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    views = ("customer_metrics", "insights", "rejected_rows", "pipeline_runs")
+    before = [*map(twice.served, views), files(twice)]
+    assert twice.exit_code(monkeypatch, "forget", *given) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "in generations 1, 2 and the kept run directories. Nothing was changed." in said
+    assert [*map(twice.served, views), files(twice)] == before
+
+
+@pytest.mark.parametrize("given", [(9, None), (None, "ivy@example.com")])
+def test_a_person_in_the_files_of_an_unpublished_run_alone_is_swept(
+    twice: PublishedShop, given: tuple[int | None, str | None]
+) -> None:
+    twice.execute("INSERT INTO customers VALUES (9, 'Ivy', 'ivy@example.com', 'Spain')")
+    with open_run(twice.settings, publishes=False) as run:
+        run_stage(run, "extract")
+    record, removed = forget(twice.settings, *given)
+    assert (record.forgotten, len(removed)) == ([], 3)
+
+
+def test_documents_of_more_than_a_note_holds_are_forgotten_in_batches(
+    people: PublishedShop,
+) -> None:
+    rows = [(f"bad{n}", f"bob@example.com {'x' * 16_000}", None, None) for n in range(1200)]
+    with sqlite3.connect("people.db") as source:
+        source.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", rows)
+    source.close()
+    shop = PublishedShop(people.settings.model_copy(update={"max_rejected_share": 1.0}))
+    shop.run()
+    record, _ = forget(shop.settings, 2, None)
+    rejected = [entry.documents for entry in record.forgotten if entry.view == "rejected_rows"]
+    assert (sum(rejected), len(rejected)) == (1201, 3)
+    assert verify(shop.settings).is_intact
 
 
 @pytest.mark.parametrize("more", [(), ("2", "--email", "bob@example.com")])

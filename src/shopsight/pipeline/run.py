@@ -239,12 +239,16 @@ def forget(settings: Settings, customer_id: int | None, email: str | None) -> tu
         The record, which does not name the person, and the ids of the runs whose directories were removed.
 
     Raises:
+        ConfigurationError: nobody has this id or address; nothing was changed.
         LeaseHeld: a run publishes now.
         WorkspaceError: a run is at work, whose snapshot may hold the person.
     """
+    privacy, keep = Privacy.of(settings), settings.keep_generations
+    run_ids = Workspace.run_ids(settings.workdir)
+    raw = [Workspace(settings.workdir, run_id).folder("raw") for run_id in run_ids]
     with _leased(settings) as (target, lease):
+        publish.require_known(target, customer_id, email, privacy=privacy, raw=raw)
         removed = remove_runs(settings.workdir)
-        privacy, keep = Privacy.of(settings), settings.keep_generations
         return publish.forget(target, lease, customer_id, email, privacy=privacy, keep=keep), removed
 
 

@@ -10,7 +10,7 @@ The names below are those that other packages use.
 from shopsight.publish.bson import plain
 from shopsight.publish.digest import Difference, differences_from, read_back, read_digests
 from shopsight.publish.documents import run_documents
-from shopsight.publish.forget import forget, forgotten_in
+from shopsight.publish.forget import forget, forgotten_in, require_known
 from shopsight.publish.generations import flip, keep, list_generations, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
 from shopsight.publish.lease import Lease, held_until, hold_lease, refuse_if_held
@@ -56,6 +56,7 @@ __all__ = [
     "read_back",
     "read_digests",
     "refuse_if_held",
+    "require_known",
     "rollback",
     "run_documents",
     "save_run",

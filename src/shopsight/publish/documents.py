@@ -9,7 +9,7 @@ rejected_rows       a row that cleaning rejected  ``<rule>:<key>:<n>``
 ==================  ============================  ==================================================
 
 The same rows make the same documents in any order, so a repeated run ends in the same content: ``n`` counts
-the rows of one rule and key, from 1, in the order of their values.
+the rows of one rule and key, from 1, in the order of their values. A key with an e-mail address is left out.
 
 A MongoDB document holds 16 MB. A text longer than :data:`LONGEST_TEXT` is therefore cut and ends in a mark
 with its length. The rows of an insight end at :data:`LARGEST_ROWS` bytes, and its document says so.
@@ -229,6 +229,8 @@ def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id:
 def _id_stems(batch: pa.RecordBatch, key: str) -> pa.Array:
     """``<rule>:<key>:`` of each row; a null key is left empty."""
     keys = batch[key].cast(_TEXT).fill_null("")
+    # An address would stay, because no document's _id can be changed.
+    keys = pc.if_else(pc.match_substring_regex(keys, ADDRESS), _NOTHING, keys)
     return pc.binary_join_element_wise(batch["rule"].cast(_TEXT), keys, _NOTHING, _COLON)
 
 

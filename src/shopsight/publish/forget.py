@@ -18,22 +18,29 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import bson
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from shopsight.audit.parquet import read_batches
+from shopsight.contract import TABLES
+from shopsight.errors import ConfigurationError
 from shopsight.publish import naming
 from shopsight.publish.digest import ContentDigest, raw_batches, raw_documents
 from shopsight.publish.generations import sweep
 from shopsight.publish.history import save_run
 from shopsight.publish.lease import Lease
-from shopsight.publish.privacy import ADDRESSES, NAMES, Privacy, tidied
+from shopsight.publish.privacy import ADDRESS, ADDRESSES, NAMES, Privacy, tidied
 from shopsight.publish.rollback import recorded
 from shopsight.publish.target import Document, Target
 from shopsight.record import Forgotten, RunRecord
 
 #: ``customer_metrics`` comes last, because a repeated ``forget`` finds the rest through it.
 _ORDER = (naming.REJECTED_ROWS, naming.INSIGHTS, naming.CUSTOMER_METRICS)
+_BATCH_BYTES = 8 * 2**20
 _PERSONAL = NAMES | ADDRESSES
 
 
@@ -72,6 +79,41 @@ def forget(
     return record
 
 
+def require_known(
+    target: Target,
+    customer_id: int | None,
+    email: str | None,
+    *,
+    privacy: Privacy,
+    raw: Iterable[Path],
+) -> None:
+    """Refuse a person who is in no kept generation and in no run's files, most likely a misspelled one.
+
+    Args:
+        target: where.
+        customer_id: see :func:`forget`.
+        email: see :func:`forget`.
+        privacy: see :func:`forget`.
+        raw: the folders with what the runs read, one folder a table in each.
+
+    Raises:
+        ConfigurationError: nobody has this id or address.
+        TargetUnavailable: MongoDB does not answer.
+    """
+    with target.translated():
+        stored = sorted(naming.stored_generations(target.db))
+        is_unfinished = target.db[naming.GENERATIONS].find_one({"forgetting": {"$exists": True}})
+    person = _find(target, stored, customer_id, email, privacy)
+    is_known = is_unfinished or any(_is_in_generation(target, number, person) for number in stored)
+    if not is_known and not any(_is_in_files(folder, person) for folder in raw):
+        raise ConfigurationError(
+            f"Nobody has this {'id' if email is None else 'address'} in generations"
+            f" {', '.join(map(str, stored)) or '(none)'} and the kept run directories. Nothing was changed.",
+            remedy="Check it for a misspelling. Where addresses are not published, or were forgotten already,"
+            " give the id.",
+        )
+
+
 def forgotten_in(target: Target, generation: int) -> list[Forgotten]:
     """What ``forget`` noted of a generation, the oldest first."""
     with target.translated():
@@ -97,10 +139,23 @@ class _Person:
         """Whether a text holds one of the addresses."""
         return isinstance(text, str) and self._any_address.search(tidied(text).lower()) is not None
 
+    def is_in(self, rows: pa.RecordBatch) -> bool:
+        """Whether rows as they were read hold one of the ids or addresses."""
+        if "customer_id" in rows.schema.names:
+            found = pc.utf8_trim_whitespace(rows["customer_id"].cast(pa.string()))
+            if pc.any(pc.is_in(found, pa.array(map(str, self.ids), pa.string()))).as_py():
+                return True
+        texts = (column for column in rows.columns if pa.types.is_string(column.type))
+        return any(
+            self.named_in(text)
+            for column in texts
+            for text in column.filter(pc.match_substring(column, "@")).to_pylist()
+        )
+
     def blanked(self, row: Document, *, is_theirs: bool) -> Document:
-        """A row without their addresses, and without name and address if the row is theirs."""
+        """A row without their addresses, and without name and any address if the row is theirs."""
         return {
-            name: None if self.named_in(value) or (is_theirs and name in _PERSONAL) else value
+            name: None if self.named_in(value) or (is_theirs and _is_personal(name, value)) else value
             for name, value in row.items()
         }
 
@@ -117,9 +172,13 @@ class _Person:
         is_theirs = is_theirs and document["table"] == "customers"
         return {
             **document,
-            "key": None if self.named_in(key) else document["key"],
+            "key": self.blanked({"key": document["key"]}, is_theirs=is_theirs)["key"],
             "row": self.blanked(row, is_theirs=is_theirs),
         }
+
+
+def _is_personal(column: str, value: Any) -> bool:
+    return column in _PERSONAL or (isinstance(value, str) and re.search(ADDRESS, value) is not None)
 
 
 def _find(
@@ -141,17 +200,38 @@ def _find(
     return _Person(frozenset(ids), frozenset(addresses))
 
 
+def _is_in_generation(target: Target, generation: int, person: _Person) -> bool:
+    customers = target.db[naming.collections_of(generation)[naming.CUSTOMER_METRICS]]
+    with target.translated():
+        if customers.find_one({"_id": {"$in": [*person.ids]}}):
+            return True
+    return any(True for view in _ORDER for _ in _portions(target, view, generation, person))
+
+
+def _is_in_files(raw: Path, person: _Person) -> bool:
+    try:
+        return any(person.is_in(rows) for table in TABLES for rows in read_batches(raw / table, None))
+    except (OSError, pa.ArrowException):
+        return True  # the half-written file of a killed run may hold anybody
+
+
 def _portions(target: Target, view: str, generation: int, person: _Person) -> Iterator[list[Document]]:
-    """The changed documents, in batches that fit into the generation's note."""
+    """The changed documents, in batches that fit into the generation's note, a document of at most 16 MB."""
     collection = naming.collections_of(generation)[view]
     only = {"_id": {"$in": [*person.ids]}} if view == naming.CUSTOMER_METRICS else {}
-    changed = []
+    batch: list[Document] = []
+    size = 0
     for raw in raw_documents(target, collection, only):
         document = bson.decode(raw.raw)
         blanked = person.blanked_document(view, document)
         if blanked != document:
-            changed.append(blanked)
-    yield from ([document] for document in changed) if view == naming.INSIGHTS else filter(None, [changed])
+            if batch and size + len(raw.raw) > _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+            batch.append(blanked)
+            size += len(raw.raw)
+    if batch:
+        yield batch
 
 
 def _replace(
