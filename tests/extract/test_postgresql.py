@@ -34,6 +34,7 @@ from shopsight.extract import check_source, extract, source_totals
 from shopsight.extract.postgresql import locks, packed
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
+from shopsight.settings.table_mapping import TableMapping
 from shopsight_demo.seed import ShopSize, Types, seed
 from shopsight_demo.servers import PostgresServer
 
@@ -510,6 +511,20 @@ def test_a_missing_privilege_names_the_table_and_the_grant(postgres_url: str, tm
         # The columns alone are enough.
         execute(postgres_url, f"GRANT SELECT (total_amount) ON orders TO {user}")
         assert_proven(read(url, tmp_path), tmp_path)
+
+
+def test_a_missing_privilege_of_a_mapped_table_leaves_the_others_checked(postgres_url: str) -> None:
+    load_rows(postgres_url, {})
+    with reader_role(postgres_url) as url:
+        execute(
+            postgres_url,
+            f"GRANT SELECT ON categories, products, customers, order_items, reviews TO {user_of(url)}",
+        )
+        tables = {"orders": TableMapping(where="status <> 'new'")}
+        checks = check_source(url, schema=None, connect_timeout=PATIENCE, tables=tables)
+    assert [(check.name, "permission denied" in check.message) for check in checks if not check.is_ok] == [
+        ("source: orders", True)
+    ]
 
 
 def test_a_wrong_password_user_or_database_is_distinguished(postgres_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,9 +253,10 @@ class Catalog:
         try:
             yield
         except DriverError as error:
+            with suppress(DriverError):  # a lost connection has no savepoint, and its own error says more
+                self._session.execute("ROLLBACK TO SAVEPOINT before_mapping")
             if error.sqlstate == "42501" or not (error.sqlstate or "").startswith("42"):
                 raise
-            self._session.execute("ROLLBACK TO SAVEPOINT before_mapping")
             raise cannot_be_read(table, words_of(error, self._source), where=self._source.shown) from None
         self._session.execute("RELEASE SAVEPOINT before_mapping")
 
