@@ -71,6 +71,15 @@ def test_the_insights_of_a_shop_with_nearly_nothing_hold(tmp_path: Path, tables:
     assert broken(checks_of(write_shop(tmp_path, tables))) == []
 
 
+@pytest.mark.parametrize("orders", [(-1, 3), (-5, -1), (-(2**63), 2**63 - 1)])
+def test_pairs_hold_whatever_the_orders_ids_are(tmp_path: Path, orders: tuple[int, int]) -> None:
+    tables = clean_tables(
+        orders=[(order, 1, date(2026, 1, 1), "1.00", "completed", True) for order in orders],
+        order_items=[(2 * n + p, order, p, 1, "1.00") for n, order in enumerate(orders) for p in (0, 1)],
+    )
+    assert broken(checks_of(write_shop(tmp_path, tables))) == []
+
+
 def added(column: str, value: Any, row: int = 0) -> Change:
     """The rows with a value added to a column of one row."""
 
