@@ -7,14 +7,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.extract.test_mapping import RENAMED, RENAMING
+from tests.extract.test_mapping import PATIENCE, RENAMED, RENAMING
 from tests.support.literal_rows import DIALECTS, database_url, load_rows
 from tests.support.shop_rows import SHOP
 from typer.testing import CliRunner
 
 from shopsight.cli.commands import app
-from shopsight.errors import ConfigurationError
-from shopsight.extract import check_source
+from shopsight.errors import ConfigurationError, SchemaMismatch
+from shopsight.extract import check_source, extract
 from shopsight.inspect.proposal import propose
 from shopsight.settings import load_settings
 from shopsight_demo.seed.load import open_database
@@ -57,6 +57,27 @@ def test_what_is_unsure_or_missing_is_marked_and_passwords_stay_out(renamed: str
     assert "root:" not in text
 
 
+def test_an_address_that_holds_a_user_alone_is_no_password(postgres_url: str) -> None:
+    load_rows(postgres_url, SHOP)
+    text = propose(load_settings(source_url=postgres_url.replace(":@", "@")), None).text
+    assert "# The source's address holds a login: give it as SHOPSIGHT_SOURCE_URL." in text
+
+
+def test_names_with_quotes_are_written_as_toml(workdir: Path) -> None:
+    load_rows("sqlite:///odd.db", SHOP)
+    with open_database("sqlite:///odd.db", None) as database:
+        database.execute('ALTER TABLE orders RENAME COLUMN total_amount TO "Total\\"')
+        database.commit()
+    text = propose(load_settings(source_url="sqlite:///odd.db"), None).text
+    assert tomllib.loads(text)["tables"] == {"orders": {"columns": {"total_amount": "Total\\"}}}
+    with pytest.raises(SchemaMismatch) as caught:
+        extract(
+            "sqlite:///odd.db", workdir, schema=None, connections=1, batch_rows=9, connect_timeout=PATIENCE
+        )
+    _, _, toml = caught.value.remedy.partition("\n")
+    assert tomllib.loads(toml)["tables"] == {"orders": {"columns": {"total_amount": "Total\\"}}}
+
+
 def test_known_software_is_proposed_by_its_preset(postgres_url: str) -> None:
     script = Path(__file__).parents[1] / "settings" / "spree.sql"
     with psycopg.connect(postgres_url) as connection:
@@ -64,8 +85,8 @@ def test_known_software_is_proposed_by_its_preset(postgres_url: str) -> None:
     settings = load_settings(source_url=postgres_url)
     assert tomllib.loads(propose(settings, None).text) == {"preset": "spree"}
     assert tomllib.loads(propose(settings, "odoo").text) == {"preset": "odoo"}
-    with pytest.raises(ConfigurationError, match="no preset 'x'"):
-        propose(settings, "x")
+    with pytest.raises(ConfigurationError, match="no preset 'WooX'; there are"):
+        propose(settings, "WooX")
 
 
 def test_init_writes_a_file_once_and_names_the_next_command(renamed: str) -> None:

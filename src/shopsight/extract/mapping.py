@@ -14,7 +14,14 @@ from shopsight.errors import SchemaMismatch, raise_together
 from shopsight.extract.currencies import MarkedStatus
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_column, nearest_table
-from shopsight.settings.table_mapping import CURRENCY, OPTIONAL_TABLES, UNMAPPED, SqlColumn, TableMapping
+from shopsight.settings.table_mapping import (
+    CURRENCY,
+    OPTIONAL_TABLES,
+    UNMAPPED,
+    SqlColumn,
+    TableMapping,
+    toml_text,
+)
 
 #: The name, for messages, of what is read for an optional table that the source lacks.
 EMPTY = "an empty table in its place"
@@ -135,7 +142,7 @@ def _missing(
     where: str,
     proposed: Mapping[str, str | None],
 ) -> SchemaMismatch:
-    toml = [f'{key} = "{name}"' if name else f'# {key} = "…"' for key, name in proposed.items()]
+    toml = [f"{key} = {toml_text(name)}" if name else f'# {key} = "…"' for key, name in proposed.items()]
     nearest = [name for name in proposed.values() if name]
     if not nearest and kind == "table" and table in OPTIONAL_TABLES:
         toml.append("optional = true  # if the shop has none")

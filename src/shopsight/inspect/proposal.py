@@ -11,9 +11,9 @@ from shopsight.errors.redaction import redact
 from shopsight.extract import source_tables
 from shopsight.extract.nearest import Guess, nearest_column, nearest_table
 from shopsight.pipeline.databases import source_address
-from shopsight.settings import EMBEDDED, Settings
+from shopsight.settings import Settings
 from shopsight.settings.presets import Preset, load_preset, recognise
-from shopsight.settings.table_mapping import OPTIONAL_TABLES
+from shopsight.settings.table_mapping import OPTIONAL_TABLES, toml_text
 
 _UNSURE = "  # unsure: please check"
 
@@ -43,7 +43,7 @@ def propose(settings: Settings, preset: str | None) -> Proposal:
     try:
         known = load_preset(preset) if preset else recognise(found)
     except ValueError as error:
-        raise ConfigurationError(f"{str(error).capitalize()}.", remedy="Leave --preset out.") from None
+        raise ConfigurationError(f"--preset: {error}.", remedy="Leave --preset out.") from None
     lines = _connection(settings)
     if known is not None:
         return _of_preset(known, lines)
@@ -62,14 +62,13 @@ def propose(settings: Settings, preset: str | None) -> Proposal:
 
 def _connection(settings: Settings) -> list[str]:
     url = settings.source_url.get_secret_value()
-    shown = redact(url)
     lines = ["# Settings of shopsight; docs/settings.md has all of them."]
-    if url == shown and url != EMBEDDED:
-        lines.append(f'source_url = "{url}"')
+    if url == redact(url):
+        lines.append(f"source_url = {toml_text(url)}")
     else:
-        lines.append("# The source holds a password: give it as SHOPSIGHT_SOURCE_URL in the environment.")
+        lines.append("# The source's address holds a login: give it as SHOPSIGHT_SOURCE_URL.")
     if settings.source_schema is not None:
-        lines.append(f'source_schema = "{settings.source_schema}"')
+        lines.append(f"source_schema = {toml_text(settings.source_schema)}")
     lines.append('# time_zone = "Europe/Berlin"  # the shop\'s; UTC if it is not set')
     return lines
 
@@ -108,4 +107,4 @@ def _table(table: str, found: Mapping[str, Collection[str]]) -> tuple[list[str],
 def _line(key: str, guess: Guess | None) -> str:
     if guess is None:
         return f'# {key} = "…"{_UNSURE}: nothing looks like it; {{ sql = "…" }} works it out'
-    return f'{key} = "{guess.name}"' + ("" if guess.is_sure else _UNSURE)
+    return f"{key} = {toml_text(guess.name)}" + ("" if guess.is_sure else _UNSURE)

@@ -5,6 +5,7 @@ Says what is wanted and opens nothing; :mod:`shopsight.extract.mapping` finds it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -74,6 +75,15 @@ class TableMapping(BaseModel):
 
 #: A table that has the contract's names.
 UNMAPPED = TableMapping.model_validate({})
+
+
+def toml_text(text: str) -> str:
+    """A text as shopsight.toml has it.
+
+    >>> print(toml_text('Größe "L"'))
+    "Größe \\"L\\""
+    """
+    return json.dumps(text, ensure_ascii=False)
 
 
 def check_names(tables: Mapping[str, TableMapping]) -> None:
