@@ -187,7 +187,7 @@ def test_a_mapping_is_read_from_the_file_and_the_environment(monkeypatch: pytest
         "reviews": {"optional": True},
     }
     assert pickle.loads(pickle.dumps(settings)) == settings
-    assert setting_origins()["tables"].startswith("SHOPSIGHT_TABLES__")
+    assert setting_origins(settings)["tables"].startswith("SHOPSIGHT_TABLES__")
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,31 @@ def test_a_wrong_mapping_is_refused(toml: str, words: str) -> None:
     Path("shopsight.toml").write_text(toml)
     with pytest.raises(ConfigurationError, match=words):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("tables = 'x'\n", "tables: Input should be a valid dictionary"),
+        ("[tables]\norders = 'x'\n", "tables.orders: "),
+        ("[tables.orders]\ncolumns = 'x'\n", "tables.orders.columns: "),
+        ("table_prefix = 5\n", "prefix 5"),
+    ],
+)
+def test_settings_of_a_wrong_form_beside_a_preset_are_refused(toml: str, words: str) -> None:
+    Path("shopsight.toml").write_text(f"preset = 'spree'\n{toml}")
+    with pytest.raises(ConfigurationError, match=words):
+        load_settings()
+
+
+def test_what_a_preset_sets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert setting_origins(load_settings())["tables"] == "default"
+    assert setting_origins(load_settings(preset="spree"))["tables"] == "preset spree"
+    Path("shopsight.toml").write_text("preset = 'spree'\ntables.orders.where = 'true'\n")
+    origins = setting_origins(load_settings())
+    assert (origins["preset"], origins["tables"]) == ("shopsight.toml", "shopsight.toml, preset spree")
+    monkeypatch.setenv("SHOPSIGHT_TABLES__ORDERS__WHERE", "false")
+    assert setting_origins(load_settings())["tables"] == "SHOPSIGHT_TABLES__ORDERS__WHERE, preset spree"
 
 
 def test_a_misspelt_mapping_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

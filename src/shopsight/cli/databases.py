@@ -21,7 +21,7 @@ def config(workdir: Workdir = None, as_json: AsJson = False) -> None:
     from shopsight.settings import load_settings, setting_origins
 
     settings = load_settings(workdir=workdir)
-    origins = setting_origins()
+    origins = setting_origins(settings)
     if workdir is not None:
         origins["workdir"] = "--workdir"
     shown = {name: {"value": settings.shown(name), "origin": origin} for name, origin in origins.items()}
@@ -143,7 +143,6 @@ def init(
     """Look at the shop's database and write a first shopsight.toml for it."""
     from pathlib import Path
 
-    from shopsight.errors import ConfigurationError
     from shopsight.inspect.proposal import propose
 
     path = Path("shopsight.toml")

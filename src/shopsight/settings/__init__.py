@@ -28,7 +28,7 @@ from pydantic_settings import (
 from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError
 from shopsight.errors.redaction import redact
-from shopsight.settings.presets import with_preset
+from shopsight.settings.presets import load_preset, with_preset
 from shopsight.settings.table_mapping import TableMapping, check_names
 from shopsight.time_zone import UTC_NAME, check_zone
 
@@ -294,14 +294,20 @@ def shown_value(value: Any, *, hide: bool = False) -> str:
     return str(value)
 
 
-def setting_origins() -> dict[str, str]:
-    """By setting, where its value comes from: ``default``, ``shopsight.toml`` or the variable's name."""
+def setting_origins(settings: Settings) -> dict[str, str]:
+    """By setting, where its value comes from: ``default``, ``shopsight.toml``, a variable's name, a preset.
+
+    ``tables`` may come from two of them.
+    """
     in_file = _FileSource(Settings)()
     variables = {name.upper().partition(_NESTED)[0]: name for name in os.environ}
-    return {
-        name: variables.get(f"{_PREFIX}{name.upper()}") or (_FILE if name in in_file else "default")
-        for name in Settings.model_fields
-    }
+    in_preset = load_preset(settings.preset).settings if settings.preset else {}
+    origins = {}
+    for name in Settings.model_fields:
+        own = variables.get(f"{_PREFIX}{name.upper()}") or (_FILE if name in in_file else "")
+        preset = f"preset {settings.preset}" if name in in_preset and (not own or name == "tables") else ""
+        origins[name] = ", ".join(filter(None, [own, preset])) or "default"
+    return origins
 
 
 def load_settings(**given: Any) -> Settings:

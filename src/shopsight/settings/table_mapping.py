@@ -78,10 +78,10 @@ UNMAPPED = TableMapping.model_validate({})
 
 
 def toml_text(text: str) -> str:
-    """A text as shopsight.toml has it.
+    r"""A text as shopsight.toml has it.
 
     >>> print(toml_text('Größe "L"'))
-    "Größe \\"L\\""
+    "Größe \"L\""
     """
     return json.dumps(text, ensure_ascii=False)
 

@@ -1,8 +1,8 @@
-"""Settings for known shop software: one TOML file each. To add one, add a file.
+"""Settings for known shop software: one TOML file each.
 
-A file holds settings as shopsight.toml does, and beside them ``title`` and ``recognised_by``, tables that a
-database of this software has. ``{prefix}`` stands for the setting ``table_prefix``. What the user writes
-overrides it.
+To add one, add a file, and its name to the description of the setting ``preset``. A file holds settings as
+shopsight.toml does, and beside them ``title`` and ``recognised_by``, tables that a database of this software
+has. ``{prefix}`` stands for the setting ``table_prefix``. What the user writes overrides it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def load_preset(name: str, prefix: str | None = None) -> Preset:
     """
     if name not in preset_names():
         raise ValueError(f"there is no preset {name!r}; there are {', '.join(preset_names())}")
-    if prefix and not re.fullmatch(r"\w+", prefix):
+    if prefix and not (isinstance(prefix, str) and re.fullmatch(r"\w+", prefix)):
         raise ValueError(f"a prefix {prefix!r} is not made of letters, digits and _ alone")
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text("utf-8")
     usual = tomllib.loads(text).get("table_prefix", "")
@@ -69,7 +69,8 @@ def recognise(tables: Collection[str]) -> Preset | None:
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings completed by those of their preset, table by table and column by column.
 
-    A table that is given with ``from`` or ``query`` is the user's alone.
+    A table that is given with ``from`` or ``query`` is the user's alone. What has not the form of settings is
+    left as it is.
 
     Raises:
         ValueError: there is no such preset.
@@ -78,9 +79,12 @@ def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given)
     preset = load_preset(given["preset"], given.get("table_prefix")).settings
     own = given.get("tables", {})
+    if not isinstance(own, dict):
+        return {**preset, **given}
     tables = {**preset["tables"], **own}
     for name in preset["tables"].keys() & own.keys():
-        if isinstance(own[name], dict) and not {"from", "query"} & own[name].keys():
-            columns = {**preset["tables"][name].get("columns", {}), **own[name].get("columns", {})}
+        columns = own[name].get("columns", {}) if isinstance(own[name], dict) else None
+        if isinstance(columns, dict) and not {"from", "source", "query"} & own[name].keys():
+            columns = {**preset["tables"][name].get("columns", {}), **columns}
             tables[name] = {**preset["tables"][name], **own[name], "columns": columns}
     return {**preset, **given, "tables": tables}
