@@ -224,6 +224,22 @@ class Forgotten:
     after: str
 
 
+@dataclass(frozen=True)
+class OwnInsight:
+    """An insight of the user's own, as it was in a run.
+
+    Attributes:
+        file: the name of its Python file.
+        sha256: of the file.
+        proved: what the proof shows of it, and what not, in words.
+    """
+
+    id: str
+    file: str
+    sha256: str
+    proved: str
+
+
 @dataclass
 class RunRecord:
     """One run, from its start to its end.
@@ -237,6 +253,7 @@ class RunRecord:
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
         figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
         forgotten: of a ``forget``, what it blanked.
+        own_insights: the user's own insights that were in it.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
     """
 
@@ -257,6 +274,7 @@ class RunRecord:
     figures: dict[str, dict[str, Compared]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     forgotten: list[Forgotten] = field(default_factory=list)
+    own_insights: list[OwnInsight] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
     def as_document(self) -> dict[str, Any]:

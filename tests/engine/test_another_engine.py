@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,8 @@ from shopsight.engine.polars import PolarsEngine
 from shopsight.engine.protocol import Engine, Frame
 from shopsight.extract import extract
 from shopsight.marts.customer_metrics import customer_metrics
-from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
+from shopsight.marts.insights import INSIGHTS, Insight, InsightOptions, Shop, compute_insights
+from shopsight.pipeline.own_insights import load_file
 from shopsight_demo.seed import ShopSize, seed
 
 OPTIONS = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 11, 22))
@@ -40,6 +42,13 @@ class DuckEngine:
             frame.to_native().write_parquet(str(folder / f"part-{part:05}.parquet"))
 
 
+def own_insight(folder: Path) -> Insight:
+    """A user's own, as `insight new` writes it."""
+    template = resources.files("shopsight.cli").joinpath("templates", "insight.py.txt").read_text("utf-8")
+    (folder / "own.py").write_text(template.replace("NAME", "own").replace('"weeks": 12', '"weeks": 200'))
+    return load_file(folder / "own.py")
+
+
 def worked_out(engine: Engine, folder: Path) -> dict[str, pl.DataFrame]:
     """Metrics and insights of ``clean``, from Parquet to Parquet."""
     clean, marts = folder / "clean", folder / "marts"
@@ -47,9 +56,9 @@ def worked_out(engine: Engine, folder: Path) -> dict[str, pl.DataFrame]:
     metrics = [tables[name] for name in ("customers", "orders", "order_items", "reviews")]
     engine.sink({marts / "customer_metrics": customer_metrics(*metrics)})
     shop = Shop(**tables, customer_metrics=engine.scan(marts / "customer_metrics"))
-    insights = compute_insights(shop, OPTIONS)
+    insights = compute_insights(shop, OPTIONS, INSIGHTS | {"own": own_insight(folder)})
     engine.sink({marts / name: frame for name, frame in insights.items()})
-    found = {name: pl.read_parquet(marts / name / "*.parquet") for name in INSIGHTS}
+    found = {name: pl.read_parquet(marts / name / "*.parquet") for name in insights}
     return {"customer_metrics": pl.read_parquet(marts / "customer_metrics").sort("customer_id"), **found}
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from bson.decimal128 import Decimal128
 from pydantic import SecretStr
 from pymongo.collection import Collection
 from pymongo.database import Database
+from tests.support.command_line import shopsight
 from tests.support.published_shop import PublishedShop
 
 from shopsight import publish
+from shopsight.cli.published import read_published
 from shopsight.errors import ConfigurationError, ProofBroken
 from shopsight.inspect.verify import Verification, verify
 from shopsight.pipeline import run as pipeline
@@ -45,6 +48,28 @@ def test_published_data_are_intact_and_current(
     said = " ".join(capsys.readouterr().out.split())
     assert "MongoDB serves what was proven" in said
     assert "The source still says the same" in said
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "changed"])
+def test_an_own_insight_is_published_and_verified_even_without_its_file(
+    sqlite_shop: PublishedShop, tmp_path: Path, is_gone: bool
+) -> None:
+    shopsight("insight", "new", "mine", "--folder", str(tmp_path / "mine"))
+    given = {"files": [str(tmp_path / "mine")]}
+    own = PublishedShop(sqlite_shop.settings.model_copy(update={"insights": given}))
+    assert [one.id for one in own.run().own_insights] == ["mine"]
+    assert "Not counted again" in {row["_id"]: row for row in own.served("insights")}["mine"]["description"]
+    file = tmp_path / "mine" / "mine.py"
+    file.write_text(file.read_text().replace("Countries lately", "Changed"))
+    if is_gone:
+        file.unlink()
+    assert verify(own.settings).is_intact
+    own.tamper("insights", lambda found: found.update_one({"_id": "top_customers"}, {"$set": {"title": "?"}}))
+    assert [(kind, id_) for _, id_, kind, _ in listed(verify(own.settings))] == [("altered", "top_customers")]
+    published = read_published(own.settings)
+    assert list(published.insights)[-1] == "mine"
+    published.write_report(tmp_path / "report.html")
+    assert "Not counted again" in (tmp_path / "report.html").read_text()
 
 
 def test_nothing_published_is_reported(sqlite_shop: PublishedShop) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shopsight.errors import ConfigurationError
 from shopsight.logs import bind_structlog
-from shopsight.settings import Settings, _warn_if_writable, load_settings, setting_origins
+from shopsight.settings import Settings, load_settings, setting_origins, warn_if_writable
 
 URL = "postgresql://ann:s3cret@db/shop"
 
@@ -109,7 +109,7 @@ def test_a_file_that_every_user_may_write_is_warned_of_once(caplog: pytest.LogCa
     file.write_text("top_n = 7\n")
     for mode, warnings in ((0o644, 0), (0o666, 1)):
         file.chmod(mode)
-        _warn_if_writable.cache_clear()
+        warn_if_writable.cache_clear()
         load_settings()
         load_settings()
         assert len([one for one in caplog.records if "shopsight.toml" in one.getMessage()]) == warnings

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: The figures of :func:`shopsight.audit.proof.clean_totals`.
+SHOP_TOTALS = (
+    "customers", "orders", "amount", "counting_orders", "revenue", "units", "buyers", "reviews",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class SumsTo:

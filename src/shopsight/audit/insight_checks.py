@@ -21,6 +21,9 @@ def insight_checks(
 ) -> Iterator[Check]:
     """Sums against totals; and by identity, how many rows are right or the first figure that is not."""
     rows = files.published[insight.id]
+    if not any(isinstance(identity, Recounted | Greatest) for identity in insight.identities):
+        keys = {key for row in rows if None not in (key := tuple(row[name] for name in insight.key))}
+        yield Check(f"{insight.id}: rows with a key of their own", len(rows), len(keys))
     for identity in insight.identities:
         match identity:
             case SumsTo(column, total, where):
@@ -52,6 +55,27 @@ def insight_checks(
                 yield Check(f"{insight.id}: rows", len(greatest), len(rows))
                 yield _compared(insight, f"{by} among the greatest", rows, [{by: f} for f in greatest], [by])
                 yield _compared(insight, "recounted figures", rows, _of(insight, rows, found), columns)
+
+
+def described(insight: DeclaredInsight, columns: Iterable[str]) -> str:
+    """What the proof shows of an insight and of which columns it shows no row's value, in words."""
+    shown, proved = ["each row has a key of its own"], set[str]()
+    for identity in insight.identities:
+        match identity:
+            case SumsTo(column, total, where):
+                only = f" where {where[0]} is {where[1]}" if where else ""
+                shown.append(f"sum({column}){only} is the shop's {total}")
+            case Quotient(column, part, whole, total):
+                shown.append(f"{column} is {part} / {whole or total}")
+                proved.add(column)
+            case Recounted(_, names) | Greatest(_, _, names):
+                shown.append(f"{', '.join(names)} are counted again")
+                proved.update(names, insight.key)
+            case Complete(limit):
+                shown.append(f"a list shorter than {limit} is complete")
+    rest = [name for name in columns if name not in proved]
+    unproved = f" Not counted again, row by row: {', '.join(rest)}." if rest else ""
+    return f"Proved: {'; '.join(shown)}.{unproved}"
 
 
 def _of(insight: DeclaredInsight, rows: list[Row], found: Mapping[Key, Row]) -> list[Row]:

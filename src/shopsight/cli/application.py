@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: The panels of ``--help`` and their commands, in the order of use.
 PANELS = {
     "Try it": ("demo", "seed", "up", "down"),
-    "Set up": ("init", "config", "doctor"),
+    "Set up": ("init", "config", "doctor", "insight"),
     "Run": ("plan", "run", "serve"),
     "Read": ("show", "report", "explain"),
     "Look after": ("runs", "verify", "generations", "rollback", "unpin", "forget", "metrics"),

@@ -6,10 +6,10 @@ entry point names a module that declares commands on :data:`shopsight.cli.applic
 
 from importlib.metadata import entry_points
 
-from shopsight.cli import databases, reading, running, tracing
+from shopsight.cli import databases, own_insight, reading, running, tracing
 from shopsight.cli.application import app
 
-__all__ = ["app", "databases", "reading", "running", "tracing"]
+__all__ = ["app", "databases", "own_insight", "reading", "running", "tracing"]
 
 for entry_point in entry_points(group="shopsight.commands"):
     entry_point.load()

@@ -11,7 +11,7 @@ from shopsight.cli.tables import terminal_table
 from shopsight.inspect.compare import EXAMPLES, CustomerChange, RowChange, changed_fields
 from shopsight.inspect.plan import Plan
 from shopsight.inspect.verify import AlteredDocument, Verification
-from shopsight.marts.insights import INSIGHTS, Insight
+from shopsight.marts.insights import Insight
 from shopsight.record import Check
 from shopsight.report import ReportTable
 from shopsight.report.formatting import format_exact, format_moment, format_plain
@@ -39,7 +39,7 @@ def print_plan(plan: Plan) -> None:
         if plan.largest:
             _print_customers(plan.largest)
         for name, changes in plan.rows.items():
-            _print_movement(INSIGHTS[name], changes)
+            _print_movement(plan.insights[name], changes)
         if plan.rows:
             rows = [{"name": name, **_row_counts(changes)} for name, changes in plan.rows.items()]
             _print_counts("Rows of the insights", "Insight", "Moved", rows)

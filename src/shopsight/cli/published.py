@@ -9,8 +9,8 @@ from typing import Any
 
 from shopsight.cli.output import out
 from shopsight.cli.tables import terminal_table
-from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline.databases import open_target
+from shopsight.pipeline.own_insights import insights_in
 from shopsight.publish import find_run, pin_note, plain
 from shopsight.reader import open_generation
 from shopsight.report import ReportTable, render_report, write_report
@@ -43,8 +43,9 @@ def read_published(settings: Settings) -> Published:
         generation = open_generation(target.db)
         documents = {document["_id"]: plain(document) for document in generation.insights.find()}
         record, pin = find_run(target, generation.run_id) or {}, pin_note(target)
-    in_order = [*(name for name in INSIGHTS if name in documents), *(documents.keys() - INSIGHTS.keys())]
-    charts = {name: insight.chart for name, insight in INSIGHTS.items()}
+    insights = insights_in(settings, record)
+    in_order = [*(name for name in insights if name in documents), *(documents.keys() - insights.keys())]
+    charts = {name: insight.chart for name, insight in insights.items()}
     tables = {name: ReportTable.from_document(documents[name], charts.get(name)) for name in in_order}
     return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin)
 

@@ -120,6 +120,8 @@ def print_run(record: RunRecord) -> None:
 
     for view in run_views(record.as_document()):
         out.print(view)
+    for own in record.own_insights:
+        say((f"{own.id}: ", "bold"), own.proved)
     if record.pinned is not None:
         say(
             f"Generation {record.generation} is proven and kept, and not served, because generation"

@@ -140,9 +140,11 @@ def insight(
 ) -> None:
     """Show the rows behind an insight or one row of it, and those left out by status and by rule."""
     from shopsight.inspect.explain import TracedRun, explain_insight
+    from shopsight.pipeline.own_insights import insights_in
 
     settings = settings_from(workdir=workdir)
-    trace = explain_insight(TracedRun.open(settings.workdir, run), name, key)
+    traced = TracedRun.open(settings.workdir, run)
+    trace = explain_insight(traced, name, key, insights_in(settings, traced.record))
     _show(trace, settings, rows, as_json=as_json)
 
 

@@ -17,6 +17,7 @@ from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
 from shopsight.inspect.preview import previews
 from shopsight.pipeline.databases import open_target, source_address, target_address
+from shopsight.pipeline.own_insights import own_insights
 from shopsight.pipeline.run import versions
 from shopsight.pipeline.workspace import Workspace
 from shopsight.settings import Settings
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("shopsight", "versions", True, ", ".join(f"{k} {v}" for k, v in versions().items())),
         Finding("shopsight", "machine", True, f"{platform.platform()}, {os.cpu_count()} cores"),
         _workdir(settings.workdir),
+        *_guarded("insights", lambda: _insights(settings)),
         *source,
         *_guarded("source", lambda: _time_zone(settings)),
         *_guarded("target", lambda: _target(settings)),
@@ -112,6 +114,11 @@ def _time_zone(settings: Settings) -> Iterable[Finding]:
                     " day may have begun in the shop"
                 )
     yield Finding("source", "time zone", True, message)
+
+
+def _insights(settings: Settings) -> Iterable[Finding]:
+    for own in own_insights(settings):
+        yield Finding("insights", own.insight.id, True, f"{own.path}. {own.proved}")
 
 
 def _target(settings: Settings) -> Iterable[Finding]:

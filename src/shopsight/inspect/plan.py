@@ -12,7 +12,7 @@ from shopsight.audit.parquet import count_rows
 from shopsight.contract import TABLES
 from shopsight.errors import ShrinkRefused
 from shopsight.inspect.compare import Counts, CustomerChange, RowChange, compare_insight, largest_changes
-from shopsight.marts.insights import INSIGHTS
+from shopsight.marts.insights import Insight
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.stages import Progress, Run
@@ -32,6 +32,7 @@ class Plan:
         documents: by collection, how many documents are added, removed, changed and the same.
         largest: the customers whose total_amount_spent changes most.
         rows: by insight in report order, the rows that are added, removed, changed or moved; if any.
+        insights: those of the run by id, in report order.
         shrink: the shrink guard's message; None when it would let the run pass.
     """
 
@@ -40,6 +41,7 @@ class Plan:
     documents: dict[str, Counts]
     largest: list[CustomerChange]
     rows: dict[str, list[RowChange]]
+    insights: Mapping[str, Insight]
     shrink: str | None = None
 
     @property
@@ -82,11 +84,11 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
     run_id, as_of = (served.run_id, served.as_of) if served else (run.run_id, run.snapshot.as_of)
     privacy = Privacy.of(run.settings)
     new = publish.run_documents(
-        marts, rejected, INSIGHTS.values(), run_id=run_id, as_of=as_of, privacy=privacy
+        marts, rejected, run.insights.values(), run_id=run_id, as_of=as_of, privacy=privacy
     )
     numbers = {
         "customer_metrics": count_rows(marts / "customer_metrics"),
-        "insights": len(INSIGHTS),
+        "insights": len(run.insights),
         "rejected_rows": sum(count_rows(rejected / table) for table in TABLES),
     }
     counts = {view: Counts() for view in numbers}
@@ -99,19 +101,21 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
 
     largest = largest_changes(differences("customer_metrics"))
     rows = {
-        difference.id: _row_changes(difference) for difference in differences("insights") if difference.right
+        difference.id: _row_changes(difference, run.insights[difference.id].key)
+        for difference in differences("insights")
+        if difference.right
     }
     for _ in differences("rejected_rows"):
         pass
-    in_report_order = {name: rows[name] for name in INSIGHTS if rows.get(name)}
-    return Plan(run.record, served, counts, largest, in_report_order, _shrink(run, target))
+    in_report_order = {name: rows[name] for name in run.insights if rows.get(name)}
+    return Plan(run.record, served, counts, largest, in_report_order, run.insights, _shrink(run, target))
 
 
-def _row_changes(difference: Difference) -> list[RowChange]:
+def _row_changes(difference: Difference, key: tuple[str, ...]) -> list[RowChange]:
     before: Mapping[str, Any] = difference.left or {}
     after: Mapping[str, Any] = difference.right or {}
     served = [row for row in before.get("rows") or () if isinstance(row, Mapping)]
-    return compare_insight(served, after["rows"], INSIGHTS[difference.id].key)
+    return compare_insight(served, after["rows"], key)
 
 
 def _shrink(run: Run, target: publish.Target) -> str | None:

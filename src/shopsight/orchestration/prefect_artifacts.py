@@ -6,7 +6,7 @@ long as its database: they hold no customer's name or address.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,8 @@ import polars as pl
 import structlog
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from shopsight.marts.insights import INSIGHTS
+from shopsight.marts.insights import Insight
+from shopsight.pipeline.own_insights import insights_in
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord
@@ -35,7 +36,9 @@ def publish_artifacts(settings: Settings, record: RunRecord) -> None:
     document = record.as_document()
     try:
         create_markdown_artifact(overview(document), key="run", description="How the run went.")
-        insights = insight_tables(Workspace(settings.workdir, record.run_id))
+        insights = insight_tables(
+            Workspace(settings.workdir, record.run_id), insights_in(settings, document).values()
+        )
         for table in (*run_artifacts(document), *insights):
             create_table_artifact(_rows(table), key=table.id.replace("_", "-"), description=table.description)
     except Exception:
@@ -76,11 +79,11 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[ReportTable]:
         yield run_tables.compared(*run_tables.links(record))
 
 
-def insight_tables(workspace: Workspace) -> Iterator[ReportTable]:
+def insight_tables(workspace: Workspace, insights: Iterable[Insight]) -> Iterator[ReportTable]:
     """The insights whose folders are whole, in report order."""
     if workspace.insights.details() is None:
         return
-    for insight in INSIGHTS.values():
+    for insight in insights:
         frame = pl.read_parquet(workspace.folder(f"marts/insights/{insight.id}") / "*.parquet")
         shown = f" The first {MAX_ROWS} of {format_count(frame.height)} rows." * (frame.height > MAX_ROWS)
         table = ReportTable(

@@ -120,6 +120,7 @@ def open_run(
         on_progress: see :func:`run`.
 
     Raises:
+        ConfigurationError: one of the user's own insights cannot be used.
         TargetUnavailable: MongoDB does not answer.
         WorkspaceError: the directory cannot be made, or another process works on this run.
     """
@@ -133,6 +134,7 @@ def open_run(
         run = Run(settings, workspace, record, None, allow_shrink, allow_older, unpin, on_progress)
         try:
             workspace.write_record(record)
+            record.own_insights = [own.as_record() for own in run.own_insights]
             served = None
             if publishes:
                 run.target = stack.enter_context(open_target(settings))

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -28,8 +29,16 @@ from shopsight.errors import ConfigurationError, PublishError
 from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
-from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, compute_insights
+from shopsight.marts.insights import (
+    INSIGHTS,
+    Insight,
+    InsightOptions,
+    Shop,
+    compute_insights,
+    in_report_order,
+)
 from shopsight.pipeline.databases import source_address
+from shopsight.pipeline.own_insights import LoadedInsight, blame, own_insights
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot
@@ -75,6 +84,16 @@ class Run:
         if self.record.snapshot is None:
             raise RuntimeError("no stage may ask for the snapshot before extraction")
         return self.record.snapshot
+
+    @cached_property
+    def own_insights(self) -> list[LoadedInsight]:
+        """The user's own insights, loaded and checked once."""
+        return own_insights(self.settings)
+
+    @cached_property
+    def insights(self) -> dict[str, Insight]:
+        """Built-in and own insights by id, in the order of the report."""
+        return in_report_order([*INSIGHTS.values(), *(own.insight for own in self.own_insights)])
 
     @property
     def state(self) -> str:
@@ -215,7 +234,11 @@ def metrics(run: Run) -> StageResult:
 
 
 def insights(run: Run) -> StageResult:
-    """Work out the insights from ``clean`` and the customer metrics."""
+    """Work out the insights from ``clean`` and the customer metrics.
+
+    Raises:
+        ConfigurationError: one of the user's own cannot be computed.
+    """
     engine, settings = PolarsEngine(), run.settings
     options = InsightOptions(
         top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.today
@@ -225,13 +248,23 @@ def insights(run: Run) -> StageResult:
     def work() -> dict[str, Any]:
         tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
         customers = engine.scan(run.workspace.folder("marts/customer_metrics"))
-        frames = compute_insights(Shop(**tables, customer_metrics=customers), options)
-        engine.sink({folder / name: frame for name, frame in frames.items()})
+        shop = Shop(**tables, customer_metrics=customers)
+        try:
+            frames = compute_insights(shop, options, run.insights)
+            engine.sink({folder / name: frame for name, frame in frames.items()})
+        except Exception:
+            blame(run.own_insights, shop, options)
+            raise
         return {}
 
-    inputs = {"top_n": options.top_n, "basket_pairs_n": options.basket_pairs_n, "as_of": str(options.as_of)}
+    inputs = {
+        "top_n": options.top_n,
+        "basket_pairs_n": options.basket_pairs_n,
+        "as_of": str(options.as_of),
+        "own": {own.insight.id: [own.sha256, dict(own.insight.options)] for own in run.own_insights},
+    }
     _, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
-    rows_out = sum(count_rows(folder / name) for name in INSIGHTS)
+    rows_out = sum(count_rows(folder / name) for name in run.insights)
     return StageResult(_rows(run, "clean"), rows_out, None, is_kept, seconds)
 
 
@@ -249,7 +282,7 @@ def prove(run: Run) -> StageResult:
     record.ledger = build_ledger(run.workspace.root, sentences, totals)
     record.proof = [proof.require(proof.prove_extraction(run.snapshot, totals))]
     record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
-    files = ShopFiles(folder("clean"), folder("marts"), tuple(INSIGHTS.values()), run.settings)
+    files = ShopFiles(folder("clean"), folder("marts"), tuple(run.insights.values()), run.settings)
     record.totals = proof.clean_totals(files)
     customers = customer_checks(files, totals["customers"].clean)
     record.proof.append(proof.require(proof.prove_marts(record.totals, files, customers)))
@@ -279,7 +312,7 @@ def publish_generation(run: Run) -> StageResult:
             marts=run.workspace.folder("marts"),
             rejected=run.workspace.folder("rejected"),
             record=run.record,
-            insights=INSIGHTS.values(),
+            insights=run.insights.values(),
             privacy=Privacy.of(run.settings),
             on_rows=_tally(run, "publish"),
         )
@@ -311,7 +344,7 @@ def _prove_written(
 ) -> None:
     marts = run.workspace.folder("marts")
     expected = {"customer_metrics": proof.mart_figures(marts / "customer_metrics")}
-    expected |= {name: proof.mart_figures(marts / "insights" / name) for name in INSIGHTS}
+    expected |= {name: proof.mart_figures(marts / "insights" / name) for name in run.insights}
     # The digest covers a truncated insight; its sums are not those of the mart.
     expected |= {name: {"rows": rows} for name, rows in written.truncated.items()}
     expected["rejected_rows"] = proof.rejected_figures(run.record.ledger)

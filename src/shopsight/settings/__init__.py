@@ -28,6 +28,7 @@ from pydantic_settings import (
 from shopsight.contract import STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError
 from shopsight.errors.redaction import redact
+from shopsight.settings.insight_files import read_insights
 from shopsight.settings.presets import load_preset, with_preset
 from shopsight.settings.table_mapping import TableMapping, check_names
 from shopsight.time_zone import UTC_NAME, check_zone
@@ -149,6 +150,11 @@ class Settings(BaseSettings):
     )
     top_n: int = Field(5, ge=1, le=1000, description="How many rows the top lists have.")
     basket_pairs_n: int = Field(20, ge=1, le=1000, description="How many product pairs are listed.")
+    insights: Annotated[dict[str, Any], NoDecode, BeforeValidator(read_insights)] = Field(
+        {},
+        description="Your own insights: `files`, a list of Python files and folders of them, and under an"
+        " insight's id its options. See docs/your-own-insight.md.",
+    )
     max_rejected_share: float = Field(
         0.5, ge=0, le=1, description="A table with a larger share of rejected rows stops the run …"
     )
@@ -289,7 +295,10 @@ def shown_value(value: Any, *, hide: bool = False) -> str:
         case frozenset():
             return ", ".join(sorted(value))
         case dict():
-            details = {name: mapping.as_details() for name, mapping in sorted(value.items())}
+            details = {
+                name: part.as_details() if isinstance(part, TableMapping) else part
+                for name, part in sorted(value.items())
+            }
             return redact(json.dumps(details)) if details else ""
     return str(value)
 
@@ -318,7 +327,7 @@ def load_settings(**given: Any) -> Settings:
     """
     remedy = f"Correct {_FILE}, the {_PREFIX}* environment or the command line."
     _refuse_misspelt(os.environ)
-    _warn_if_writable()
+    warn_if_writable()
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -353,10 +362,9 @@ def _nearest(name: str, known: Iterable[str], cutoff: float) -> list[str]:
 
 
 @cache
-def _warn_if_writable() -> None:
-    """Warn once: anyone who writes the settings can run a command, or send the data elsewhere."""
-    file = Path(_FILE)
+def warn_if_writable(file: Path = Path(_FILE)) -> None:
+    """Warn once: who writes the settings or an insight runs commands, or sends the data elsewhere."""
     if file.exists() and file.stat().st_mode & stat.S_IWOTH:
         structlog.get_logger("shopsight").warning(
-            "settings", file=_FILE, warning="every user may write to it"
+            "settings", file=str(file), warning="every user may write to it"
         )

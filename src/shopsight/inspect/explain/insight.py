@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ from shopsight.engine.protocol import Frame
 from shopsight.errors import ConfigurationError
 from shopsight.inspect.explain.trace import AddedUp, Listing, Trace
 from shopsight.inspect.explain.traced_run import TracedRun, raw_values
-from shopsight.marts.insights import INSIGHTS, Insight, InsightKind
+from shopsight.marts.insights import INSIGHTS, Insight, InsightColumn, InsightKind
 from shopsight.marts.insights.evidence import Evidence
 
 #: By table, the order in which rows are listed, and whether it descends.
@@ -68,7 +69,9 @@ class InsightTrace(Trace):
         return {**super().as_document(limit), **about, "columns": columns}
 
 
-def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> InsightTrace:
+def explain_insight(
+    run: TracedRun, name: str, key_text: str | None = None, insights: Mapping[str, Insight] = INSIGHTS
+) -> InsightTrace:
     """Trace an insight, or one row of it, back to the kept rows and to what was left out.
 
     Args:
@@ -76,16 +79,17 @@ def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> I
         name: the insight's id.
         key_text: the key of one row: a product's id, a month (``2026-11``), a country…; for a key of several
             columns the values, separated by commas.
+        insights: the run's insights, own ones only if their files are as they were then.
 
     Raises:
         ConfigurationError: there is no such insight, or no row behind the key.
         WorkspaceError: the run's files cannot be read.
     """
-    insight = INSIGHTS.get(name)
+    own = {str(own["id"]): own for own in run.record.get("own_insights") or ()}
+    insight = insights.get(name) or _stand_in(run, own[name]) if name in own else insights.get(name)
     if insight is None:
-        raise ConfigurationError(
-            f"There is no insight {name!r}.", remedy=f"Name one of {', '.join(INSIGHTS)}."
-        )
+        known = ", ".join(dict.fromkeys([*insights, *own]))
+        raise ConfigurationError(f"There is no insight {name!r}.", remedy=f"Name one of {known}.")
     key = None if key_text is None else parse_key(insight, key_text)
     with run.reading():
         published = Listing.of(_with_key(run.insight(insight.id), key or {}))
@@ -94,6 +98,23 @@ def explain_insight(run: TracedRun, name: str, key_text: str | None = None) -> I
         if key is None:
             return _whole(run, insight, insight.evidence, published)
         return _one_row(run, insight, insight.evidence, key, published)
+
+
+def _stand_in(run: TracedRun, own: Mapping[str, Any]) -> Insight:
+    """For an own insight whose file is no longer as it was: its rows as they are in the run, unexplained."""
+    kinds: dict[Any, InsightKind] = {
+        nw.String: "text",
+        nw.Date: "date",
+        nw.Float64: "number",
+        nw.Int64: "count",
+    }
+    with run.reading():
+        schema = run.insight(str(own["id"])).collect_schema()
+    columns = tuple(
+        InsightColumn(name, kinds.get(type(dtype), "money"), name) for name, dtype in schema.items()
+    )
+    gone = f"{own['file']} has changed since the run or is gone, so only the published rows are shown."
+    return Insight(str(own["id"]), str(own["id"]), gone, columns, (), lambda shop, _: shop.customers)
 
 
 def parse_key(insight: Insight, text: str) -> dict[str, Any]:

@@ -7,14 +7,11 @@ column.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from pkgutil import iter_modules
-from types import ModuleType
 
 from shopsight.engine.protocol import Frame
-from shopsight.errors import ConfigurationError
 from shopsight.marts.insights.insight import Insight, InsightColumn, InsightKind, InsightOptions
 from shopsight.marts.insights.shop import Shop
 
@@ -26,46 +23,29 @@ __all__ = [
     "InsightOptions",
     "Shop",
     "compute_insights",
-    "load_insights",
+    "in_report_order",
 ]
 
 
-def load_insights(*folders: Path) -> dict[str, Insight]:
-    """The insights of this package's modules and of the Python files in the folders, in the report's order.
-
-    Raises:
-        ConfigurationError: two insights have the same id.
-    """
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
-    modules += [_module_of(path) for folder in folders for path in sorted(folder.glob("*.py"))]
-    insights: dict[str, Insight] = {}
-    found = [module.INSIGHT for module in modules if hasattr(module, "INSIGHT")]
-    for insight in sorted(found, key=lambda insight: (insight.rank, insight.id)):
-        if insight.id in insights:
-            raise ConfigurationError(
-                f"Two insights have the id {insight.id!r}.", remedy="Give each insight an id of its own."
-            )
-        insights[insight.id] = insight
-    return insights
+def in_report_order(insights: Iterable[Insight]) -> dict[str, Insight]:
+    """The insights by id, in the order of the report."""
+    return {insight.id: insight for insight in sorted(insights, key=lambda each: (each.rank, each.id))}
 
 
-def _module_of(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+#: Those that come with shopsight; :mod:`shopsight.pipeline.own_insights` adds the user's.
+INSIGHTS: dict[str, Insight] = in_report_order(
+    module.INSIGHT
+    for module in (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    if hasattr(module, "INSIGHT")
+)
 
 
-#: By id, in the order of the report.
-INSIGHTS: dict[str, Insight] = load_insights()
-
-
-def compute_insights(shop: Shop, options: InsightOptions) -> dict[str, Frame]:
-    """Every insight's frame by its id, in report order.
+def compute_insights(
+    shop: Shop, options: InsightOptions, insights: Mapping[str, Insight] = INSIGHTS
+) -> dict[str, Frame]:
+    """Every insight's frame by its id, in the given order.
 
     The frames are lazy and share their common parts: written out together
     (:meth:`shopsight.engine.protocol.Engine.sink`), each shared part is computed once.
     """
-    return {insight.id: insight.frame(shop, options) for insight in INSIGHTS.values()}
+    return {insight.id: insight.frame(shop, options) for insight in insights.values()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import narwhals as nw
 from narwhals.typing import IntoDType
@@ -38,11 +38,13 @@ class InsightOptions:
         top_n: how many rows the top lists have.
         basket_pairs_n: how many pairs of products are listed.
         as_of: the run's day; no order is later.
+        own: the insight's own options by name: :attr:`Insight.options`.
     """
 
     top_n: int
     basket_pairs_n: int
     as_of: date
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Insight:
         rank: its place in the report; insights of one rank are ordered by id.
         identities: what its rows must satisfy; the proof checks it.
         evidence: the rows behind it; None if it declares none.
+        options: its own options by name: the defaults, or what ``[insights.<id>]`` sets.
     """
 
     id: str
@@ -112,6 +115,7 @@ class Insight:
     rank: int = 1000
     identities: tuple[Identity, ...] = ()
     evidence: Evidence | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_ranking(self) -> bool:
@@ -124,4 +128,4 @@ class Insight:
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:
         """The insight's rows with exactly its columns, each of its kind's type on every engine."""
         columns = [nw.col(column.name).cast(DTYPES[column.kind]) for column in self.columns]
-        return self.compute(shop, options).select(columns)
+        return self.compute(shop, replace(options, own=self.options)).select(columns)

@@ -1,0 +1,28 @@
+"""The setting ``insights``: the files of the user's own insights, and each one's options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def read_insights(value: Any) -> dict[str, Any]:
+    """The table ``[insights]`` with absolute paths; it may be given as JSON, or as the list of files alone.
+
+    >>> read_insights("/mine/, /yours/a.py")
+    {'files': ['/mine', '/yours/a.py']}
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, str):
+        value = json.loads(value) if value.lstrip().startswith(("{", "[")) else value.split(",")
+    table = {"files": value} if isinstance(value, list) else value
+    if not isinstance(table, dict):
+        raise ValueError(f"it is neither a list of files nor a table: {type(value).__name__}")  # noqa: TRY004
+    for name, part in table.items():
+        if not isinstance(part, list if name == "files" else dict):
+            raise ValueError("`files` is a list, and the options of each insight are a table")  # noqa: TRY004
+    files = [str(file).strip() for file in table.get("files", ())]
+    return {**table, "files": [str(Path(file).absolute()) for file in files if file]} if table else {}
