@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +35,7 @@ from shopsight.errors import (
 )
 from shopsight.extract import check_source, extract, source_totals
 from shopsight.extract.dialect import Source
+from shopsight.extract.mysql import session as session_module
 from shopsight.extract.mysql import snapshot as snapshot_module
 from shopsight.extract.mysql.session import Session, driver_options
 from shopsight.extract.mysql.snapshot import open_snapshot
@@ -572,6 +575,38 @@ def test_a_cancelled_query_ends_at_once(mariadb_url: str) -> None:
         with pytest.raises(pymysql.Error):
             session.rows("SELECT SLEEP(60) FROM seq_1_to_10")
         canceller.join()
+
+
+def test_connections_without_a_state_in_common_are_closed(
+    mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_rows(mariadb_url, {})
+    places = map(str, itertools.count())
+    monkeypatch.setattr(snapshot_module, "_binary_log", lambda _: next(places))
+    with open_snapshot(Source(mariadb_url, None, PATIENCE), 3) as snapshot:
+        assert len(snapshot.connections) == 1
+        assert comes_to(1, mariadb_url)
+
+
+def test_a_connection_that_cannot_be_set_up_is_closed(
+    mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "_SETTINGS", "no_such_setting = 1")
+    with pytest.raises(SourceError) as caught:
+        Session(Source(mariadb_url, None, PATIENCE))
+    assert comes_to(0, mariadb_url), "while its error holds on to the session"
+    del caught
+
+
+def comes_to(connections: int, url: str) -> bool:
+    """Whether a database comes to have so many connections besides the one that asks."""
+    until = time.monotonic() + PATIENCE.total_seconds()
+    with connected(url) as cursor:
+        while time.monotonic() < until:
+            cursor.execute("SELECT COUNT(*) - 1 FROM information_schema.PROCESSLIST WHERE DB = DATABASE()")
+            if cursor.fetchall() == ((connections,),):
+                return True
+    return False
 
 
 # --- the doctor ------------------------------------------------------------------------------------------

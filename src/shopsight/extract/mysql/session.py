@@ -50,10 +50,13 @@ class Session:
         self._offset = _only_offset(source.time_zone)
         try:
             self._connection = self._connect()
-            ((self.version,),) = self.rows("SELECT VERSION()")
-            limit = _NO_TIME_LIMIT["MariaDB" in self.version]
-            self.execute(f"SET SESSION {_SETTINGS}, {limit}, time_zone = '{self._offset or '+00:00'}'")
-            ((self.longest,),) = self.rows("SELECT @@group_concat_max_len")
+            with ExitStack() as stack:
+                stack.callback(self.close)
+                ((self.version,),) = self.rows("SELECT VERSION()")
+                limit = _NO_TIME_LIMIT["MariaDB" in self.version]
+                self.execute(f"SET SESSION {_SETTINGS}, {limit}, time_zone = '{self._offset or '+00:00'}'")
+                ((self.longest,),) = self.rows("SELECT @@group_concat_max_len")
+                stack.pop_all()
         except (MySQLError, OSError, RuntimeError) as error:
             raise connection_error(error, source) from error
 

@@ -183,6 +183,8 @@ def _in_one_state(sessions: list[Session]) -> list[Session]:
             session.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         if len({_binary_log(session) for session in sessions}) == 1:
             return sessions
+    for unused in sessions[1:]:
+        unused.close()
     return sessions[:1]
 
 
