@@ -87,6 +87,8 @@ def nearest_table(table: str, found: Iterable[str]) -> Guess | None:
     Guess(name='sales_order', is_sure=True)
     >>> nearest_table("customers", ["customer_orders", "shop_customer"])
     Guess(name='shop_customer', is_sure=False)
+    >>> nearest_table("products", ["vacation_product"])
+    Guess(name='vacation_product', is_sure=False)
     """
     others = [words for name in _ENTITIES if name != table for words in _ENTITIES[name]]
     return _best(_ENTITIES[table], found, others=others)
@@ -127,6 +129,7 @@ def _best(
         by_spelling: whether a name that is only spelt alike will do.
     """
     wanted = [_words(name) for name in names]
+    before_others = [f" {' '.join(_words(other))} " for other in others]
     spelt = {name: _words(name) for name in found}
     for words in wanted:
         for name, own in spelt.items():
@@ -134,8 +137,8 @@ def _best(
                 return Guess(name, is_sure=True)
     for words in wanted:
         for name, own in spelt.items():
-            before = " ".join(own[: -len(words)])
-            if own[-len(words) :] == words and not any(other in before for other in others):
+            before = f" {' '.join(own[: -len(words)])} "
+            if own[-len(words) :] == words and not any(other in before for other in before_others):
                 return Guess(name, is_sure=False)
     if not by_spelling:
         return None
