@@ -334,9 +334,11 @@ def _save(run: Run) -> None:
 def _save_ends(target: publish.Target, settings: Settings) -> None:
     """Tell MongoDB how earlier runs of this working directory ended, if it was away at their end."""
     for run_id in Workspace.run_ids(settings.workdir):
-        record, stored = Workspace(settings.workdir, run_id).load_record(), publish.find_run(target, run_id)
-        if record is not None and record.ended_at and stored is not None and stored["status"] == "running":
-            publish.save_run(target, record)
+        record = Workspace(settings.workdir, run_id).load_record()
+        if record is not None and record.ended_at:
+            stored = publish.find_run(target, run_id)
+            if stored is not None and stored["status"] == "running":
+                publish.save_run(target, record)
 
 
 def _write_record(run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import narwhals as nw
@@ -17,6 +17,7 @@ class Listing:
     """Rows that a trace shows, held as a frame, so that a customer of a million orders can be traced too."""
 
     frame: nw.DataFrame[Any]
+    privacy: Privacy = field(default_factory=Privacy)
 
     @classmethod
     def of(cls, frame: Frame, *order: str) -> Listing:
@@ -29,18 +30,12 @@ class Listing:
 
     def protected(self, privacy: Privacy) -> Listing:
         """The rows with names and addresses as they may be seen."""
-        rows = list(map(privacy.protect_row, self.frame.rows(named=True)))
-        texts = [name for name, kind in self.frame.schema.items() if kind == nw.String]
-        columns = [
-            nw.new_series(name, [row[name] for row in rows], nw.String, backend=self.frame.implementation)
-            for name in texts
-        ]
-        return Listing(self.frame.with_columns(*columns))
+        return dataclasses.replace(self, privacy=privacy)
 
     def rows(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The first of them as plain values; all by default."""
         shown = self.frame if limit is None else self.frame.head(limit)
-        return list(shown.rows(named=True))
+        return list(map(self.privacy.protect_row, shown.rows(named=True)))
 
 
 @dataclass(frozen=True)
