@@ -66,6 +66,14 @@ def test_names_and_addresses_are_shown_as_they_are_published(url: str) -> None:
     assert "1 | *** | *** | Germany" in hidden["customers"].text
 
 
+def test_an_address_in_another_column_is_hidden_too(url: str) -> None:
+    with open_database(url, None) as database:
+        database.execute("UPDATE customer_entity SET country = 'gus@example.com'")
+        database.commit()
+    assert "gus@" in seen(url, tables=RENAMED)["customers"].text
+    assert "@" not in seen(url, tables=RENAMED, privacy_email="drop")["customers"].text
+
+
 def test_doctor_tells_of_every_table(url: str) -> None:
     settings = load_settings(source_url=url, tables=RENAMED, target_url="mongodb://127.0.0.1:1")
     names = [finding.name for finding in examine(settings) if finding.area == "source"]

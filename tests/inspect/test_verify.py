@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from pymongo.collection import Collection
 from pymongo.database import Database
 from tests.support.command_line import shopsight
-from tests.support.published_shop import PublishedShop
+from tests.support.published_shop import PublishedShop, published_shop
+from tests.support.shop_rows import SHOP
 
 from shopsight import publish
 from shopsight.cli.published import read_published
@@ -248,6 +249,18 @@ def test_another_source_is_reported(shop: PublishedShop) -> None:
     shutil.copy("shop.db", "copy.db")
     moved = verify(shop.settings.model_copy(update={"source_url": SecretStr("sqlite:///copy.db")})).moved
     assert [check.what for check in moved] == ["source: address"]
+
+
+def test_another_time_zone_since_the_run_is_no_change_of_the_source(
+    postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path
+) -> None:
+    rows = {**SHOP, "orders": [(100, 1, "2024-01-05 20:00+00", "30.00", "completed")], "order_items": []}
+    types = {"orders": {"order_date": "timestamptz"}}
+    shop = published_shop(
+        postgres_url, mongo_url, mongo_database, workdir, rows, types, time_zone="Asia/Kolkata"
+    )
+    shop.run()
+    assert verify(shop.settings.model_copy(update={"time_zone": None})).moved == []
 
 
 def test_an_earlier_generation_that_is_served_again_is_intact(shop: PublishedShop) -> None:

@@ -14,6 +14,7 @@ from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.extract import extract
+from shopsight.publish.privacy import Privacy
 from shopsight.settings import Settings
 from shopsight.settings.table_mapping import UNMAPPED, SqlColumn
 
@@ -92,8 +93,8 @@ def _mapping(settings: Settings, table: str) -> str:
 
 
 def _row(settings: Settings, row: dict[str, Any]) -> str:
-    is_hidden = {"name": settings.privacy_name != "plain", "email": settings.privacy_email != "plain"}
+    shown = Privacy.of(settings).protect_row(row)
     return " | ".join(
-        "***" if is_hidden.get(name) else "–" if value is None else str(value)[:_LONGEST]
+        "–" if value is None else "***" if shown[name] != value else str(value)[:_LONGEST]
         for name, value in row.items()
     )

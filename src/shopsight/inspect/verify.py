@@ -155,7 +155,10 @@ def verify(settings: Settings) -> Verification:
 
 
 def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
-    """The source's address and control totals, as they were in the snapshot and as they are now."""
+    """The source's address and control totals, as they were in the snapshot and as they are now.
+
+    Moments become days in the snapshot's time zone, even if the settings name another one by now.
+    """
     physical = {name: table.physical for name, table in then.tables.items()}
     with source_address(settings) as url:
         now = source_totals(
@@ -164,7 +167,7 @@ def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
             connect_timeout=settings.connect_timeout,
             physical=physical,
             tables=settings.tables,
-            time_zone=settings.shop_time_zone,
+            time_zone=then.time_zone,
         )
     checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():
