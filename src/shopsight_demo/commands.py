@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from shopsight.cli.application import AsJson, Source, SourceSchema, Workdir, app, settings_from
-from shopsight.cli.output import err, out, print_json, stage_progress
+from shopsight.cli.output import err, out, print_json, say, stage_progress
 
 if TYPE_CHECKING:
+    from shopsight.cli.published import Published
+    from shopsight.record import RunRecord
     from shopsight.settings import Settings
     from shopsight_demo.seed import ShopSize
 
@@ -36,14 +37,13 @@ def demo(
     customers: Annotated[int, typer.Option(min=1, help="Customers of the sample shop.")] = 2_000,
     orders: Annotated[int, typer.Option(min=1, help="Orders of the sample shop.")] = 20_000,
     dirt: Annotated[float, typer.Option(min=0, max=1, help="The share of dirty rows.")] = 0.03,
+    as_json: AsJson = False,
 ) -> None:
     """Show the whole pipeline on a dirty sample shop in real databases, which it starts and stops.
 
     The shop is made once. A second demo runs over the same data and publishes the same content.
     """
-    from shopsight.cli.published import print_insights, read_published
-    from shopsight.cli.running import print_run
-    from shopsight.marts.insights import INSIGHTS
+    from shopsight.cli.published import read_published
     from shopsight.pipeline.databases import target_address
     from shopsight.pipeline.run import run
     from shopsight.settings import EMBEDDED
@@ -57,48 +57,53 @@ def demo(
     with one, target_address(settings):
         if source is DemoSource.MARIADB:
             settings = settings_from(source=one.url, target=EMBEDDED, workdir=workdir)
-        _seed_once(one.url, ShopSize(customers=customers, orders=orders), dirt)
-        with stage_progress(quiet=False) as progress:
+        _seed_once(one.url, ShopSize(customers=customers, orders=orders), dirt, quiet=as_json)
+        with stage_progress(quiet=as_json) as progress:
             record = run(settings, on_progress=progress)
-        print_run(record)
         published = read_published(settings)
-        print_insights(published, list(INSIGHTS)[:4])
         path = settings.workdir / "report.html"
         published.write_report(path)
-    for line in _what_next(settings, path):
-        out.print(line, soft_wrap=True)
+    if as_json:
+        print_json(record.as_document())
+    else:
+        _print_demo(settings, record, published, path)
 
 
-def _seed_once(source: str, size: ShopSize, dirt: float) -> None:
+def _print_demo(settings: Settings, record: RunRecord, published: Published, report: Path) -> None:
+    """Four insights, what cleaning and the proof did in a line each, and what to do next."""
+    from shopsight.cli.tables import glimpse
+    from shopsight_demo import servers
+
+    for table in list(published.insights.values())[:4]:
+        out.print(glimpse(table))
+    tables, equalities = record.ledger.tables, sum(link.equalities for link in record.proof)
+    rows, rejected, merged = (
+        sum(getattr(t, name) for t in tables) for name in ("rows_in", "rejected", "merged")
+    )
+    say("")
+    say(
+        ("Cleaned  ", "bold"),
+        f"{rows:,} rows: {rejected:,} rejected, {merged:,} merged; the report has the rules.",
+    )
+    say(("Proven   ", "bold"), f"{equalities:,} equalities hold between source, stages and MongoDB.")
+    say(("Report   ", "bold"), str(report))
+    say(("More", "bold"))
+    command = shlex.quote(sys.argv[0])
+    also = ["show", "explain customer 42", "up         # starts the databases, and leaves them running for:"]
+    for line in (*(f"{command} {more}" for more in also), *servers.connection_help(settings.workdir)):
+        typer.echo(f"  {line}")  # neither wrapped nor cut, so that it can be pasted
+
+
+def _seed_once(source: str, size: ShopSize, dirt: float, *, quiet: bool) -> None:
     """Fill the demo's source, unless an earlier demo did."""
     from shopsight_demo.seed import TablesExist
     from shopsight_demo.seed import seed as seed_source
 
     try:
-        with stage_progress(quiet=False) as progress:
+        with stage_progress(quiet=quiet) as progress:
             seed_source(source, size, dirt=dirt, seed=42, on_progress=progress)
     except TablesExist:
         err.print("The sample shop exists already. This demo runs again over the same data.")
-
-
-def _what_next(settings: Settings, report: Path) -> list[str]:
-    from shopsight_demo import servers
-
-    command = escape(shlex.quote(sys.argv[0]))
-    return [
-        "",
-        f"[bold]The report[/] is {escape(str(report))}",
-        "",
-        "[bold]The databases[/] are stopped. To look into them:",
-        f"  {command} up       # starts them and leaves them running",
-        *(f"  {escape(line)}" for line in servers.connection_help(settings.workdir)),
-        f"  {command} down     # stops them",
-        "",
-        "[bold]More[/]",
-        f"  {command} show top_customers",
-        f"  {command} explain customer 42",
-        f"  {command} verify",
-    ]
 
 
 @app.command(
@@ -147,14 +152,21 @@ def seed(
             out.print(f"{table:<12}{count:>13,} rows, {sum(made.dirt[table].values()):>11,} made dirty")
 
 
-@app.command(epilog="Example:\n\n    shopsight up")
-def up(workdir: Workdir = None) -> None:
-    """Start the demo's databases, leave them running, and say how to connect."""
+@app.command(epilog="Examples:\n\n    shopsight up\n\n    shopsight up --json | jq -r .mongodb")
+def up(workdir: Workdir = None, as_json: AsJson = False) -> None:
+    """Start the demo's databases, leave them running, and say how to connect.
+
+    With `--json`, their whole addresses, which hold the passwords.
+    """
     from shopsight_demo import servers
 
     settings = settings_from(workdir=workdir)
-    for one in servers.servers_in(settings.workdir, keep_running=True):
+    found = servers.servers_in(settings.workdir, keep_running=True)
+    for one in found:
         one.start()
+    if as_json:
+        print_json({one.title.lower(): one.url for one in found})
+        return
     for line in servers.connection_help(settings.workdir):
         typer.echo(line)
 
@@ -163,6 +175,7 @@ def up(workdir: Workdir = None) -> None:
 def down(
     workdir: Workdir = None,
     remove: Annotated[bool, typer.Option("--remove", help="Delete the databases as well.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stop the demo's databases, even if another process uses them."""
     from shopsight_demo import servers
@@ -173,4 +186,7 @@ def down(
     if remove:
         for one in found:
             one.remove()
+    if as_json:
+        print_json({"stopped": ended})
+        return
     out.print(f"Stopped: {', '.join(ended)}." if ended else "Nothing was running.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import sys
 from dataclasses import dataclass
+
+from tests.support.command_line import shopsight
 
 COMMAND = [sys.executable, "-c", "from shopsight.cli import main; main()"]
 NOWHERE = ["--source", "postgresql://ann:s3cret@127.0.0.1:1/shop", "--target", "mongodb://127.0.0.1:1/"]
@@ -50,4 +53,14 @@ def test_a_run_on_a_terminal_retries_if_asked_to() -> None:
     )
     assert shown.code == 1
     assert "retry attempt=1 of=1" in shown.text
-    assert "Waiting for" not in shown.text
+    assert "MongoDB at mongodb://127.0.0.1:1 does not answer" in shown.text.partition("retry")[0]
+
+
+def test_a_run_without_a_terminal_names_both_databases_before_it_retries() -> None:
+    given = {"SHOPSIGHT_RETRIES": "1", "SHOPSIGHT_RETRY_DELAY": "0s", "SHOPSIGHT_CONNECT_TIMEOUT": "1s"}
+    ended = shopsight("run", *NOWHERE, **given)
+    assert ended.code == 1
+    first = json.loads(ended.err.splitlines()[0])
+    assert "PostgreSQL at postgresql://127.0.0.1:1/shop does not answer" in first["error"]
+    assert "MongoDB at mongodb://127.0.0.1:1 does not answer" in first["error"]
+    assert "s3cret" not in ended.err

@@ -54,6 +54,7 @@ def test_show_of_an_unknown_insight_lists_the_known_ones(shown: Place) -> None:
     assert ended.code == 2
     assert "top_hats" in ended.err
     assert "top_customers" in ended.err
+    assert "Did you mean top_customers?" in shown.run("show", "top_custmers").err
 
 
 def test_runs_lists_runs_the_newest_first(published: Place) -> None:
@@ -121,6 +122,13 @@ def test_short_options_print_the_version_and_help_is_in_the_order_of_use() -> No
     help_ = shopsight("--help").out
     assert [help_.index(panel) for panel in PANELS] == sorted(help_.index(panel) for panel in PANELS)
     assert "Further" not in help_
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("explain",), ("explain", "customer")])
+def test_help_shows_flags_without_a_type(command: tuple[str, ...]) -> None:
+    help_ = shopsight(*command, "--help").out
+    assert "--help" in help_
+    assert "bool" not in help_
 
 
 def test_quiet_and_verbose_set_what_is_logged(shown: Place) -> None:

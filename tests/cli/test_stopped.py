@@ -15,6 +15,7 @@ from tests.support.publish_content import content_digest
 from tests.support.shop_rows import SHOP, SPENT
 
 from shopsight import publish
+from shopsight.marts.insights import INSIGHTS
 from shopsight.publish.naming import stored_generations
 from shopsight_demo.servers import EmbeddedServer, connection_help, server, servers_in
 
@@ -116,6 +117,8 @@ def test_up_keeps_the_embedded_servers_until_down_and_a_run_uses_them(embedded_p
         assert up.code == 0
         assert all(one.process() is not None for one in servers(embedded_place))
         assert all(one.password not in up.out for one in servers(embedded_place))
+        addresses = shopsight("up", "--json", "--workdir", embedded_place).document
+        assert addresses == {one.title.lower(): one.url for one in servers(embedded_place)}
         assert shopsight("run", "--workdir", embedded_place).code == 0
         assert all(one.process() is not None for one in servers(embedded_place))
     finally:
@@ -132,6 +135,11 @@ def test_a_demo_ends_in_the_same_content_again_and_from_mariadb(scratch: Path, t
     for source in ("postgresql", "postgresql", "mariadb"):
         ended = shopsight("demo", "--source", source, *small)
         assert ended.code == 0, ended.err
+        titles = [insight.title for insight in list(INSIGHTS.values())[:4]]
+        assert [
+            line.split("  ")[0] for line in ended.out.splitlines() if line.startswith(tuple(titles))
+        ] == titles
+        assert len(ended.out.splitlines()) <= 33
         assert "report.html" in ended.out
         assert (workdir / "report.html").stat().st_size > 10_000
         with (

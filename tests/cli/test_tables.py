@@ -6,6 +6,7 @@ import copy
 import io
 import re
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from tests.support.report_sample import broken_sum, insight, sample_insights, sample_record
 
-from shopsight.cli.tables import run_views, terminal_table
+from shopsight.cli.tables import insight_table, run_views, terminal_table
+from shopsight.marts.insights import INSIGHTS
 from shopsight.report import run_tables
 
 
@@ -99,6 +101,25 @@ def test_long_names_end_in_an_ellipsis_and_short_ones_are_whole() -> None:
     assert "Ada Lovelace" in text
     assert re.search(r"María José .*…  Spain", text)
     assert "48,210.75" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(200, ""), (80, "\nToo narrow for: 13, 14.\n"), (60, "9 to 14")]
+)
+def test_cohorts_are_a_matrix_that_loses_its_last_months_first(width: int, left_out: str) -> None:
+    rows = [
+        (date(2024 + cohort // 12, cohort % 12 + 1, 1), since, 10 if since else 30, 1 / 3 if since else 1.0)
+        for cohort in range(15)
+        for since in range(15 - cohort)
+    ]
+    columns = "cohort_month:date:First order,months_since:count:Months since,customers:count:Customers"
+    table = insight("cohort_retention", "Cohorts", "", f"{columns},retained_share:share:Share", rows)
+    text = printed(insight_table(replace(table, chart=INSIGHTS["cohort_retention"].chart)), width)
+    assert re.search(r"order +Customers +1 +2 ", text)
+    assert re.search(r"^Jan 2024 +30 +33% +33%", text, flags=re.MULTILINE)
+    assert re.search(r"^Mar 2025 +30 *$", text, flags=re.MULTILINE)
+    assert ("Too narrow" in text) == bool(left_out)
+    assert left_out in text
 
 
 def test_keys_give_way_to_the_names_beside_them() -> None:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from shopsight import __version__
+from shopsight.errors import ShopsightError
 
 if TYPE_CHECKING:
     from shopsight.settings import Settings
@@ -40,7 +41,29 @@ class State:
     has_answered: bool = False
 
 
-class _InPanels(TyperGroup):
+class PlainFlags(TyperGroup):
+    """A group whose help, and that of its commands, shows flags without a type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The group's own options."""
+        return _without_types(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of its commands; None if there is none of this name."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            _without_types(command.get_params(ctx))
+        return command
+
+
+def _without_types(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
+class _InPanels(PlainFlags):
     """The commands in the order of :data:`PANELS`."""
 
     def list_commands(self, _ctx: Any) -> list[str]:
@@ -141,20 +164,30 @@ def settings_from(
 
 
 def require_databases(settings: Settings, *, with_source: bool = True, is_patient: bool = False) -> None:
-    """Fail at once if an address is wrong or, unless patient, a database cannot be reached.
+    """Try both databases together, and fail at once if a run would fail, too.
+
+    Args:
+        settings: the settings.
+        with_source: whether the source is needed.
+        is_patient: whether a database may come later: then one that is away is only logged.
 
     Raises:
         ShopsightError: names everything that is wrong.
     """
+    import structlog
     from rich.markup import escape
 
     from shopsight.cli.output import err, one_line
     from shopsight.inspect.reach import addresses, reach
 
     shown = addresses(settings)
-    if not is_patient:
+    try:
         with err.status(f"Waiting for {escape(one_line(' and '.join(shown)))} …"):
             reach(settings, with_source=with_source)
+    except ShopsightError as error:
+        if not (is_patient and error.is_retryable):
+            raise
+        structlog.get_logger("shopsight").warning("databases", error=error.message, remedy=error.remedy)
 
 
 def is_by_hand() -> bool:

@@ -139,6 +139,7 @@ def init(
     preset: Annotated[
         str | None, typer.Option(help="The shop software [default: recognised].", show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Look at the shop's database and write a first shopsight.toml for it."""
     from pathlib import Path
@@ -154,5 +155,8 @@ def init(
     proposal = propose(settings_from(source=source, source_schema=source_schema), preset)
     with path.open("x", encoding="utf-8") as file:
         file.write(proposal.text)
+    if as_json:
+        print_json({"path": str(path), "finding": proposal.finding})
+        return
     say(proposal.finding)
     say(f"Written to {path}. Read it, then see with `shopsight doctor` whether it fits.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shopsight.cli.output import out
-from shopsight.cli.tables import terminal_table
+from shopsight.cli.tables import insight_table
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.publish import find_run, pin_note, plain
@@ -53,4 +53,4 @@ def read_published(settings: Settings) -> Published:
 def print_insights(published: Published, names: list[str]) -> None:
     """The named insights as tables."""
     for name in names:
-        out.print(terminal_table(published.insights[name]))
+        out.print(insight_table(published.insights[name]))

@@ -43,9 +43,7 @@ def show(
     published = read_published(settings_from(target=target, workdir=workdir))
     names = [insight] if insight else list(published.insights)
     if insight and insight not in published.insights:
-        raise ConfigurationError(
-            f"There is no insight {insight!r}.", remedy=f"Name one of {', '.join(published.insights)}."
-        )
+        raise ConfigurationError.unknown("insight", insight, published.insights)
     if as_json:
         tables = {name: published.insights[name] for name in names}
         print_json(

@@ -149,7 +149,7 @@ def stage(
             signal.signal(number, signal.SIG_IGN)
     try:
         if name not in STAGES:
-            raise ConfigurationError(f"{name!r} is no stage.", remedy=f"The stages are {', '.join(STAGES)}.")
+            raise ConfigurationError.unknown("stage", name, STAGES)
         report = run_single_stage(settings_from(), run_id, name, allow_shrink=allow_shrink)
     except ShopsightError as error:
         print_json({"error": error.as_document()})

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from shopsight.cli.output import one_line
 from shopsight.report import ReportTable, run_tables
+from shopsight.report.drawings import fits
 from shopsight.report.report_table import FIGURE_KINDS, column
 
 _STYLES = {
@@ -27,6 +28,8 @@ _WHOLE_KINDS = ("id", "word", "flag", "minute", "tick")
 _PAGE_KINDS = ("bar", "prose")
 _LEAST_NAME = 16
 _GAP = 2
+#: A note lists no more columns that were left out than this.
+_MOST_NAMED = 4
 
 
 def terminal_table(table: ReportTable) -> TerminalTable:
@@ -39,6 +42,38 @@ def terminal_table(table: ReportTable) -> TerminalTable:
     ]
     rows = [[_cell(table, row, shown) for shown in columns] for row in table.rows]
     return TerminalTable(table.title, columns, rows, table.footnote or ("" if rows else "no rows"))
+
+
+def insight_table(table: ReportTable) -> TerminalTable:
+    """An insight, as a matrix if the report draws one; where there is no room, without its last columns."""
+    chart = table.chart
+    if chart is None or chart.kind != "heat" or not fits(table, chart):
+        return terminal_table(table)
+    cells = {(row[chart.label], row[chart.across]): row for row in table.rows}
+    across = sorted({place for _, place in cells}, key=lambda place: (place is None, place))
+    name, place_name = table.namer(chart.label), table.namer(chart.across)
+    columns = [column(chart.label, "word", table.column(chart.label)["label"])]
+    columns += (column(str(place), "figure", place_name(place), spared=at) for at, place in enumerate(across))
+    if chart.size:
+        columns[1]["label"] = table.column(chart.size)["label"]
+    rows: dict[Any, dict[str, str]] = {}
+    for (label, place), row in cells.items():
+        shown = chart.size if chart.size and place == across[0] else chart.figures[0]
+        value, text = row[shown], table.text(row, shown)
+        if value is not None and table.column(shown)["kind"] == "share":
+            text = f"{value:.0%}"  # a matrix has no room for decimals
+        empty = dict.fromkeys(map(str, across), "")
+        rows.setdefault(label, {chart.label: name(label), **empty})[str(place)] = text
+    note = f"{table.column(chart.figures[0])['label']} by {table.column(chart.across)['label'].lower()}."
+    return terminal_table(replace(table, columns=columns, rows=list(rows.values()), footnote=note))
+
+
+def glimpse(table: ReportTable) -> TerminalTable:
+    """Three rows of an insight without keys: the last ones of a series in time, the first ones of a list."""
+    first, *others = (shown for shown in table.columns if shown["kind"] != "key")
+    rows = table.rows[-3:] if first["kind"] == "date" else table.rows[:3]
+    columns = [{**first, "label": table.title}, *others]
+    return replace(terminal_table(replace(table, title="", columns=columns, rows=rows)), is_glimpse=True)
 
 
 def _name_of(key: Mapping[str, Any]) -> str:
@@ -98,6 +133,7 @@ class TerminalTable:
     columns: list[dict[str, Any]]
     rows: list[list[Text]]
     caption: str = ""
+    is_glimpse: bool = False
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """A blank line, the title, the rich table for the width at hand, what it left out, the caption."""
@@ -112,13 +148,19 @@ class TerminalTable:
             yield Text(one_line(self.title), style="bold", no_wrap=True, overflow="ellipsis")
         yield self._fitted(shown, is_narrow=is_narrow)
         if left_out:
+            if len(left_out) > _MOST_NAMED:
+                left_out = [f"{left_out[0]} to {left_out[-1]}"]
             yield Text(f"Too narrow for: {', '.join(left_out)}.", style="dim")
         if self.caption:
             yield Text(self.caption, style="italic dim")
 
     def _fitted(self, shown: list[int], *, is_narrow: bool) -> Table:
         table = Table(
-            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim"
+            box=None if self.is_glimpse else box.SIMPLE_HEAD,
+            header_style="bold" if self.is_glimpse else "dim",
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1 + self.is_glimpse, 0, 0),
         )
         for index in shown:
             may_be_cut = self._may_be_cut(index)

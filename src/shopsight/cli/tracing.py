@@ -9,6 +9,7 @@ import typer
 
 from shopsight.cli.application import (
     AsJson,
+    PlainFlags,
     Source,
     SourceSchema,
     Target,
@@ -18,6 +19,7 @@ from shopsight.cli.application import (
     settings_from,
 )
 from shopsight.cli.output import out, print_json, stage_progress
+from shopsight.cli.reading import complete_insight
 from shopsight.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def verify(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-explain = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+explain = typer.Typer(cls=PlainFlags, no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     explain,
     name="explain",
@@ -125,7 +127,7 @@ def customer(
     "    shopsight explain insight monthly_sales --key 2026-11"
 )
 def insight(
-    name: Annotated[str, typer.Argument(help="The insight's id.")],
+    name: Annotated[str, typer.Argument(help="The insight's id.", autocompletion=complete_insight)],
     key: Annotated[
         str | None,
         typer.Option(

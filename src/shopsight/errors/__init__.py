@@ -113,6 +113,16 @@ def _rebuild(kind: type[ShopsightError], message: str, state: dict[str, Any]) ->
     return error
 
 
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """A question with the known name that is spelt most alike; empty if none is.
+
+    >>> did_you_mean("top_custmers", ["top_products", "top_customers"]), did_you_mean("x", ["orders"])
+    ('Did you mean top_customers?', '')
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
 def raise_together(errors: Sequence[ShopsightError]) -> None:
     """Raise all of several errors as one, or nothing if there is none.
 
@@ -139,6 +149,13 @@ class ConfigurationError(ShopsightError):
     """Settings or usage are wrong; trying again cannot help."""
 
     exit_code = ExitCode.USAGE
+
+    @classmethod
+    def unknown(cls, kind: str, name: str, known: Iterable[str]) -> ConfigurationError:
+        """The error for a name that is not among the known ones."""
+        names = list(known)
+        remedy = f"{did_you_mean(name, names)} There are {', '.join(names)}."
+        return cls(f"There is no {kind} {name!r}.", remedy=remedy.lstrip())
 
 
 class SourceError(ShopsightError):

@@ -33,6 +33,7 @@ from shopsight import publish
 from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.inspect.doctor import examine
 from shopsight.inspect.freshness import freshness
+from shopsight.inspect.reach import addresses
 from shopsight.logs import ROOT, bind_structlog
 from shopsight.orchestration.alerts import send, stale_alert
 from shopsight.orchestration.prefect_server import PrefectServer, client_environment, is_healthy
@@ -64,10 +65,12 @@ def serve(settings: Settings) -> None:
         settings: ``cron``, or ``every`` made a cron line, is the schedule; UTC.
 
     Raises:
-        ConfigurationError: the schedule cannot be, or another ``serve`` works in this directory.
+        ConfigurationError: an address cannot be used, the schedule cannot be, or another ``serve`` works in
+            this directory.
         ShopsightError: Prefect's server does not start.
     """
     bind_structlog()
+    addresses(settings)
     with _only_one(settings.workdir), ExitStack() as stack:
         try:
             # The demo's servers stay while this process lives.
@@ -89,6 +92,7 @@ def _serve(settings: Settings, stack: ExitStack) -> None:
         os.environ.update(client_environment(home, external or "", is_terminal=is_terminal))
     api_url = os.environ["PREFECT_API_URL"]
     settings = scheduled(settings)
+    _say_what_is_missing(settings)
     if server is not None:
         stack.callback(server.stop)
         server.start()
@@ -111,7 +115,6 @@ def _serve(settings: Settings, stack: ExitStack) -> None:
     if server is not None:
         _say(f"Its user and password: {server.password_path}")
     _say(f"Schedule: {settings.cron} (UTC). Stop with Ctrl-C or SIGTERM.")
-    _say_what_is_missing(settings)
     watch = FreshnessWatch(settings, lambda: _served_now(settings), datetime.now(UTC))
     while True:
         if server is not None and not server.is_alive:

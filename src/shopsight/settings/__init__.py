@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -26,7 +25,7 @@ from pydantic_settings import (
 )
 
 from shopsight.contract import STATUS_SPELLINGS
-from shopsight.errors import ConfigurationError
+from shopsight.errors import ConfigurationError, did_you_mean
 from shopsight.errors.redaction import redact
 from shopsight.settings.insight_files import read_insights
 from shopsight.settings.presets import load_preset, with_preset
@@ -39,6 +38,7 @@ EMBEDDED = "embedded"
 _PREFIX = "SHOPSIGHT_"
 _NESTED = "__"
 _FILE = "shopsight.toml"
+_PRIVACY = "privacy"
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
@@ -94,11 +94,11 @@ class _FileSource(TomlConfigSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         given = super().__call__()
-        section = given.get("privacy")
+        section = given.get(_PRIVACY)
         if not isinstance(section, dict):
             return given
-        del given["privacy"]
-        return {**given, **{f"privacy_{name}": value for name, value in section.items()}}
+        del given[_PRIVACY]
+        return {**given, **{f"{_PRIVACY}_{name}": value for name, value in section.items()}}
 
 
 class Settings(BaseSettings):
@@ -331,18 +331,24 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
-        unknown = [str(e["loc"][0]) for e in error.errors() if e["type"] == "extra_forbidden"]
-        meant = [
-            f"Did you mean {near}?" for name in unknown for near in _nearest(name, Settings.model_fields, 0.6)
-        ]
-        raise ConfigurationError(
-            f"The settings cannot be used: {'; '.join(wrong)}.", remedy=" ".join([*meant, remedy])
-        ) from None
+        wrong = "; ".join(_explained(e["loc"], e["type"], e["msg"]) for e in error.errors())
+        raise ConfigurationError(f"The settings cannot be used: {wrong}.", remedy=remedy) from None
     except SettingsError as error:
         raise ConfigurationError(f"The settings cannot be used: {error}.", remedy=remedy) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"{_FILE} cannot be read: {error}.", remedy=f"Correct {_FILE}.") from None
+
+
+def _explained(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One of pydantic's errors; for a name that is no setting, with the nearest one that is."""
+    *above, name = map(str, place or ("settings",))
+    if kind != "extra_forbidden":
+        return f"{'.'.join([*above, name])}: {message.removeprefix('Value error, ')}"
+    known = [field.alias or own for own, field in TableMapping.model_fields.items()]
+    if not above:
+        known = [*Settings.model_fields, _PRIVACY]
+    meant = did_you_mean(name, known)
+    return f"{'.'.join([*above, name])} is no setting{f' ({meant})' if meant else ''}"
 
 
 def _refuse_misspelt(environment: Iterable[str]) -> None:
@@ -350,15 +356,9 @@ def _refuse_misspelt(environment: Iterable[str]) -> None:
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name in environment:
         own = name.upper().partition(_NESTED)[0]
-        if own.startswith(_PREFIX) and own not in known:
-            for near in _nearest(own, known, 0.85):
-                raise ConfigurationError(
-                    f"The environment has {name}, which is no setting.", remedy=f"Did you mean {near}?"
-                )
-
-
-def _nearest(name: str, known: Iterable[str], cutoff: float) -> list[str]:
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+        meant = did_you_mean(own, known, cutoff=0.85) if own.startswith(_PREFIX) and own not in known else ""
+        if meant:
+            raise ConfigurationError(f"The environment has {name}, which is no setting.", remedy=meant)
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shopsight.contract import TABLES
+from shopsight.errors import did_you_mean
 
 #: The column of orders that a mapping may have beside the contract's.
 CURRENCY = "currency"
@@ -93,7 +94,8 @@ def check_names(tables: Mapping[str, TableMapping]) -> None:
         ValueError: naming each of them.
     """
     wrong = [
-        f"no table is called {name!r} (there are {', '.join(TABLES)})" for name in set(tables) - set(TABLES)
+        f"no table is called {name!r} ({did_you_mean(name, TABLES)} There are {', '.join(TABLES)})"
+        for name in set(tables) - set(TABLES)
     ]
     for name in TABLES.keys() & tables.keys():
         also = {CURRENCY} if name == "orders" else set()

@@ -63,8 +63,7 @@ def connection_help(workdir: Path) -> list[str]:
         lines.append(f'MYSQL_PWD="$(cat {password})" mariadb --no-defaults --socket={path} --user=root shop')
     if (mongo.folder / "port").exists():
         password = quoted(str(mongo.folder / "password"))
-        lines.append(
-            f'mongosh --username shopsight --password "$(cat {password})" --authenticationDatabase admin'
-            f" 'mongodb://127.0.0.1:{mongo.port}/shopsight?directConnection=true'"
-        )
+        host = f"127.0.0.1:{mongo.port}"
+        options = "authSource=admin&directConnection=true"
+        lines.append(f'mongosh "mongodb://shopsight:$(cat {password})@{host}/shopsight?{options}"')
     return lines

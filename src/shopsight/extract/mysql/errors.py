@@ -81,7 +81,7 @@ def connection_error(error: Exception, source: Source) -> ShopsightError:
         )
     return SourceUnavailable(
         f"The server at {source.shown} does not answer: {text}. {STATE}",
-        remedy=_TRANSIENT.get(code, "Check that it runs, and host and port of the source URL."),
+        remedy=_TRANSIENT.get(code, "Check that MySQL runs, and host and port of the source URL."),
     )
 
 

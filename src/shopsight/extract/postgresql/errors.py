@@ -97,7 +97,7 @@ def connection_error(error: DriverError, source: Source) -> ShopsightError:
             return as_configuration_error(f"PostgreSQL at {source.shown} {finding}: {text}.", remedy)
     return SourceUnavailable(
         f"PostgreSQL at {source.shown} does not answer: {text}. {STATE}",
-        remedy="Check that it runs, and host and port of the source URL.",
+        remedy="Check that PostgreSQL runs, and host and port of the source URL.",
     )
 
 

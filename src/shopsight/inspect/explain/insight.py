@@ -88,8 +88,7 @@ def explain_insight(
     own = {str(own["id"]): own for own in run.record.get("own_insights") or ()}
     insight = insights.get(name) or _stand_in(run, own[name]) if name in own else insights.get(name)
     if insight is None:
-        known = ", ".join(dict.fromkeys([*insights, *own]))
-        raise ConfigurationError(f"There is no insight {name!r}.", remedy=f"Name one of {known}.")
+        raise ConfigurationError.unknown("insight", name, dict.fromkeys([*insights, *own]))
     key = None if key_text is None else parse_key(insight, key_text)
     with run.reading():
         published = Listing.of(_with_key(run.insight(insight.id), key or {}))
