@@ -199,7 +199,8 @@ def _resolve(
             f"The source URL has {named}; {', '.join(f'{name}://' for name in DIALECTS)} can be read.",
             remedy="Give --source postgresql://host/database, mysql://host/database or sqlite:///path/to/file.",
         )
-    return Source(url, schema, connect_timeout, tables or {}, time_zone), dialect
+    source = Source(url, schema, connect_timeout, tables or {}, time_zone, text_type=dialect.text_type)
+    return source, dialect
 
 
 def _described(

@@ -31,6 +31,7 @@ class Source:
     Attributes:
         url: may hold credentials and is never shown.
         first_rows: read no more rows than these of each table, whichever come first.
+        text_type: the dialect's; see :class:`Dialect`.
     """
 
     url: str = field(repr=False)
@@ -39,11 +40,7 @@ class Source:
     tables: Mapping[str, TableMapping] = field(default_factory=dict)
     time_zone: str = UTC_NAME
     first_rows: int | None = None
-
-    @property
-    def text_type(self) -> str:
-        """The type that an expression is cast to for its text."""
-        return "char" if self.url.lower().startswith(("mysql:", "mariadb:")) else "text"
+    text_type: str = "text"
 
     @property
     def shown(self) -> str:
@@ -142,9 +139,14 @@ class OpenSnapshot(Protocol):
 
 
 class Dialect(Protocol):
-    """One kind of SQL database: describe it, take a snapshot, and in that read tables and control totals."""
+    """One kind of SQL database: describe it, take a snapshot, and in that read tables and control totals.
+
+    Attributes:
+        text_type: the type that an expression is cast to for its text.
+    """
 
     name: str
+    text_type: str
 
     def describe(self, source: Source) -> list[SourceCheck]:
         """Connect and look up the six tables; reports faults instead of raising, and reads no row."""

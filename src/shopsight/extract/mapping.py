@@ -13,7 +13,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, raise_together
 from shopsight.extract.currencies import MarkedStatus
 from shopsight.extract.dialect import STATE, Source, matching_name
-from shopsight.extract.nearest import nearest_column, nearest_table
+from shopsight.extract.nearest import nearest_columns, nearest_table
 from shopsight.settings.table_mapping import (
     CURRENCY,
     OPTIONAL_TABLES,
@@ -87,8 +87,7 @@ def choose_columns(source: Source, table: str, found: Iterable[str], *, where: s
             missing.append(column.name)
     if missing:
         expected = [str(mapping.columns.get(name, name)) for name in missing]
-        free = set(names) - set(chosen.values())
-        proposed = _nearest_columns(table, missing, free)
+        proposed = _proposed(table, missing, [name for name in names if name not in chosen.values()])
         raise _missing("column", table, expected, names, where=where, proposed=proposed)
     if (currency := mapping.columns.get(CURRENCY)) is not None:
         if isinstance(currency, str):
@@ -123,13 +122,13 @@ def table_missing(
     ]
     proposed: dict[str, str | None] = {"from": near.name if near else None}
     if near is not None:
-        proposed |= _nearest_columns(table, missing, names)
+        proposed |= _proposed(table, missing, names)
     return _missing("table", table, [mapping.source or table], found, where=where, proposed=proposed)
 
 
-def _nearest_columns(table: str, columns: Iterable[str], found: Collection[str]) -> dict[str, str | None]:
+def _proposed(table: str, columns: Iterable[str], found: Iterable[str]) -> dict[str, str | None]:
     """By what is to be written for each column, the name that may be meant."""
-    guesses = {column: nearest_column(TABLES[table].column(column), table, found) for column in columns}
+    guesses = nearest_columns(table, columns, found)
     return {f"columns.{column}": guess.name if guess else None for column, guess in guesses.items()}
 
 

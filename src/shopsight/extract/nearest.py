@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from shopsight.contract import Column, Kind
+from shopsight.contract import TABLES, Column, Kind
 
 #: What a table, and the id of its rows, is called elsewhere; the usual names first.
 _ENTITIES = {
@@ -115,6 +115,21 @@ def nearest_column(column: Column, table: str, found: Iterable[str]) -> Guess | 
     stems = [stem for name in _ENTITIES for stem in _ENTITIES[name]]
     # An id that is merely spelt alike is the id of something else.
     return _best(names, found, others=stems, by_spelling=False)
+
+
+def nearest_columns(table: str, columns: Iterable[str], found: Iterable[str]) -> dict[str, Guess | None]:
+    """For each of a table's columns the found name that may mean it, which then means no other.
+
+    >>> nearest_columns("reviews", ["review_id", "review_date"], ["id", "rating", "date", "created_at"])
+    {'review_id': Guess(name='id', is_sure=True), 'review_date': Guess(name='created_at', is_sure=True)}
+    """
+    free = [name for name in found if name.lower() not in TABLES[table].column_names]
+    guesses = {}
+    for column in columns:
+        guesses[column] = guess = nearest_column(TABLES[table].column(column), table, free)
+        if guess is not None:
+            free.remove(guess.name)
+    return guesses
 
 
 def _best(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import Totals
+from shopsight.audit.parquet import read_batches
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, translated_disk_errors
 from shopsight.extract.dialect import STATE, Connection, OnRows, OpenSnapshot
@@ -180,10 +180,9 @@ def refuse_text_keys(folder: Path, as_text: Mapping[str, Collection[str]]) -> No
 def _only_texts(folder: Path, column: str) -> str | None:
     """One of a column's values if none of them can be a whole number; else None."""
     example: str | None = None
-    for path in sorted(folder.glob("*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(columns=[column]):
-            if pc.any(pc.match_substring_regex(batch[0], _DIGITS)).as_py():
-                return None
-            written = batch[0].filter(pc.match_substring_regex(batch[0], r"\p{L}"))
-            example = example or (written[0].as_py() if len(written) else None)
+    for batch in read_batches(folder, [column]):
+        if pc.any(pc.match_substring_regex(batch[0], _DIGITS)).as_py():
+            return None
+        written = batch[0].filter(pc.match_substring_regex(batch[0], r"\p{L}"))
+        example = example or (written[0].as_py() if len(written) else None)
     return example

@@ -9,7 +9,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import ConfigurationError
 from shopsight.errors.redaction import redact
 from shopsight.extract import source_tables
-from shopsight.extract.nearest import Guess, nearest_column, nearest_table
+from shopsight.extract.nearest import Guess, nearest_columns, nearest_table
 from shopsight.pipeline.databases import source_address
 from shopsight.settings import Settings
 from shopsight.settings.presets import Preset, load_preset, recognise
@@ -93,14 +93,10 @@ def _table(table: str, found: Mapping[str, Collection[str]]) -> tuple[list[str],
             return [f"\n[tables.{table}]", f"optional = true  # there seem to be no {table}"], 0
         return [f"\n[tables.{table}]", f'# from = "…"{_UNSURE}: no table looks like {table}'], 1
     columns = {name.lower() for name in found[guess.name]}
-    lacking = [column for column in TABLES[table].columns if column.name not in columns]
+    lacking = [name for name in TABLES[table].column_names if name not in columns]
     lines = [] if guess.name == table else [_line("from", guess)]
-    free = [name for name in found[guess.name] if name.lower() not in TABLES[table].column_names]
-    for column in lacking:
-        nearest = nearest_column(column, table, free)
-        if nearest is not None:
-            free.remove(nearest.name)
-        lines.append(_line(f"columns.{column.name}", nearest))
+    nearest = nearest_columns(table, lacking, found[guess.name])
+    lines += [_line(f"columns.{name}", guess) for name, guess in nearest.items()]
     return ([f"\n[tables.{table}]", *lines] if lines else []), sum(_UNSURE in line for line in lines)
 
 

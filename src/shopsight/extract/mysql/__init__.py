@@ -8,8 +8,7 @@ queries), ``snapshot`` (one state, and reading).
 # ruff: noqa: PLC0415 - the driver is an extra, and other sources need none
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from shopsight.errors import ShopsightError
@@ -23,6 +22,7 @@ class MySQL:
     """See :class:`shopsight.extract.dialect.Dialect`."""
 
     name = "mysql"
+    text_type = "char"
 
     def tables(self, source: Source) -> dict[str, list[str]]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
@@ -31,14 +31,12 @@ class MySQL:
 
         return tables(source)
 
-    @contextmanager
-    def snapshot(self, source: Source, connections: int) -> Iterator[MySQLSnapshot]:
+    def snapshot(self, source: Source, connections: int) -> AbstractContextManager[MySQLSnapshot]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
         _require_driver()
         from shopsight.extract.mysql.snapshot import open_snapshot
 
-        with open_snapshot(source, connections) as snapshot:
-            yield snapshot
+        return open_snapshot(source, connections)
 
     def describe(self, source: Source) -> list[SourceCheck]:
         """See :class:`shopsight.extract.dialect.Dialect`."""

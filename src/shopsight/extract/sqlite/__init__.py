@@ -112,6 +112,7 @@ class SQLite:
     """See :class:`shopsight.extract.dialect.Dialect`."""
 
     name = "sqlite"
+    text_type = "text"
 
     @contextmanager
     def snapshot(self, source: Source, connections: int) -> Iterator[FileSnapshot]:
