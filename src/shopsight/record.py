@@ -23,13 +23,14 @@ from shopsight.time_zone import UTC_NAME, day_in
 _DECIMAL = re.compile(r"-?\d{1,50}(\.\d+)?(E[+-]?\d+)?")
 
 
-def _as_figure(value: Any) -> Any:
+def as_figure(value: Any) -> Any:
+    """A figure as it was before it was written as JSON."""
     return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else value
 
 
-Figure = Annotated[Decimal | int | None, BeforeValidator(_as_figure)]
+Figure = Annotated[Decimal | int | None, BeforeValidator(as_figure)]
 #: A figure, or the digest of a table's content.
-Compared = Annotated[Decimal | int | str | None, BeforeValidator(_as_figure)]
+Compared = Annotated[Decimal | int | str | None, BeforeValidator(as_figure)]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shopsight.audit.control_totals import numbers_of
 from shopsight.audit.identities import Greatest, Identity, Recounted
 from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small
 from shopsight.audit.parquet import BATCH_ROWS, parquet_files, read_batches
@@ -170,7 +171,7 @@ class ShopFiles:
             groups = codes * number + (months - first)
             first_days = np.arange(first, first + number).astype("datetime64[M]").astype(date).tolist()
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
-            cents, is_counting = _cents(batch["total_amount"]), ~is_excluded[codes]
+            cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]
             customers = self.customer_of.of(batch["customer_id"].to_numpy()[is_counting])
             visits = (customers.astype(np.int64) << 32) + days[is_counting]
             counting = (batch["order_id"].to_numpy()[is_counting], customers, cents[is_counting], visits)
@@ -217,7 +218,7 @@ class ShopFiles:
             is_basket[orders[is_counting]] = True
             is_sold = ids.has(product_ids) & is_counting
             places = np.searchsorted(ids.sorted, product_ids[is_sold])
-            units, price = quantities[is_sold], _cents(batch["price"])[is_sold]
+            units, price = quantities[is_sold], numbers_of(batch["price"])[is_sold]
             return (
                 customers[is_counting],
                 quantities[is_counting],
@@ -325,9 +326,3 @@ def _sums(names: Sequence[Name], places: Integers, values: Integers) -> Counter[
     np.add.at(low, places, values & 0xFFFFFFFF)
     sums = zip(names, high.tolist(), low.tolist(), strict=True)
     return Counter({name: (above << 32) + below for name, above, below in sums if above or below})
-
-
-def _cents(amounts: pa.Array) -> Integers:
-    """Amounts of 18 digits in cents: the lower half of each decimal's 128 bits."""
-    halves = np.frombuffer(amounts.buffers()[1], np.int64)
-    return halves[2 * amounts.offset :: 2][: len(amounts)]

@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from shopsight.clean import RULES, CleaningPolicy, clean_shop
-from shopsight.contract import ORDERS, TABLES
+from shopsight.clean import RULES, clean_shop
+from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.extract import extract
+from shopsight.pipeline.stages import cleaning_policy
 from shopsight.publish.privacy import Privacy
 from shopsight.settings import Settings
 from shopsight.settings.table_mapping import UNMAPPED, SqlColumn
@@ -54,14 +55,7 @@ def previews(settings: Settings, url: str) -> Iterator[Preview]:
             time_zone=settings.shop_time_zone,
             first_rows=FIRST_ROWS,
         )
-        policy = CleaningPolicy(
-            today=snapshot.today,
-            excluded_order_statuses=settings.excluded_order_statuses,
-            negative_amounts=settings.negative_amounts,
-            time_zone=snapshot.time_zone,
-            other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
-        )
-        clean_shop(PolarsEngine(), raw, clean, rejected, policy)
+        clean_shop(PolarsEngine(), raw, clean, rejected, cleaning_policy(settings, snapshot))
         for table in TABLES:
             yield _preview(settings, table, pl.read_parquet(raw / table), pl.read_parquet(rejected / table))
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
 from shopsight.audit.proof import CONTENT
 from shopsight.publish import Served
-from shopsight.record import Check, Compared, Forgotten, Snapshot
+from shopsight.record import Check, Compared, Forgotten, Snapshot, as_figure
 
 Document = Mapping[str, Any]
 #: By ``<mart or collection>: <figure>``.
@@ -112,17 +111,10 @@ def compared(expected: Figures, found: Figures, *, prefix: str = "") -> list[Che
 def flat(figures: Mapping[str, Mapping[str, Any]]) -> Figures:
     """Figures by mart or collection under one name each. In a file, decimals are text."""
     return {
-        f"{name}: {what}": figure if what == CONTENT else _as_figure(figure)
+        f"{name}: {what}": figure if what == CONTENT else as_figure(figure)
         for name, by_what in figures.items()
         for what, figure in by_what.items()
     }
-
-
-def _as_figure(value: Any) -> Compared:
-    try:
-        return Decimal(value) if isinstance(value, str) else value
-    except InvalidOperation:
-        return str(value)
 
 
 def _moment(value: datetime | str) -> str:

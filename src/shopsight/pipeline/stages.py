@@ -176,13 +176,7 @@ def clean(run: Run) -> StageResult:
         DataQualityError: a table exceeds its rejection limit, or orders have several currencies.
     """
     settings, folder = run.settings, run.workspace.folder
-    policy = CleaningPolicy(
-        today=run.snapshot.today,
-        excluded_order_statuses=settings.excluded_order_statuses,
-        negative_amounts=settings.negative_amounts,
-        time_zone=run.snapshot.time_zone,
-        other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
-    )
+    policy = cleaning_policy(settings, run.snapshot)
     inputs = {
         "today": policy.today.isoformat(),
         "excluded_order_statuses": sorted(policy.excluded_order_statuses),
@@ -208,6 +202,17 @@ def clean(run: Run) -> StageResult:
         _warn_of_early_orders(run)
     guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
     return StageResult(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
+
+
+def cleaning_policy(settings: Settings, snapshot: Snapshot) -> CleaningPolicy:
+    """What cleaning has to know of the settings and the snapshot."""
+    return CleaningPolicy(
+        today=snapshot.today,
+        excluded_order_statuses=settings.excluded_order_statuses,
+        negative_amounts=settings.negative_amounts,
+        time_zone=snapshot.time_zone,
+        other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
+    )
 
 
 def _warn_of_early_orders(run: Run) -> None:
