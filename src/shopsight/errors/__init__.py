@@ -129,7 +129,7 @@ def raise_together(errors: Sequence[ShopsightError]) -> None:
     A first line that several remedies share is printed once.
 
     Raises:
-        ShopsightError: names every failure; it is of the first one's kind, and retried only if all are.
+        ShopsightError: names every failure; of the kind of the first that is not retried, else of the first.
     """
     if len(errors) == 1:
         raise errors[0]

@@ -31,10 +31,9 @@ from shopsight.errors import ConfigurationError
 from shopsight.publish import naming
 from shopsight.publish.digest import ContentDigest, raw_batches, raw_documents
 from shopsight.publish.generations import sweep
-from shopsight.publish.history import save_run
+from shopsight.publish.history import recorded, save_run
 from shopsight.publish.lease import Lease
 from shopsight.publish.privacy import ADDRESS, ADDRESSES, NAMES, Privacy, tidied
-from shopsight.publish.rollback import recorded
 from shopsight.publish.target import Document, Target
 from shopsight.record import Forgotten, RunRecord
 

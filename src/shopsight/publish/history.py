@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
+from shopsight.errors import PublishError, ShopsightError
 from shopsight.publish import naming
 from shopsight.publish.bson import plain, to_bson
+from shopsight.publish.lease import Lease
 from shopsight.publish.target import Target
 from shopsight.record import RunRecord
 
@@ -21,6 +26,24 @@ def save_run(target: Target, record: RunRecord) -> None:
         target.db[naming.PIPELINE_RUNS].replace_one({"_id": record.run_id}, document, upsert=True)
 
 
+@contextmanager
+def recorded(target: Target, lease: Lease, kind: str) -> Iterator[RunRecord]:
+    """A record in ``pipeline_runs``, from the start of the context to its end or its error."""
+    record = RunRecord(lease.run_id, kind, "running", datetime.now(UTC))
+    save_run(target, record)
+    try:
+        yield record
+        record.status = "succeeded"
+    except ShopsightError as error:
+        record.status, record.error = "failed", error.as_document()
+        raise
+    finally:
+        record.ended_at = datetime.now(UTC)
+        record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
+        with suppress(PublishError):  # what was done stays done even if the history cannot be written
+            save_run(target, record)
+
+
 def find_run(target: Target, run_id: str) -> dict[str, Any] | None:
     """A run's document as plain values; None when there is none."""
     with target.translated():
@@ -34,7 +57,7 @@ def list_runs(target: Target, *, limit: int = 10, kind: str | None = None) -> li
     Args:
         target: where.
         limit: how many.
-        kind: ``run`` or ``rollback``; all kinds by default.
+        kind: ``run``, ``rollback``, ``unpin`` or ``forget``; all kinds by default.
     """
     with target.translated():
         documents = target.db[naming.PIPELINE_RUNS].find({"kind": kind} if kind else {})
@@ -42,5 +65,5 @@ def list_runs(target: Target, *, limit: int = 10, kind: str | None = None) -> li
 
 
 def latest_run(target: Target) -> dict[str, Any] | None:
-    """The newest run's document, rollbacks left out; None when there is none."""
+    """The newest document of kind ``run``; None when there is none."""
     return next(iter(list_runs(target, limit=1, kind="run")), None)

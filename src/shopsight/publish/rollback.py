@@ -6,14 +6,10 @@ While a generation is pinned, runs write, prove and keep theirs without serving 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-
-from shopsight.errors import ConfigurationError, PublishError, ShopsightError
+from shopsight.errors import ConfigurationError, PublishError
 from shopsight.publish import naming
 from shopsight.publish.generations import Generation, list_generations, serve
-from shopsight.publish.history import save_run
+from shopsight.publish.history import recorded
 from shopsight.publish.lease import Lease
 from shopsight.publish.target import Document, Target
 from shopsight.publish.views import heal_views, newest_waiting, served
@@ -75,24 +71,6 @@ def unpin(target: Target, lease: Lease) -> RunRecord:
     return record
 
 
-@contextmanager
-def recorded(target: Target, lease: Lease, kind: str) -> Iterator[RunRecord]:
-    """A record in ``pipeline_runs``, from the start of the context to its end or its error."""
-    record = RunRecord(lease.run_id, kind, "running", datetime.now(UTC))
-    save_run(target, record)
-    try:
-        yield record
-        record.status = "succeeded"
-    except ShopsightError as error:
-        record.status, record.error = "failed", error.as_document()
-        raise
-    finally:
-        record.ended_at = datetime.now(UTC)
-        record.seconds = round((record.ended_at - record.started_at).total_seconds(), 3)
-        with suppress(PublishError):  # what was done stays done even if the history cannot be written
-            save_run(target, record)
-
-
 def pin_note(target: Target) -> str | None:
     """The pinned generation and what waits, as a sentence; None when nothing is pinned."""
     current = served(target)
@@ -142,7 +120,7 @@ def _kept_entry(target: Target, generation: int) -> Document:
         PublishError: a collection does not hold the documents it was published with.
     """
     with target.translated():
-        document = target.db[naming.GENERATIONS].find_one({"_id": generation}) or {}
+        (document,) = target.db[naming.GENERATIONS].find({"_id": generation})
         for view, collection in document["collections"].items():
             found, expected = target.db[collection].count_documents({}), document["counts"][view]
             if found != expected:

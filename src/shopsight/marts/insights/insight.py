@@ -10,7 +10,7 @@ from typing import Any, Literal
 import narwhals as nw
 from narwhals.typing import IntoDType
 
-from shopsight.audit.identities import Greatest, Identity, Recounted
+from shopsight.audit.identities import Identity
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.evidence import Evidence
 from shopsight.marts.insights.shop import Shop
@@ -116,14 +116,6 @@ class Insight:
     identities: tuple[Identity, ...] = ()
     evidence: Evidence | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_ranking(self) -> bool:
-        """Whether its rows are a selection, so that a row's place in the list is a rank."""
-        return any(
-            isinstance(identity, Greatest) or (isinstance(identity, Recounted) and not identity.is_complete)
-            for identity in self.identities
-        )
 
     def frame(self, shop: Shop, options: InsightOptions) -> Frame:
         """The insight's rows with exactly its columns, each of its kind's type on every engine."""
