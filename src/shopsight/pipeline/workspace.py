@@ -16,7 +16,8 @@ A stage whose manifest is whole (the files that it names and no others, each of 
 again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
 either no manifest or a true one.
 
-The files hold personal data: directories are 0700 and files 0600 under any umask.
+The files hold personal data: under any umask, the run's directory is 0700, and all in it 0700 or 0600. The
+files of a stage that still works have the umask's mode, behind the run's own 0700.
 """
 
 from __future__ import annotations

@@ -105,6 +105,8 @@ def usable_copy(folder: Path, parts: Sequence[Path], user: pwd.struct_passwd | N
             if not path.is_symlink():
                 path.chmod(0o755)  # public programs, perhaps installed under a strict umask
         copy.parent.mkdir(parents=True, exist_ok=True)
+        for folder_of_copies in (copies, copy.parent):
+            folder_of_copies.chmod(0o755)
         draft.rename(copy)
     return copies
 

@@ -15,6 +15,7 @@ import textwrap
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -541,7 +542,11 @@ def test_links_that_the_servers_user_plants_give_it_nothing_of_roots(
 
 
 @as_root
-def test_programs_in_roots_closed_folders_are_copied(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_programs_in_roots_closed_folders_are_copied(
+    place: Path, monkeypatch: pytest.MonkeyPatch, umask: int, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(partial(os.umask, os.umask(umask)))
     closed = place / "closed"
     closed.mkdir(mode=0o700)
     packages = PostgresServer(place / "postgres")._packages
