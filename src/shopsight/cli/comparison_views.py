@@ -141,6 +141,9 @@ def print_verification(found: Verification) -> None:
         say(YES, f"MongoDB serves what was proven: {same}.")
         if found.forgotten:
             say(f"  Since then `shopsight forget` blanked a person in {found.forgotten:,} documents.")
+        if found.rejected_until:
+            since = format_moment(found.rejected_until)
+            say(f"  Its rejected rows were not compared: MongoDB removes them since {since} (keep_rejected).")
     else:
         say(NO, "What MongoDB serves was altered after it was published.")
         _print_checks(found.altered, "Proven", "Served")

@@ -80,11 +80,17 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
     """The changes that a run with complete marts would make."""
     marts, rejected = run.workspace.folder("marts"), run.workspace.folder("rejected")
     served = publish.served(target)
-    # The served run's id and moment, so that only differences of content are found.
+    # The served run's id and moments, so that only differences of content are found.
     run_id, as_of = (served.run_id, served.as_of) if served else (run.run_id, run.snapshot.as_of)
-    privacy = Privacy.of(run.settings)
+    note = publish.generation_note(target, served.generation) if served else {}
     new = publish.run_documents(
-        marts, rejected, run.insights.values(), run_id=run_id, as_of=as_of, privacy=privacy
+        marts,
+        rejected,
+        run.insights.values(),
+        run_id=run_id,
+        as_of=as_of,
+        privacy=Privacy.of(run.settings),
+        rejected_until=note.get("rejected_until"),
     )
     numbers = {
         "customer_metrics": count_rows(marts / "customer_metrics"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -55,6 +56,7 @@ class Verification:
         documents: documents that differ from the run's own files, at most ten of each collection.
         has_files: whether the run's files are there and whole, so that documents could be named.
         forgotten: how many times `forget` blanked a person in a document, since it was proven.
+        rejected_until: since when MongoDB removes the rejected rows; None if it does not yet, or never.
     """
 
     served: Served
@@ -63,6 +65,7 @@ class Verification:
     documents: list[AlteredDocument]
     has_files: bool
     forgotten: int = 0
+    rejected_until: datetime | None = None
 
     @property
     def moved(self) -> list[Check]:
@@ -98,6 +101,7 @@ class Verification:
             "documents": [vars(document) for document in self.documents],
             "has_files": self.has_files,
             "forgotten": self.forgotten,
+            "rejected_until": self.rejected_until,
         }
 
 
@@ -125,10 +129,16 @@ def verify(settings: Settings) -> Verification:
             publish.forgotten_in(target, served.generation),
         )
         shown = publish.shown_collections(target)
+        until = recorded.note.get("rejected_until")
+        is_expired = until is not None and until <= target.clock()
+        figures = recorded.figures()
+        if is_expired:
+            # What is left of them, and for how long, is MongoDB's to say.
+            figures = {what: f for what, f in figures.items() if not what.startswith("rejected_rows: ")}
         checks = [
             *recorded.checks(),
             *(Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()),
-            *compared(recorded.figures(), _served_figures(target, served)),
+            *compared(figures, _served_figures(target, served)),
         ]
         broken = [check.what for check in checks if not check.holds]
         suspicious = {what.partition(": ")[0] for what in broken if what.endswith(CONTENT)}
@@ -136,14 +146,20 @@ def verify(settings: Settings) -> Verification:
         stages = (workspace.clean, workspace.metrics, workspace.insights)
         has_files = all(stage.details() is not None for stage in stages)
         privacy = Privacy.of(settings)
-        views = suspicious | forgotten
+        views = (suspicious | forgotten) - ({"rejected_rows"} if is_expired else set())
         insights = insights_in(settings, recorded.record)
         # The digest covers the document of an own insight whose file is no longer as it was.
         unknown = {own["id"] for own in recorded.record.get("own_insights") or ()} - insights.keys()
         altered = (
             document
             for document in _altered_documents(
-                target, served, workspace, views, insights.values(), privacy=privacy, forgotten=forgotten
+                target,
+                recorded,
+                workspace,
+                views,
+                insights.values(),
+                privacy=privacy,
+                forgotten=forgotten,
             )
             if document.collection != "insights" or document.id not in unknown
         )
@@ -151,7 +167,7 @@ def verify(settings: Settings) -> Verification:
     then = recorded.snapshot
     source = _source_checks(then, settings) if then else []
     blanked = sum(entry.documents for entry in recorded.forgotten)
-    return Verification(served, source, checks, documents, has_files, blanked)
+    return Verification(served, source, checks, documents, has_files, blanked, until if is_expired else None)
 
 
 def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
@@ -182,7 +198,7 @@ def _served_figures(target: Target, served: Served) -> Figures:
 
 def _altered_documents(
     target: Target,
-    served: Served,
+    recorded: Recorded,
     workspace: Workspace,
     views: Collection[str],
     insights: Iterable[Insight],
@@ -192,8 +208,15 @@ def _altered_documents(
 ) -> Iterator[AlteredDocument]:
     """The documents that are not as the run's files make them, at most :data:`EXAMPLES` of each view."""
     marts, rejected = workspace.folder("marts"), workspace.folder("rejected")
+    served = recorded.served
     documents = publish.run_documents(
-        marts, rejected, insights, run_id=served.run_id, as_of=served.as_of, privacy=privacy
+        marts,
+        rejected,
+        insights,
+        run_id=served.run_id,
+        as_of=served.as_of,
+        privacy=privacy,
+        rejected_until=recorded.note.get("rejected_until"),
     )
     for view in (view for view in documents if view in views):
         differences = publish.differences_from(

@@ -319,6 +319,7 @@ def publish_generation(run: Run) -> StageResult:
             record=run.record,
             insights=run.insights.values(),
             privacy=Privacy.of(run.settings),
+            keep_rejected=run.settings.keep_rejected,
             on_rows=_tally(run, "publish"),
         )
         _prove_written(run, run.target, lease, written)

@@ -101,6 +101,7 @@ def run_documents(
     run_id: str,
     as_of: datetime,
     privacy: Privacy,
+    rejected_until: datetime | None = None,
     on_truncated: OnTruncated | None = None,
 ) -> dict[str, Iterator[list[bytes]]]:
     """The encoded documents of a run's files by view, in the order in which they are written.
@@ -114,6 +115,7 @@ def run_documents(
         run_id: the run that the documents name.
         as_of: the moment of its snapshot.
         privacy: what becomes of names and addresses.
+        rejected_until: when MongoDB removes the rejected rows; None for never.
         on_truncated: called for each insight whose rows are not all published.
     """
     return {
@@ -126,7 +128,9 @@ def run_documents(
             privacy=privacy,
             on_truncated=on_truncated,
         ),
-        naming.REJECTED_ROWS: rejected_documents(rejected, run_id=run_id, privacy=privacy),
+        naming.REJECTED_ROWS: rejected_documents(
+            rejected, run_id=run_id, privacy=privacy, until=rejected_until
+        ),
     }
 
 
@@ -169,14 +173,18 @@ def insight_documents(
         yield [bson.encode(document)]
 
 
-def rejected_documents(folder: Path, *, run_id: str, privacy: Privacy = PLAIN) -> Iterator[list[bytes]]:
+def rejected_documents(
+    folder: Path, *, run_id: str, privacy: Privacy = PLAIN, until: datetime | None = None
+) -> Iterator[list[bytes]]:
     """One document per rejected row of all six tables: table, key, rule, measure, the row as it was, run_id.
 
     Args:
         folder: holds one folder per table.
         run_id: the run that rejected them.
         privacy: what becomes of names and addresses.
+        until: when MongoDB removes them, as ``expires_at``; None for never, without that field.
     """
+    ends = [*constant("run_id", run_id), *(constant("expires_at", until) if until else ())]
     for name, table in TABLES.items():
         repeated = _repeated_ids(folder / name, privacy, table.key)
         held_back = []
@@ -188,12 +196,12 @@ def rejected_documents(folder: Path, *, run_id: str, privacy: Privacy = PLAIN) -
                 batch = batch.filter(pc.invert(is_repeated))  # noqa: PLW2901 - the rest of it
             if batch.num_rows:
                 counted = np.ones(batch.num_rows, np.int64)
-                yield _rejected(name, table.key, batch, counted, run_id)
+                yield _rejected(name, table.key, batch, counted, ends)
         if held_back:
             rows, counted = _counted(pa.concat_tables(held_back), table.key)
             for first in range(0, rows.num_rows, BATCH_ROWS):
                 batch = rows.slice(first, BATCH_ROWS).combine_chunks().to_batches()[0]
-                yield _rejected(name, table.key, batch, counted[first : first + BATCH_ROWS], run_id)
+                yield _rejected(name, table.key, batch, counted[first : first + BATCH_ROWS], ends)
 
 
 def _bounded_rows(folder: Path, privacy: Privacy) -> tuple[list[RawBSONDocument], int]:
@@ -210,7 +218,7 @@ def _bounded_rows(folder: Path, privacy: Privacy) -> tuple[list[RawBSONDocument]
     return rows, total
 
 
-def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id: str) -> list[bytes]:
+def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, ends: Pieces) -> list[bytes]:
     rows = batch.num_rows
     ids = pc.binary_join_element_wise(_id_stems(batch, key), pa.array(counted).cast(_TEXT), _NOTHING)
     names = [name for name in batch.schema.names if name not in ("rule", "measure")]
@@ -221,7 +229,7 @@ def _rejected(table: str, key: str, batch: pa.RecordBatch, counted: Any, run_id:
         *element("rule", batch["rule"]),
         *element("measure", batch["measure"]),
         *subdocument("row", _elements(batch, names), rows),
-        *constant("run_id", run_id),
+        *ends,
     ]
     return documents(pieces, rows)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +43,9 @@ INDEXES = {
     naming.INSIGHTS: (),
     naming.REJECTED_ROWS: ("table", "rule"),
 }
+
+#: MongoDB removes a document when the moment in this field has passed.
+_EXPIRING = IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0)
 
 OnRows = Callable[[str, int], None]
 
@@ -103,6 +106,7 @@ def write_generation(
     record: RunRecord,
     insights: Iterable[InsightText],
     privacy: Privacy,
+    keep_rejected: timedelta | None = None,
     on_rows: OnRows | None = None,
     threads: int = THREADS,
 ) -> WrittenGeneration:
@@ -116,6 +120,7 @@ def write_generation(
         record: the run: its id, its snapshot and its figures.
         insights: the text and columns of the insights, in the order of the report.
         privacy: what becomes of names and addresses.
+        keep_rejected: how long MongoDB keeps the rejected rows; None for as long as the generation.
         on_rows: called with the view and the number of documents of each insert.
         threads: the number of inserts under way at a time.
 
@@ -129,6 +134,7 @@ def write_generation(
     run_id, as_of = record.run_id, record.snapshot.as_of
     generation = lease.take_generation()
     written = WrittenGeneration(generation, run_id, as_of, naming.collections_of(generation))
+    rejected_until = target.clock() + keep_rejected if keep_rejected else None
     batches = run_documents(
         marts,
         rejected,
@@ -136,6 +142,7 @@ def write_generation(
         run_id=run_id,
         as_of=as_of,
         privacy=privacy,
+        rejected_until=rejected_until,
         on_truncated=written.truncated.__setitem__,
     )
     for view, collection in written.collections.items():
@@ -149,7 +156,9 @@ def write_generation(
         )
         lease.guard()
         if INDEXES[view]:
-            written.indexes.append(_build_indexes(target, collection, INDEXES[view]))
+            is_kept = view != naming.REJECTED_ROWS or rejected_until is None
+            expiring = [] if is_kept else [_EXPIRING]
+            written.indexes.append(_build_indexes(target, collection, INDEXES[view], expiring))
     loaded = {written.collections[view]: loaded for view, loaded in written.loaded.items()}
     flush(target, loaded, barrier=lease.check)
     # Without this note the generation is a leftover of a run that died.
@@ -162,6 +171,7 @@ def write_generation(
         "counts": written.counts,
         "bytes": {view: loaded.bytes for view, loaded in written.loaded.items()},
         "digests": written.digests,
+        "rejected_until": rejected_until,
         "figures": to_bson(_figures(record)),
     }
     with target.translated():
@@ -287,7 +297,9 @@ def _inserter(target: Target, collection: str, threads: int) -> Iterator[Callabl
             raise
 
 
-def _build_indexes(target: Target, collection: str, fields: Iterable[str]) -> Future[None]:
+def _build_indexes(
+    target: Target, collection: str, fields: Iterable[str], more: Iterable[IndexModel]
+) -> Future[None]:
     """Build a collection's indexes in the background, all in one pass over its documents."""
     built: Future[None] = Future()
 
@@ -295,7 +307,7 @@ def _build_indexes(target: Target, collection: str, fields: Iterable[str]) -> Fu
         try:
             with target.translated():
                 models = [IndexModel([(name, ASCENDING)], name=name) for name in fields]
-                target.db[collection].create_indexes(models)
+                target.db[collection].create_indexes([*models, *more])
         except Exception as error:  # noqa: BLE001 - raised by the future's result
             built.set_exception(error)
         else:

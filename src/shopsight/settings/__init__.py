@@ -166,6 +166,11 @@ class Settings(BaseSettings):
     batch_rows: int = Field(131_072, ge=1_000, description="Rows per batch; limits the memory of extraction.")
 
     keep_generations: int = Field(3, ge=1, description="Published generations kept, the served one included.")
+    keep_rejected: Duration | None = Field(
+        None,
+        ge=timedelta(hours=1),
+        description="How long MongoDB keeps rejected rows; by default as long as their generation.",
+    )
     keep_runs: int = Field(3, ge=1, description="Run directories kept on disk.")
     lease_duration: Duration = Field(
         timedelta(seconds=60),
