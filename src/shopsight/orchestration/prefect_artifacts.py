@@ -14,7 +14,7 @@ import polars as pl
 import structlog
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from shopsight.marts.insights import Insight
+from shopsight.marts.insights import INSIGHTS, Insight
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish.privacy import Privacy
@@ -79,7 +79,9 @@ def run_artifacts(record: dict[str, Any]) -> Iterator[ReportTable]:
         yield run_tables.compared(*run_tables.links(record))
 
 
-def insight_tables(workspace: Workspace, insights: Iterable[Insight]) -> Iterator[ReportTable]:
+def insight_tables(
+    workspace: Workspace, insights: Iterable[Insight] = INSIGHTS.values()
+) -> Iterator[ReportTable]:
     """The insights whose folders are whole, in report order."""
     if workspace.insights.details() is None:
         return
