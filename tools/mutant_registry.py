@@ -474,8 +474,8 @@ MUTANTS = (
     Mutant(
         "Cancelled orders count in the proof's own figures of customers",
         "audit/shop_files.py",
-        'cents, is_counting = _cents(batch["total_amount"]), ~is_excluded[codes]',
-        'cents, is_counting = _cents(batch["total_amount"]), codes >= 0',
+        'cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]',
+        'cents, is_counting = numbers_of(batch["total_amount"]), codes >= 0',
         _CUSTOMER_CHECKS,
     ),
     Mutant(
