@@ -211,8 +211,8 @@ MUTANTS = (
     Mutant(
         "Orders in other currencies are kept",
         "clean/orders.py",
-        '~col("currency").is_null() & nw.lit(policy.other_currencies == "set_aside")',
-        'col("currency").is_null() & ~col("currency").is_null()',
+        "_currency() != policy.currency if policy.currency",
+        "_currency() != policy.currency if not policy",
         _clean("orders"),
     ),
     Mutant(
@@ -221,6 +221,27 @@ MUTANTS = (
         'statuses, policy).filter(col("is_counting"))',
         "statuses, policy)",
         _clean("orders"),
+    ),
+    Mutant(
+        "A guest takes the id of a customer",
+        "clean/guests.py",
+        "for others in (customers.kept, customers.rejected):",
+        "for others in ():",
+        _clean("guests"),
+    ),
+    Mutant(
+        "A row that names a guest's id is the guest's",
+        "clean/all_tables.py",
+        'nw.col("rule") == customers.GUEST_ADDED',
+        'nw.col("rule") != nw.col("rule")',
+        _clean("guests"),
+    ),
+    Mutant(
+        "An address of a known customer makes a guest",
+        "clean/guests.py",
+        '.join(addresses, on="email", how="anti")',
+        "",
+        _clean("guests"),
     ),
     Mutant(
         "Quantities without a fraction are named as if they had one",

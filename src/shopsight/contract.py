@@ -21,7 +21,8 @@ fit it, STRING: the source's own text, which cleaning reads or rejects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MONEY_PRECISION = 18
@@ -52,12 +53,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One source table. ``measure`` says in words which sum cleaning must conserve beside the rows."""
+    """One source table.
+
+    Attributes:
+        measure: says in words which sum cleaning must conserve beside the rows.
+        optional: columns that are read only where the settings map them; cleaning carries them along as they
+            were read.
+    """
 
     name: str
     grain: str
     columns: tuple[Column, ...]
     measure: str | None = None
+    optional: tuple[Column, ...] = ()
 
     @property
     def key(self) -> str:
@@ -69,13 +77,18 @@ class Table:
         """The columns' names in the contract's order."""
         return tuple(column.name for column in self.columns)
 
+    def having(self, names: Collection[str]) -> Table:
+        """The table with those of its optional columns that are among the names."""
+        chosen = tuple(column for column in self.optional if column.name in names)
+        return replace(self, columns=self.columns + chosen, optional=())
+
     def column(self, name: str) -> Column:
-        """The column of this name.
+        """The column of this name, an optional one included.
 
         Raises:
             KeyError: the contract has no such column.
         """
-        for column in self.columns:
+        for column in self.columns + self.optional:
             if column.name == name:
                 return column
         raise KeyError(name)
@@ -116,6 +129,7 @@ ORDERS = Table(
         Column("status", Kind.TEXT),
     ),
     "sum(total_amount)",
+    optional=(Column("currency", Kind.TEXT), Column("customer_email", Kind.TEXT)),
 )
 ORDER_ITEMS = Table(
     "order_items",

@@ -274,39 +274,30 @@ def test_orders_are_flagged_by_their_kept_items() -> None:
 
 
 OTHERS = [
-    order(key=2, total="2.00", status="[currency USD] Shipped "),
-    order(key=3, total="3.00", status="[currency none] "),
-    order(key=4, total="4.00", status="[currency USD] cancelled"),
+    (*order(key=2, total="2.00"), "USD"),
+    (*order(key=3, total="3.00"), " "),
+    (*order(key=4, total="4.00", status="cancelled"), "usd"),
 ]
 
 
 def test_orders_in_other_currencies_are_set_aside_with_their_items() -> None:
-    policy = replace(POLICY, other_currencies="set_aside")
+    policy = replace(POLICY, currency="EUR")
     items = [(key, key, 1, 1, Decimal("9.99")) for key in (1, 2, 4)]
-    outcome = cleaned(policy, orders=[order(), *OTHERS], order_items=items)
-    assert [row[0] for row in outcome.kept("orders")] == [1]
+    outcome = cleaned(policy, ["currency"], orders=[(*order(), " eur"), *OTHERS], order_items=items)
+    assert outcome.kept("orders") == [(*order(), " eur", True)]
     assert outcome.rejected("orders") == [(key, "orders.currency_other") for key in (2, 3, 4)]
-    assert sorted(outcome.frame("rejected/orders")["status"]) == sorted(row[4] for row in OTHERS)
+    assert sorted(outcome.frame("rejected/orders")["currency"]) == [" ", "USD", "usd"]
     assert outcome.rejected("order_items") == [(key, "order_items.parent_rejected") for key in (2, 4)]
 
 
 def test_several_currencies_among_counting_orders_are_refused() -> None:
-    policy = replace(POLICY, other_currencies="refuse")
-    marked = [order(key=key, status="[currency EUR] paid") for key in (5, 6)]
+    more = [(*order(key=key, status="paid"), currency) for key, currency in ((5, "EUR"), (6, "eur "))]
     with pytest.raises(DataQualityError, match=r"EUR \(2\), USD \(1\), none \(1\)\.") as refused:
-        orders_of(policy, orders=[*OTHERS, *marked])
+        orders_of(as_text=["currency"], orders=[*OTHERS, *more])
     assert 'currency = "EUR"' in refused.value.remedy
 
 
 def test_another_currency_of_orders_that_do_not_count_is_not_refused() -> None:
-    policy = replace(POLICY, other_currencies="refuse")
-    outcome = orders_of(policy, orders=[order(status="[currency EUR] Paid"), OTHERS[2]])
-    assert [(row[0], *row[4:]) for row in outcome.kept("orders")] == [
-        (1, "paid", True),
-        (4, "cancelled", False),
-    ]
+    outcome = orders_of(as_text=["currency"], orders=[(*order(), "EUR"), OTHERS[2]])
+    assert [(row[0], row[-1]) for row in outcome.kept("orders")] == [(1, True), (4, False)]
     assert outcome.rules("orders") == []
-
-
-def test_a_status_that_looks_marked_is_a_status_in_a_shop_without_a_column_for_currencies() -> None:
-    assert orders_of(orders=[OTHERS[0]]).kept("orders")[0][4] == "[currency usd] shipped"

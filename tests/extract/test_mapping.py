@@ -125,22 +125,13 @@ CURRENCY = {
 
 
 @pytest.mark.parametrize("source", [{}, {"query": "SELECT * FROM orders -- all"}])
-def test_orders_in_other_currencies_than_the_chosen_are_marked(shop: Shop, source: dict[str, str]) -> None:
-    snapshot = shop.read("raw", orders=source | {"columns": CURRENCY, "currency": "eur"})
+def test_an_optional_column_is_read_as_it_is_where_it_is_mapped(shop: Shop, source: dict[str, str]) -> None:
+    columns = CURRENCY | {"customer_email": "status"}
+    snapshot = shop.read("raw", orders=source | {"columns": columns})
     assert_proven(snapshot, shop.folder / "raw")
-    marks = {100: "[currency USD] ", 101: "[currency none] ", 102: "[currency JPY] "}
-    expected = [(row[0], marks.get(row[0], "") + row[4]) for row in sorted(SHOP["orders"])]
-    assert [(row[0], row[4]) for row in shop.rows("raw")["orders"]] == expected
-
-
-@pytest.mark.parametrize(("where", "is_marked"), [("order_id > 102 -- €", False), ("order_id > 101", True)])
-def test_without_a_choice_orders_are_marked_if_they_have_several_currencies(
-    shop: Shop, where: str, is_marked: bool
-) -> None:
-    snapshot = shop.read("raw", orders={"where": where, "columns": CURRENCY})
-    assert_proven(snapshot, shop.folder / "raw")
-    statuses = [row[4] for row in shop.rows("raw")["orders"]]
-    assert {status.startswith(("[currency EUR] ", "[currency JPY] ")) for status in statuses} == {is_marked}
+    currencies = {100: " usd", 101: "", 102: "JPY"}
+    expected = [(row[0], row[4], currencies.get(row[0], "eur "), row[4]) for row in sorted(SHOP["orders"])]
+    assert [(row[0], *row[4:]) for row in shop.rows("raw")["orders"]] == expected
 
 
 def test_a_column_for_currencies_that_is_missing_is_named(shop: Shop) -> None:

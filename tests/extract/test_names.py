@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from adbc_driver_manager import AdbcStatusCode, OperationalError
 
+from shopsight.contract import ORDERS
 from shopsight.errors import (
     ConfigurationError,
     SchemaMismatch,
@@ -92,7 +93,7 @@ def test_a_line_quotes_text_and_sends_numbers_bare() -> None:
     assert (
         'concat_ws(\',\', "ID", quote_ident("customer_id"::text), ("day" AT TIME ZONE \'UTC\')::date,'
         ' "total"::text::numeric, quote_ident("status"::text))'
-    ) in line("orders", columns)
+    ) in line(ORDERS, columns)
 
 
 def driver_error(text: str, sqlstate: str | None = None) -> OperationalError:

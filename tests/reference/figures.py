@@ -88,7 +88,7 @@ class Figures:
 
     def __init__(self, shop: CleanShop, top_n: int, basket_pairs_n: int) -> None:
         self.top_n, self.basket_pairs_n = top_n, basket_pairs_n
-        self.customers = shop.customers.kept
+        self.customers = shop.all_customers
         self.products = shop.products.kept
         self.categories = shop.category_names
         self.reviews = shop.reviews.kept.values()

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.reference.table import COLUMNS, Cell
+from tests.reference.table import COLUMNS, OPTIONAL, Cell
 
 D = Decimal
 Rows = list[list[Any]]
@@ -43,6 +43,7 @@ DIRT: dict[str, list[Cell]] = {
         *(None, " ", "Completed ", "canceled", "CANCELLED", "ship\u200bped", "Refunded", "unavailable"),
         *("s" * 100, "s" * 101, "Unknown"),
     ],
+    "currency": [None, " ", " eur", "Eur\u200b", "usd", " JPY "],
     "date": [
         *(None, date(1970, 1, 1), date(1969, 12, 31), date(2024, 2, 29), date(1, 1, 1)),
         date(9999, 12, 31),
@@ -66,17 +67,6 @@ UNREADABLE: dict[str, list[str]] = {
 
 #: The times of day of moments.
 MOMENTS = ["T10:00:00Z", " 23:59:59.999+05:30", "T00:15-0800", " 20:00 Z", " 03:30:00+00"]
-
-#: The currency of an order, as SQL; only replacing tells texts apart exactly in every database.
-CURRENCY = "CASE 'x' WHEN replace(status, 'refunded', 'x') THEN ' usd' WHEN replace(status, 'shipped', 'x')"
-CURRENCY += " THEN ' ' ELSE 'eur' END"
-MARKS = {"refunded": "[currency USD] refunded", "shipped": "[currency none] shipped"}
-
-
-def with_currencies(rows: dict[str, Rows]) -> dict[str, Rows]:
-    """The shop as it is read if euros are chosen."""
-    orders = [[*order[:4], MARKS.get(order[4], order[4])] for order in rows["orders"]]
-    return {**rows, "orders": orders}
 
 
 @dataclass(frozen=True)
@@ -103,6 +93,7 @@ def make_shop(seed: int, today: date, *, all_text: bool) -> MadeShop:
             some.clear()
         chance.shuffle(some)
     types: dict[str, dict[str, str]] = {table: {} for table in COLUMNS}
+    types["orders"] = dict.fromkeys(OPTIONAL, "text")
     for table, kinds in COLUMNS.items():
         for place, (name, kind) in enumerate(kinds.items()):
             if kind != "text" and (all_text or chance.random() < 0.15):
@@ -138,7 +129,18 @@ class _Maker:
             "categories": [[n, pick(NAMES)] for n in categories],
             "products": [[n, pick(NAMES), pick(categories)] for n in products],
             "customers": [[n, pick(NAMES), f"user{n}@example.com", pick(COUNTRIES)] for n in customers],
-            "orders": [[n, pick(customers), self.day(), pick(AMOUNTS), pick(STATUSES)] for n in orders],
+            "orders": [
+                [
+                    n,
+                    pick(customers),
+                    self.day(),
+                    pick(AMOUNTS),
+                    pick(STATUSES),
+                    "EUR",
+                    self.address(customers),
+                ]
+                for n in orders
+            ],
             "order_items": [
                 [n, *item, chance.randint(1, 3), pick(AMOUNTS)] for n, item in enumerate(items, 1)
             ],
@@ -155,11 +157,18 @@ class _Maker:
             shop["customers"].append([customer, "Half", f"half{customer}@example.com", "Germany"])
             for n in range(2):
                 amount = D(cents // 2 + n * (cents % 2)) / 100
-                shop["orders"].append([2 * customer + n, customer, self.day(), amount, "completed"])
+                shop["orders"].append(
+                    [2 * customer + n, customer, self.day(), amount, "completed", "EUR", None]
+                )
         return shop
 
     def day(self) -> date:
         return self.today - timedelta(days=self.chance.randrange(300))
+
+    def address(self, customers: range) -> str:
+        """Of a customer or of somebody else."""
+        guest = f"guest{self.chance.randint(1, 9)}@example.com"
+        return self.chance.choice([f"user{self.chance.choice(customers)}@example.com", guest])
 
     def make_dirty(self, table: str, rows: Rows) -> None:
         share = self.chance.choice([0, 0.2, 0.4]) * (2 if len(rows) < 20 else 1)
@@ -172,6 +181,8 @@ class _Maker:
             # Totals worked out from items that may be dirty themselves.
             for row in self.chance.sample(rows, len(rows) // 8):
                 row[3] = None
+            for row in self.chance.sample(rows, len(rows) // 5):
+                row[1] = self.chance.choice([None, None, 999, -row[0] if row[0] else None])
         if table == "customers":
             for row in self.chance.sample(rows, len(rows) // 8):
                 other = self.chance.choice(rows)[2] or "ann@example.com"
@@ -187,6 +198,7 @@ class _Maker:
             return [*DIRT["date"], self.today, self.today + timedelta(days=1)]
         if kind == "amount" and self.has_fractions:
             return DIRT["amount"] + FRACTIONS
+        column = "email" if column == "customer_email" else column
         return DIRT["name"] if column.endswith("name") else DIRT[column if column in DIRT else kind]
 
     def repeat_rows(self, table: str, rows: Rows) -> None:

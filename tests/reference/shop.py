@@ -6,7 +6,6 @@ page gives them. Speed does not matter, so each step is taken in the most direct
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from tests.reference.table import RawTable, Row, Table, grouped, read_row
+from tests.reference.table import OPTIONAL, RawTable, Row, Table, grouped, read_row
 from tests.reference.values import country_name, is_valid_email, tidied
 
 LONGEST_NAME, LONGEST_STATUS = 10_000, 100
@@ -30,7 +29,8 @@ class Policy:
     time_zone: str
     excluded_order_statuses: frozenset[str]
     negative_amounts: str
-    has_currencies: bool = False
+    currency: str | None = None
+    guests_by_email: bool = False
 
 
 class CleanShop:
@@ -44,6 +44,7 @@ class CleanShop:
         self.products = Table("products", self._read("products"), self._clean_product)
         self.customers = Table("customers", self._read("customers"), clean_customer)
         self._merge_customers()
+        self.guests = self._find_guests()
         totals = self._totals_from_items()
         self.orders = Table("orders", self._read("orders"), partial(self._clean_order, totals=totals))
         self.counting = {key: self._counts(order) for key, order in self.orders.kept.items()}
@@ -67,8 +68,21 @@ class CleanShop:
         return dict(sorted(names.items()))
 
     def clean_rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        rows = {table.name: [tuple(row.values()) for row in table.kept.values()] for table in self.tables}
+        kept = {table.name: table.kept for table in self.tables} | {"customers": self.all_customers}
+        rows = {
+            name: [tuple(row[column] for column in row if column not in OPTIONAL) for row in some.values()]
+            for name, some in kept.items()
+        }
         return rows | {"categories": list(self.category_names.items())}
+
+    @property
+    def all_customers(self) -> dict[int, dict[str, Any]]:
+        """The kept customers, and the guests."""
+        guests = {
+            key: {"customer_id": key, "name": f"Unknown customer {key}", "email": email, "country": "Unknown"}
+            for email, key in self.guests.items()
+        }
+        return dict(sorted({**self.customers.kept, **guests}.items()))
 
     def rules(self) -> tuple[Counter[str], dict[str, Decimal]]:
         """How many rows each rule applied to, and what rejected and merged rows carry."""
@@ -80,10 +94,17 @@ class CleanShop:
                     carried[rule] = carried.get(rule, Decimal(0)) + measure
         if len(self.category_names) > len(self.categories.kept):
             rows["categories.uncategorised_added"] = 1
+        for rule in ("guest_added", "name_missing", "country_missing") if self.guests else ():
+            rows[f"customers.{rule}"] += len(self.guests)
         return rows, carried
 
     def _read(self, table: str) -> list[Row]:
-        return [read_row(table, cells, self.policy.time_zone) for cells in self.raw[table]]
+        rows = [read_row(table, cells, self.policy.time_zone) for cells in self.raw[table]]
+        unread = {"currency": self.policy.currency is None, "customer_email": not self.policy.guests_by_email}
+        for row in rows if table == "orders" else ():
+            for column in filter(unread.get, OPTIONAL):
+                row.cells[column] = row.values[column] = None
+        return rows
 
     def _uncategorised_id(self) -> int:
         """0, or the nearest negative id that is not the key of a category with another name."""
@@ -112,11 +133,34 @@ class CleanShop:
                     row.merged_by = "same_email"
                     self.merged_customers[row.values["customer_id"]] = first
 
-    def _clean_status(self, row: Row) -> None:
-        if self.policy.has_currencies and row.values["status"]:
-            bare = re.sub(r"^\[currency \w+\] ", "", row.values["status"])
-            row.repair("currency_other", "status", bare)
-        clean_status(row)
+    def _is_known(self, customer: int | None) -> bool:
+        return customer in self.customers.kept or customer in self.merged_customers
+
+    def _find_guests(self) -> dict[str, int]:
+        """By address, the ids of the customers that are made for the orders that have no other."""
+        owned = {customer["email"] for customer in self.customers.kept.values()}
+        addresses: dict[int, str] = {}
+        for row in self._read("orders"):
+            order, email = row.values["order_id"], address(row.values["customer_email"])
+            is_guest = (
+                email is not None and email not in owned and not self._is_known(row.values["customer_id"])
+            )
+            if is_guest and order is not None and order > 0:
+                addresses[order] = min(email, addresses.get(order, email))
+        taken = {row.values["customer_id"] for row in self.customers.rows}
+        guests: dict[str, int] = {}
+        for order, email in sorted(addresses.items()):
+            guests.setdefault(email, -order)
+        return {email: key for email, key in guests.items() if key not in taken}
+
+    def _follow_address(self, row: Row) -> None:
+        """An order without a known customer goes to the one with its address."""
+        email = address(row.values["customer_email"])
+        owners = self.guests | {customer["email"]: key for key, customer in self.customers.kept.items()}
+        if email is not None and email in owners and not self._is_known(row.values["customer_id"]):
+            # Noted even where the order names the guest's id, as that is chance.
+            row.repairs.append("customer_from_email")
+            row.values["customer_id"] = owners[email]
 
     def _counts(self, order: Mapping[str, Any]) -> bool:
         return order["status"] not in self.policy.excluded_order_statuses
@@ -126,7 +170,7 @@ class CleanShop:
         counting: dict[int, bool] = {}
         for row in self._read("orders"):
             if row.values["total_amount"] is None and row.values["order_id"] is not None:
-                self._clean_status(row)
+                clean_status(row)
                 order = row.values["order_id"]
                 counting[order] = counting.get(order, False) or self._counts(row.values)
         # Each item once: of several rows with one key, the greatest of those in such orders.
@@ -141,10 +185,12 @@ class CleanShop:
         row.measure = values["total_amount"]
         if values["total_amount"] is None:
             row.repair("total_from_items", "total_amount", totals.get(values["order_id"]))
-        self._clean_status(row)
+        clean_status(row)
+        self._follow_address(row)
         self._follow_merge(row)
         total = values["total_amount"]
-        if "currency_other" in row.repairs:
+        currency = (tidied(values["currency"] or "") or "none").upper()
+        if self.policy.currency is not None and currency != self.policy.currency:
             yield "currency_other"
         yield from missing(row, "customer")
         yield from self._date_rules(values["order_date"])
@@ -158,7 +204,8 @@ class CleanShop:
                 yield "negative_amount"
         if len(values["status"]) > LONGEST_STATUS:
             yield "status_too_long"
-        yield from unknown(row, self.customers)
+        if "customer_from_email" not in row.repairs:
+            yield from unknown(row, self.customers)
 
     def _flag_orders(self) -> None:
         totals = amounts_by_order(self.items)
@@ -233,11 +280,11 @@ def clean_category(row: Row) -> Iterable[str]:
 
 def clean_customer(row: Row) -> Iterable[str]:
     clean_name(row, "name", "customer")
-    email = tidied((row.values["email"] or "").lower())
-    if email is None:
+    email = address(row.values["email"])
+    if tidied(row.values["email"] or "") is None:
         row.flags.append("email_missing")
         row.repair("email_tidied", "email", None)
-    elif is_valid_email(email):
+    elif email is not None:
         row.repair("email_tidied", "email", email)
     else:
         row.flags.append("email_invalid")
@@ -252,6 +299,12 @@ def clean_customer(row: Row) -> Iterable[str]:
         rule = "country_shortened" if len(country) > LONGEST_NAME else "country_unified"
         row.repair(rule, "country", name or shortened(country))
     return ()
+
+
+def address(written: str | None) -> str | None:
+    """An address as customers have it; None for one that is not valid."""
+    email = tidied((written or "").lower())
+    return email if email is not None and is_valid_email(email) else None
 
 
 def amounts_by_order(items: Table) -> dict[int, Decimal]:

@@ -26,6 +26,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "order_date": "date",
         "total_amount": "amount",
         "status": "text",
+        "currency": "text",
+        "customer_email": "text",
     },
     "order_items": {
         "item_id": "number",
@@ -42,6 +44,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "review_date": "date",
     },
 }
+
+#: Columns of orders that are read only where the settings say so, and are no part of the clean rows.
+OPTIONAL = ("currency", "customer_email")
 
 #: Of rows with one key the one is kept whose values are greatest, compared in this order.
 COMPARED_BY = {

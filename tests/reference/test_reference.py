@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from tests.reference.figures import Figures
-from tests.reference.make_shop import CURRENCY, make_shop, with_currencies
+from tests.reference.make_shop import make_shop
 from tests.reference.shop import CleanShop, Policy
-from tests.reference.table import COLUMNS
+from tests.reference.table import COLUMNS, OPTIONAL
 from tests.support.literal_rows import DIALECTS, database_url, load_rows
 
 from shopsight.marts.insights import INSIGHTS
@@ -35,21 +35,22 @@ METRICS = [
 ]
 
 
-IN_EUROS = {"orders": {"columns": {"currency": {"sql": CURRENCY}}, "currency": "EUR"}}
-
 #: What MariaDB has instead of these types.
 MARIADB_TYPES = {"timestamptz": "text", "numeric": "numeric(30,10)"}
 
 
 def settings_of(seed: int) -> dict[str, Any]:
     chance = random.Random(seed)
+    guests, currency = chance.choice(["reject", "by_email"]), chance.choice([{}, {"currency": "EUR"}])
+    columns = {"customer_email": "customer_email", **{name: name for name in currency}}
     return {
         "excluded_order_statuses": chance.choice([["cancelled", "refunded"], ["completed"], []]),
         "negative_amounts": chance.choice(["reject", "keep"]),
         "top_n": chance.choice([1, 5, 1000]),
         "basket_pairs_n": chance.choice([1, 20, 1000]),
         "time_zone": chance.choice([None, "Asia/Kolkata", "America/New_York"]),
-        "tables": chance.choice([{}, IN_EUROS]),
+        "guests": guests,
+        "tables": {"orders": {"columns": columns, **currency}},
     }
 
 
@@ -73,18 +74,20 @@ def test_every_figure_is_the_reference_s(request: pytest.FixtureRequest, workdir
     with open_run(settings, publishes=False) as run:
         run_stage(run, "extract")
         shop = CleanShop(
-            with_currencies(made.rows) if settings.tables else made.rows,
+            made.rows,
             Policy(
                 run.snapshot.today,
                 settings.shop_time_zone,
                 settings.excluded_order_statuses,
                 settings.negative_amounts,
-                has_currencies=bool(settings.tables),
+                settings.tables["orders"].currency,
+                settings.guests == "by_email",
             ),
         )
         run_stage(run, "clean")
         for table, kept in shop.clean_rows().items():
-            assert sorted(rows_of(run, f"clean/{table}", [*COLUMNS[table]])) == kept
+            columns = [column for column in COLUMNS[table] if column not in OPTIONAL]
+            assert sorted(rows_of(run, f"clean/{table}", columns)) == kept
 
         figures = Figures(shop, settings.top_n, settings.basket_pairs_n)
         run_stage(run, "metrics")
@@ -111,8 +114,7 @@ def test_the_shops_meet_every_rule() -> None:
     met = set[str]()
     for seed in range(30):
         made = make_shop(seed, today, all_text=seed % 2 == 1)
-        negatives, has_currencies = "keep" if seed % 4 < 2 else "reject", seed % 3 == 0
-        policy = Policy(today, "UTC", frozenset({"cancelled"}), negatives, has_currencies)
-        rows = with_currencies(made.rows) if has_currencies else made.rows
-        met.update(CleanShop(rows, policy).rules()[0])
+        negatives, currency = "keep" if seed % 4 < 2 else "reject", "EUR" if seed % 3 == 0 else None
+        policy = Policy(today, "UTC", frozenset({"cancelled"}), negatives, currency, seed % 5 < 2)
+        met.update(CleanShop(made.rows, policy).rules()[0])
     assert met == set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.M))

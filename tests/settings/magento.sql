@@ -21,7 +21,8 @@ CREATE TABLE customer_entity (
 );
 CREATE TABLE sales_order (
     entity_id int unsigned NOT NULL PRIMARY KEY, state varchar(32), status varchar(32), customer_id int unsigned,
-    base_grand_total decimal(20,4), customer_is_guest smallint unsigned, created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
+    base_grand_total decimal(20,4), customer_is_guest smallint unsigned,
+    customer_email varchar(128), created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 CREATE TABLE sales_order_item (
     item_id int unsigned NOT NULL PRIMARY KEY, order_id int unsigned NOT NULL, parent_item_id int unsigned,
@@ -53,11 +54,14 @@ INSERT INTO customer_address_entity VALUES (1, 'IN'), (2, 'DE');
 INSERT INTO customer_entity VALUES
     (1, 'asha@example.com', 'Asha', 'Rao', 1, NULL), (2, 'ben@example.com', 'Ben', 'Kurz', NULL, 2),
     (3, 'cy@example.com', NULL, NULL, NULL, NULL);
--- The first is of half past one on the first of February in Pune. A guest's, a cancelled and a refunded one.
+-- The first is of half past one on the first of February in Pune. Two guests', one of them Ben; a cancelled and a
+-- refunded one.
 INSERT INTO sales_order VALUES
-    (1, 'complete', 'complete', 1, 55.0000, 0, '2024-01-31 20:00:00'), (2, 'processing', 'processing', 1, 20.0000, 0, '2024-01-31 18:00:00'),
-    (3, 'new', 'pending', 2, 12.5000, 0, '2024-02-03 10:00:00'), (4, 'canceled', 'canceled', 2, 99.0000, 0, '2024-02-04 10:00:00'),
-    (5, 'complete', 'complete', NULL, 30.0000, 1, '2024-02-05 10:00:00'), (6, 'closed', 'closed', 1, 70.0000, 0, '2024-02-06 10:00:00');
+    (1, 'complete', 'complete', 1, 55.0000, 0, 'asha@example.com', '2024-01-31 20:00:00'), (2, 'processing', 'processing', 1, 20.0000, 0, 'asha@example.com', '2024-01-31 18:00:00'),
+    (3, 'new', 'pending', 2, 12.5000, 0, 'ben@example.com', '2024-02-03 10:00:00'), (4, 'canceled', 'canceled', 2, 99.0000, 0, 'ben@example.com', '2024-02-04 10:00:00'),
+    (5, 'complete', 'complete', NULL, 30.0000, 1, 'guest@example.com', '2024-02-05 10:00:00'), (6, 'closed', 'closed', 1, 70.0000, 0, 'asha@example.com', '2024-02-06 10:00:00'),
+    (7, 'complete', 'complete', NULL, 3.0000, 1, ' Guest@Example.com', '2024-02-07 10:00:00'),
+    (8, 'complete', 'complete', NULL, 4.0000, 1, 'BEN@example.com', '2024-02-08 10:00:00');
 INSERT INTO sales_order_item VALUES
     (1, 1, NULL, 1, 'configurable', 2.0000, 16.8100, 20.0000), (2, 1, 1, 3, 'simple', 2.0000, 0.0000, NULL),
     (3, 1, NULL, 1, 'simple', 1.0000, 10.0000, NULL), (4, 2, NULL, 2, 'simple', 4.0000, 4.2000, 5.0000),

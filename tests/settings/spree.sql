@@ -37,14 +37,16 @@ INSERT INTO spree_taxons VALUES (1, NULL, 'Categories', 0), (2, 1, 'Books', 1), 
 INSERT INTO spree_products VALUES (1, 'Atlas', NULL, NULL), (2, 'Mug', NULL, NULL);
 INSERT INTO spree_products_taxons VALUES (1, 1, 3, 1), (2, 1, 2, 1);
 INSERT INTO spree_variants VALUES (1, 'A-H', 1, true), (2, 'A-P', 1, false), (3, 'M', 2, true);
--- Half past one on the first of February in Pune; a cart; a guest's; a cancelled one.
+-- Half past one on the first of February in Pune; a cart; two guests', one of them Ben; a cancelled one.
 INSERT INTO spree_orders VALUES
     (1, 'R1', 50, 55.00, 'complete', 1, '2024-01-31 20:00:00', 'asha@example.com', 'INR', '2024-01-31'),
     (2, 'R2', 20, 20.00, 'complete', 1, '2024-01-31 18:00:00', 'asha@example.com', 'INR', '2024-01-31'),
     (3, 'R3', 10, 12.50, 'resumed', 2, '2024-02-03 10:00:00', 'ben@example.com', 'INR', '2024-02-03'),
     (4, 'R4', 99, 99.00, 'canceled', 2, '2024-02-04 10:00:00', 'ben@example.com', 'INR', '2024-02-04'),
     (5, 'R5', 30, 30.00, 'complete', NULL, '2024-02-05 10:00:00', 'guest@example.com', 'INR', '2024-02-05'),
-    (6, 'R6', 70, 70.00, 'cart', 1, NULL, NULL, 'INR', '2024-02-06');
+    (6, 'R6', 70, 70.00, 'cart', 1, NULL, NULL, 'INR', '2024-02-06'),
+    (7, 'R7', 3, 3.00, 'complete', NULL, '2024-02-07 10:00:00', ' Guest@Example.com', 'INR', '2024-02-07'),
+    (8, 'R8', 4, 4.00, 'complete', NULL, '2024-02-08 10:00:00', 'BEN@example.com', 'INR', '2024-02-08');
 INSERT INTO spree_line_items VALUES
     (1, 1, 1, 2, 20.00, 'INR'), (2, 2, 1, 1, 10.00, 'INR'), (3, 3, 2, 4, 5.00, 'INR'), (4, 3, 3, 2, 5.00, 'INR'),
     (5, 1, 4, 9, 11.00, 'INR'), (6, 1, 5, 1, 30.00, 'INR'), (7, 1, 6, 7, 10.00, 'INR');

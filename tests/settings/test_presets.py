@@ -16,6 +16,7 @@ from tests.support.staged import extracted, literal_shop
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_tables
 from shopsight.pipeline import stages
+from shopsight.pipeline.stages import Run
 from shopsight.settings import load_settings
 from shopsight.settings.presets import load_preset, preset_names, recognise, with_preset
 from shopsight_demo.seed.load import open_database
@@ -116,6 +117,23 @@ BY_HAND |= {
         """,
     ),
 }
+#: By preset whose guests are no customers: with them, each buyer, what they spent, and orders.
+GUESTS_BY_HAND = {
+    "magento": """
+        SELECT COALESCE(c.entity_id, -MIN(o.entity_id)), SUM(o.base_grand_total), COUNT(*)
+        FROM sales_order o LEFT JOIN customer_entity c ON c.entity_id = o.customer_id
+            OR (o.customer_id IS NULL AND c.email = LOWER(TRIM(o.customer_email)))
+        WHERE o.state NOT IN ('canceled', 'closed')
+        GROUP BY c.entity_id, IF(c.entity_id IS NULL, LOWER(TRIM(o.customer_email)), '') ORDER BY 1
+        """,
+    "spree": """
+        SELECT coalesce(u.id, -min(o.id)), sum(o.total), count(*)
+        FROM spree_orders o LEFT JOIN spree_users u ON u.id = o.user_id
+            OR (o.user_id IS NULL AND u.email = lower(trim(o.email)))
+        WHERE o.completed_at IS NOT NULL AND o.state <> 'canceled'
+        GROUP BY u.id, CASE WHEN u.id IS NULL THEN lower(trim(o.email)) END ORDER BY 1
+        """,
+}
 ON_MARIADB = ("magento", "prestashop", "woocommerce")
 NAMES = ["Asha Rao", "Ben Kurz", "Unknown customer 3"]
 
@@ -146,14 +164,20 @@ def platform(request: pytest.FixtureRequest) -> Platform:
     return Platform(name, url)
 
 
-def test_figures_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> None:
-    settings = {"source_url": platform.url, "preset": platform.name, "time_zone": "Asia/Kolkata"}
+def proven(platform: Platform, workdir: Path, **settings: Any) -> Run:
+    """A run over the shop up to the proof."""
     if platform.name == "woocommerce":
         settings["table_prefix"] = "shop_"
+    settings |= {"source_url": platform.url, "preset": platform.name, "time_zone": "Asia/Kolkata"}
     run = extracted(workdir, literal_shop(), **settings)
     run.workspace.raw.begin()
     for name in ("extract", "clean", "metrics", "insights", "prove"):
         stages.STAGES[name](run)
+    return run
+
+
+def test_figures_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> None:
+    run = proven(platform, workdir)
     of_customers, of_months = BY_HAND[platform.name]
     metrics = pl.read_parquet(run.workspace.folder("marts/customer_metrics")).sort("customer_id")
     columns = ["total_amount_spent", "total_orders", "total_products_ordered", "average_rating"]
@@ -169,6 +193,23 @@ def test_figures_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> 
     assert months.select("month", "revenue").rows() == by_hand
     ratings = pl.read_parquet(run.workspace.folder("marts/insights/category_ratings"))
     assert ratings.filter(pl.col("reviews") > 0)["average_rating"].to_list() == [5.0, 2.0]
+
+
+def test_guests_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> None:
+    if platform.name not in GUESTS_BY_HAND:
+        with pytest.raises(ConfigurationError, match=r"needs orders\.columns\.customer_email"):
+            proven(platform, workdir, guests="by_email")
+        return
+    run = proven(platform, workdir, guests="by_email")
+    metrics = pl.read_parquet(run.workspace.folder("marts/customer_metrics")).sort("customer_id")
+    buyers = metrics.filter(pl.col("total_orders") > 0)
+    by_hand = [
+        (key, Decimal(spent), orders)
+        for key, spent, orders in asked(platform.url, GUESTS_BY_HAND[platform.name])
+    ]
+    assert buyers.select("customer_id", "total_amount_spent", "total_orders").rows() == by_hand
+    assert [key for key, *_ in by_hand] == [-5, 1, 2]
+    assert pl.read_parquet(run.workspace.folder("rejected/orders")).height == 0
 
 
 def test_its_tables_are_recognised_and_no_others(platform: Platform) -> None:

@@ -106,8 +106,8 @@ def total(measures: pl.Series) -> Decimal:
 
 
 def raw_frame(table: str, rows: Iterable[tuple[Any, ...]], as_text: Iterable[str] = ()) -> pl.DataFrame:
-    """A raw table: native columns, and text for those named."""
-    columns = TABLES[table].columns
+    """A raw table: native columns, and text for those named; optional columns only if they are named."""
+    columns = TABLES[table].having(as_text).columns
     schema = {c.name: pl.String() if c.name in as_text else NATIVE[c.kind] for c in columns}
     texts = [
         tuple(
@@ -148,7 +148,7 @@ def cleaned(
 
     Args:
         policy: the shop's.
-        as_text: names of columns that arrive as text.
+        as_text: names of columns that arrive as text, and of optional ones.
         last_table: the last that the test looks at.
         tables: rows by table.
     """

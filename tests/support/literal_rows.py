@@ -54,7 +54,8 @@ def load_rows(
         url: ``postgresql://…``, ``mariadb://…`` or ``sqlite:///path``.
         rows: rows by table; a table that is not named is created empty.
         column_types: by table and column, the SQL type where it is not the loose default (bigint, text, date,
-            numeric(18,2)): ``{"orders": {"total_amount": "text"}}``.
+            numeric(18,2)): ``{"orders": {"total_amount": "text"}}``. An optional column that is named is
+            created behind the contract's.
         schema: PostgreSQL's schema, created if need be; by default the search path's first.
     """
     column_types = column_types or {}
@@ -63,7 +64,7 @@ def load_rows(
         f"{table}.{column}"
         for table, types in column_types.items()
         if table in TABLES
-        for column in sorted(set(types) - set(TABLES[table].column_names))
+        for column in sorted(set(types) - {*TABLES[table].column_names, *_optional(table)})
     ]
     if unknown:
         raise ConfigurationError(f"A shop has no {', '.join(unknown)}.")
@@ -76,6 +77,10 @@ def load_rows(
             if rows.get(table.name):
                 _insert(database, table.name, types, rows[table.name])
         database.commit()
+
+
+def _optional(table: str) -> list[str]:
+    return [column.name for column in TABLES[table].optional]
 
 
 def _insert(database: Database, table: str, types: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:

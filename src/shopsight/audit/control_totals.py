@@ -207,6 +207,7 @@ def _totals(
     keys_of: Callable[[pa.Array], tuple[Integers, Flags]],
 ) -> Totals:
     totals: Totals = Counter()
+    table = table.having(pq.read_schema(parquet_files(folder)[0]).names)
     for batch in read_batches(folder, list(table.column_names)):
         keys, has_key = keys_of(batch[table.key])
         keyless = int((~has_key).sum())

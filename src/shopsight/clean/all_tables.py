@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from shopsight.clean import categories, customers, order_items, orders, products, reviews
+import narwhals as nw
+
+from shopsight.clean import categories, customers, guests, order_items, orders, products, reviews
 from shopsight.clean.duplicates import repeated_keys
 from shopsight.clean.parse import read
 from shopsight.clean.policy import CleaningPolicy
@@ -87,18 +89,25 @@ class _Shop:
         self._write(CATEGORIES, cleaned)
 
     def clean_customers(self) -> None:
-        """Customers need no other table."""
+        """Customers need no other table; guests are found in the orders, if these have addresses."""
         self._write(CUSTOMERS, customers.clean_customers(self._raw(CUSTOMERS), self.policy))
+        if self._have_addresses:
+            of_customers, addresses = self._parents(CUSTOMERS), guests.owners(self._kept(CUSTOMERS))
+            found = guests.find_guests(self._raw(ORDERS), of_customers, addresses)
+            self._write(CUSTOMERS, guests.clean_guests(found, self.policy), part=1)
 
     def clean_orders(self) -> None:
         """Orders by ranges of their keys."""
         rows, of_customers = self._raw(ORDERS), self._parents(CUSTOMERS)
-        statuses = orders.distinct_statuses(rows, self.policy)
+        statuses = orders.distinct_statuses(rows)
         orders.refuse_several_currencies(rows, statuses, self.policy)
         totals = self._totals_from_items(rows, statuses)
+        addresses = guests.owners(self._kept(CUSTOMERS)) if self._have_addresses else None
         for part, key_range in enumerate(self._order_ranges):
             some = key_range.filter(rows)
-            cleaned = orders.clean_orders(some, of_customers, statuses, totals, self.policy)
+            cleaned = orders.clean_orders(
+                some, of_customers, statuses, totals, self.policy, addresses=addresses
+            )
             self._write(ORDERS, cleaned, part, with_flags=False)
 
     def clean_order_items(self) -> None:
@@ -151,6 +160,10 @@ class _Shop:
     def _order_ranges(self) -> list[KeyRange]:
         return key_ranges(self._raw(ORDERS), ORDERS.key)
 
+    @cached_property
+    def _have_addresses(self) -> bool:
+        return "customer_email" in self._raw(ORDERS).collect_schema().names()
+
     def _raw(self, table: Table) -> Frame:
         return read(self.engine.scan(self.raw / table.name), table, self.policy.time_zone)
 
@@ -158,9 +171,17 @@ class _Shop:
         return self.engine.scan(self.clean / table.name)
 
     def _parents(self, table: Table, *also: str) -> Parents:
-        merged = self.engine.scan(self.rejected / "merged" / table.name) if table is CUSTOMERS else None
-        rejected = self.engine.scan(self.rejected / table.name)
-        return parents(table, self._kept(table), rejected, *also, merged=merged)
+        kept, rejected = self._kept(table), self.engine.scan(self.rejected / table.name)
+        if table is not CUSTOMERS:
+            return parents(table, kept, rejected, *also)
+        merged, repairs = (
+            self.engine.scan(self.rejected / name / table.name) for name in ("merged", "repairs")
+        )
+        if self._have_addresses:
+            # A row that names a guest's id means somebody else.
+            added = repairs.filter(nw.col("rule") == customers.GUEST_ADDED).select("key")
+            kept = kept.join(added, left_on=table.key, right_on="key", how="anti")
+        return parents(table, kept, rejected, *also, merged=merged)
 
     def _write(self, table: Table, cleaned: Cleaned, part: int = 0, *, with_flags: bool = True) -> None:
         frames = {

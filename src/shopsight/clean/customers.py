@@ -15,6 +15,9 @@ from shopsight.clean.text import is_valid_email, shortened, tidied
 from shopsight.contract import CUSTOMERS
 from shopsight.engine.protocol import Frame, is_empty, materialize
 
+#: The rule of the customers that :mod:`shopsight.clean.guests` makes.
+GUEST_ADDED = "customers.guest_added"
+
 RULES = table_rules(
     CUSTOMERS,
     merge(
@@ -49,6 +52,12 @@ RULES = table_rules(
         "A tidied country of more than 10,000 characters: cut to that length, with `…` at its end.",
         column="country",
         when=col("is_country_long"),
+    ),
+    repair(
+        GUEST_ADDED.removeprefix("customers."),
+        "A customer made of the e-mail address of orders without a known customer.",
+        column="email",
+        when=None,
     ),
     flag(
         "email_missing",
@@ -96,8 +105,8 @@ def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
     countries = _distinct_countries(rows)
 
     def evaluate(rows: Frame) -> Frame:
-        """Adds the columns of :func:`clean_names`, :func:`_clean_emails` and :func:`_clean_countries`."""
-        rows = _clean_emails(with_raw(_clean_countries(rows, countries), "email"))
+        """Adds the columns of :func:`clean_names`, :func:`clean_emails` and :func:`_clean_countries`."""
+        rows = clean_emails(with_raw(_clean_countries(rows, countries), "email"))
         rows = clean_names(rows, "name", "customer")
         return check_rows(rows, CUSTOMERS, RULES, policy)
 
@@ -112,7 +121,7 @@ def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
     return split_rows(checked, CUSTOMERS, RULES, policy, merged_into=col("merged_into"))
 
 
-def _clean_emails(rows: Frame) -> Frame:
+def clean_emails(rows: Frame) -> Frame:
     """Adds ``has_invalid_email``; such an address becomes null."""
     rows = rows.with_columns(email=tidied(col("email")).str.to_lowercase())
     rows = rows.with_columns(has_invalid_email=(~is_valid_email(col("email"))).fill_null(False))
@@ -158,7 +167,7 @@ def _owners_of_shared_emails(rows: Frame, checked: Frame) -> Frame | None:
 
     Grain: one row per ``email``, with ``owner_id``; held in memory.
     """
-    addresses = _clean_emails(rows).filter(~col("email").is_null()).select("email")
+    addresses = clean_emails(rows).filter(~col("email").is_null()).select("email")
     counted = addresses.group_by("email").agg(nw.len().alias("customers"))
     shared = materialize(counted.filter(col("customers") > 1).select("email"))
     if is_empty(shared):

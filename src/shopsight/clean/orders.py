@@ -6,6 +6,7 @@ import narwhals as nw
 from narwhals import col
 
 from shopsight.clean.duplicates import mark_duplicates, repeated_keys
+from shopsight.clean.guests import follow_addresses
 from shopsight.clean.parse import readable_amount, with_raw
 from shopsight.clean.policy import PLAUSIBLE_AMOUNT_LIMIT, STATUS_LENGTH_LIMIT, CleaningPolicy
 from shopsight.clean.references import (
@@ -35,15 +36,13 @@ from shopsight.errors import DataQualityError
 
 #: The status of an order without one.
 UNKNOWN_STATUS = "unknown"
-# What extraction writes before the status of an order in another currency.
-_MARK = r"^\[currency [^\]]*\] "
 
 RULES = table_rules(
     ORDERS,
     reject(
         "currency_other",
         "An order in another currency than the one that the settings choose.",
-        when=lambda policy: ~col("currency").is_null() & nw.lit(policy.other_currencies == "set_aside"),
+        when=col("is_currency_other"),
     ),
     missing_reference("customer"),
     *date_rules("order_date"),
@@ -87,6 +86,12 @@ RULES = table_rules(
         when=~col("has_no_status") & (col("status") != col("raw_status")),
     ),
     merged_customer(),
+    repair(
+        "customer_from_email",
+        "It names no known customer: the one with its e-mail address.",
+        column="customer_id",
+        when=col("is_by_address"),
+    ),
     flag("no_items", "An order without kept items.", when=col("items_amount").is_null()),
     flag(
         "total_differs",
@@ -107,7 +112,13 @@ _PREFERENCE = ("order_date", "total_amount", "customer_id", "status")
 
 
 def clean_orders(
-    rows: Frame, customers: Parents, statuses: Frame, item_totals: Frame | None, policy: CleaningPolicy
+    rows: Frame,
+    customers: Parents,
+    statuses: Frame,
+    item_totals: Frame | None,
+    policy: CleaningPolicy,
+    *,
+    addresses: Frame | None = None,
 ) -> Cleaned:
     """Orders, one row per ``order_id``, with ``is_counting`` beside the contract's columns.
 
@@ -119,6 +130,7 @@ def clean_orders(
         statuses: what :func:`distinct_statuses` gives for the rows, or for more.
         item_totals: ``order_id`` and ``items_amount`` of the orders without a total; None if all have one.
         policy: the shop's.
+        addresses: who has an address (:func:`shopsight.clean.guests.owners`); None if orders have none.
 
     >>> import datetime, polars as pl
     >>> from shopsight.clean.parse import read
@@ -130,7 +142,7 @@ def clean_orders(
     >>> rows = read(nw.from_native(pl.LazyFrame(raw)), ORDERS)
     >>> policy = CleaningPolicy(datetime.date(2024, 1, 1), frozenset({"cancelled"}), "reject")
     >>> customers = parents(CUSTOMERS, *map(nw.from_native, people))
-    >>> cleaned = clean_orders(rows, customers, distinct_statuses(rows, policy), None, policy)
+    >>> cleaned = clean_orders(rows, customers, distinct_statuses(rows), None, policy)
     >>> print(*cleaned.kept.collect().row(0))
     1 1 2024-01-01 9.50 cancelled False
     >>> sorted(cleaned.rejected.collect()["rule"])
@@ -138,38 +150,38 @@ def clean_orders(
     """
 
     def evaluate(rows: Frame) -> Frame:
-        """Adds ``has_no_total`` and the columns of :func:`_clean_statuses` and :func:`follow_merges`."""
-        rows = follow_merges(customers.join_to(_clean_statuses(rows, statuses, policy)))
+        """Adds ``has_no_total``, ``is_currency_other`` and what the functions say that it calls."""
+        rows = customers.join_to(_clean_statuses(rows, statuses, policy))
+        if addresses is None:
+            rows = rows.with_columns(is_by_address=nw.lit(False))
+        else:
+            rows = follow_addresses(rows, addresses)
+        rows = follow_merges(rows)
+        is_other = _currency() != policy.currency if policy.currency else nw.lit(False)
+        rows = rows.with_columns(is_currency_other=is_other)
         if item_totals is None:
             rows = rows.with_columns(has_no_total=col("total_amount").is_null())
-        rows = check_rows(rows, ORDERS, _ROW_RULES, policy, measure=readable_amount("total_amount"))
+        rows = check_rows(rows, table, _ROW_RULES, policy, measure=readable_amount("total_amount"))
         return rows.with_columns(measure=nw.when(~col("has_no_total")).then(col("measure")))
 
-    repeated = repeated_keys(rows, ORDERS.key)
+    table = ORDERS.having(rows.collect_schema().names())
+    repeated = repeated_keys(rows, table.key)
     if item_totals is not None:
         rows = _fill_totals(rows, item_totals)
-    rows = mark_duplicates(rows, ORDERS, evaluate, repeated, _PREFERENCE)
-    return split_rows(rows, ORDERS, _ROW_RULES, policy, more_columns=["is_counting"])
+    rows = mark_duplicates(rows, table, evaluate, repeated, _PREFERENCE)
+    return split_rows(rows, table, _ROW_RULES, policy, more_columns=["is_counting"])
 
 
-def distinct_statuses(rows: Frame, policy: CleaningPolicy) -> Frame:
+def distinct_statuses(rows: Frame) -> Frame:
     """Each status as it came, with ``clean_status``, null where it is blank, and ``is_status_long``.
-
-    Also ``currency``: the one that extraction marked it with, null without a mark.
 
     Grain: one row per distinct ``status``; few, however many orders there are. Held in memory.
 
     Args:
         rows: as read.
-        policy: whether currencies are marked.
     """
-    is_marked = col("status").str.contains(_MARK) & nw.lit(policy.other_currencies != "unknown")
-    bare = nw.when(is_marked).then(col("status").str.replace_all(_MARK, "")).otherwise(col("status"))
-    mark = col("status").str.replace_all(r"\] [\s\S]*$", "").str.replace_all(r"^\[currency ", "")
     distinct = (
-        rows.select("status")
-        .unique()
-        .with_columns(clean_status=tidied(bare).str.to_lowercase(), currency=nw.when(is_marked).then(mark))
+        rows.select("status").unique().with_columns(clean_status=tidied(col("status")).str.to_lowercase())
     )
     is_long = col("clean_status").str.len_chars() > STATUS_LENGTH_LIMIT
     clean = col("clean_status")
@@ -189,10 +201,11 @@ def refuse_several_currencies(rows: Frame, statuses: Frame, policy: CleaningPoli
     Raises:
         DataQualityError: naming the currencies.
     """
-    if policy.other_currencies != "refuse":
+    if policy.currency is not None or "currency" not in rows.collect_schema().names():
         return
-    counting = _clean_statuses(rows.select("status"), statuses, policy).filter(col("is_counting"))
-    counted = counting.filter(~col("currency").is_null()).group_by("currency").agg(nw.len().alias("orders"))
+    rows = rows.select("status", currency=_currency())
+    counting = _clean_statuses(rows, statuses, policy).filter(col("is_counting"))
+    counted = counting.group_by("currency").agg(nw.len().alias("orders"))
     found = counted.sort("orders", "currency", descending=[True, False]).collect().rows()
     if len(found) > 1:
         named = ", ".join(f"{currency} ({count:,})" for currency, count in found)
@@ -259,8 +272,14 @@ def _fill_totals(rows: Frame, totals: Frame) -> Frame:
     )
 
 
+def _currency() -> nw.Expr:
+    """An order's currency, trimmed and in upper case; ``none`` for an order without one."""
+    currency = tidied(col("currency")).str.to_uppercase()
+    return currency.fill_null("none")
+
+
 def _clean_statuses(rows: Frame, statuses: Frame, policy: CleaningPolicy) -> Frame:
-    """Adds ``has_no_status``, ``is_status_long``, ``currency`` and ``is_counting``."""
+    """Adds ``has_no_status``, ``is_status_long`` and ``is_counting``."""
     rows = with_raw(rows.join(statuses, on="status", how="left"), "status")
     rows = rows.with_columns(
         has_no_status=col("clean_status").is_null(), status=col("clean_status").fill_null(UNKNOWN_STATUS)

@@ -73,8 +73,9 @@ def read(raw: Frame, table: Table, time_zone: str = UTC_NAME) -> Frame:
         time_zone: the shop's, in which a moment's day is taken.
 
     Returns:
-        Each column of the contract, typed, null where it is missing or unreadable (texts as they came). For
-        the columns that were read from text, also some of the columns that :func:`completed` adds for all.
+        Each column of the contract, and the optional ones that there are, typed, null where it is missing or
+        unreadable (texts as they came). For the columns that were read from text, also some of the columns
+        that :func:`completed` adds for all.
 
     >>> import polars as pl
     >>> from shopsight.contract import REVIEWS
@@ -90,6 +91,7 @@ def read(raw: Frame, table: Table, time_zone: str = UTC_NAME) -> Frame:
     None 4 2024-01-01 True
     """
     schema = raw.collect_schema()
+    table = table.having(schema.names())
     foreign = {c.name: c.kind for c in table.columns if schema[c.name] != _TYPES[c.kind]}
     rows = raw.select(table.column_names)
     return _read_as_text(rows, foreign, time_zone) if foreign else rows

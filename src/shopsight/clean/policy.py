@@ -43,7 +43,7 @@ class CleaningPolicy:
         excluded_order_statuses: orders with these statuses do not count. Written as cleaning writes statuses:
             trimmed, lower case, ``cancelled``.
         negative_amounts: whether negative amounts and quantities on orders that count are rejected.
-        other_currencies: what becomes of orders in several currencies; unknown if none is marked.
+        currency: that of the orders that are not set aside; None if none was chosen.
         time_zone: the shop's, in which the day of a moment is taken.
     """
 
@@ -51,4 +51,4 @@ class CleaningPolicy:
     excluded_order_statuses: frozenset[str]
     negative_amounts: Literal["reject", "keep"]
     time_zone: str = UTC_NAME
-    other_currencies: Literal["unknown", "refuse", "set_aside"] = "unknown"
+    currency: str | None = None

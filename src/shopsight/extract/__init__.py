@@ -100,9 +100,10 @@ def extract(
     refuse_text_keys(folder, reader.as_text)
     physical = {
         name: {
-            column: "text" if column in reader.as_text[name] else "native" for column in table.column_names
+            column: "text" if column in reader.as_text[name] else "native"
+            for column in snapshot.column_types[name]
         }
-        for name, table in TABLES.items()
+        for name in TABLES
     }
     return _described(source, dialect, snapshot, reader.totals, physical)
 
@@ -199,7 +200,7 @@ def _resolve(
             f"The source URL has {named}; {', '.join(f'{name}://' for name in DIALECTS)} can be read.",
             remedy="Give --source postgresql://host/database, mysql://host/database or sqlite:///path/to/file.",
         )
-    source = Source(url, schema, connect_timeout, tables or {}, time_zone, text_type=dialect.text_type)
+    source = Source(url, schema, connect_timeout, tables or {}, time_zone)
     return source, dialect
 
 

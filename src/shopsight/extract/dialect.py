@@ -31,7 +31,6 @@ class Source:
     Attributes:
         url: may hold credentials and is never shown.
         first_rows: read no more rows than these of each table, whichever come first.
-        text_type: the dialect's; see :class:`Dialect`.
     """
 
     url: str = field(repr=False)
@@ -40,7 +39,6 @@ class Source:
     tables: Mapping[str, TableMapping] = field(default_factory=dict)
     time_zone: str = UTC_NAME
     first_rows: int | None = None
-    text_type: str = "text"
 
     @property
     def shown(self) -> str:
@@ -139,14 +137,9 @@ class OpenSnapshot(Protocol):
 
 
 class Dialect(Protocol):
-    """One kind of SQL database: describe it, take a snapshot, and in that read tables and control totals.
-
-    Attributes:
-        text_type: the type that an expression is cast to for its text.
-    """
+    """One kind of SQL database: describe it, take a snapshot, and in that read tables and control totals."""
 
     name: str
-    text_type: str
 
     def describe(self, source: Source) -> list[SourceCheck]:
         """Connect and look up the six tables; reports faults instead of raising, and reads no row."""

@@ -11,11 +11,9 @@ from typing import TypeVar
 
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch, raise_together
-from shopsight.extract.currencies import MarkedStatus
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_columns, nearest_table
 from shopsight.settings.table_mapping import (
-    CURRENCY,
     OPTIONAL_TABLES,
     UNMAPPED,
     SqlColumn,
@@ -32,7 +30,7 @@ _NO_ROW = "(SELECT 1 AS one) AS no_row WHERE 1 = 0"
 
 Relation = TypeVar("Relation")
 #: By the contract's names in its order, the source's column or an expression.
-Columns = Mapping[str, str | SqlColumn | MarkedStatus]
+Columns = Mapping[str, str | SqlColumn]
 
 
 def mapping_of(source: Source, table: str) -> TableMapping:
@@ -72,7 +70,7 @@ def choose_columns(source: Source, table: str, found: Iterable[str], *, where: s
     mapping, names = mapping_of(source, table), list(found)
     chosen: dict[str, str | SqlColumn] = {}
     missing: list[str] = []
-    for column in TABLES[table].columns:
+    for column in TABLES[table].having(mapping.columns).columns:
         wanted = mapping.columns.get(column.name, column.name)
         if isinstance(wanted, SqlColumn):
             chosen[column.name] = wanted
@@ -89,11 +87,6 @@ def choose_columns(source: Source, table: str, found: Iterable[str], *, where: s
         expected = [str(mapping.columns.get(name, name)) for name in missing]
         proposed = _proposed(table, missing, [name for name in names if name not in chosen.values()])
         raise _missing("column", table, expected, names, where=where, proposed=proposed)
-    if (currency := mapping.columns.get(CURRENCY)) is not None:
-        if isinstance(currency, str):
-            currency = matching_name("column", currency, names, where=where)
-        marked = MarkedStatus(chosen["status"], currency, mapping.currency, mapping.where, source.text_type)
-        return {**chosen, "status": marked}
     return chosen
 
 
@@ -195,9 +188,7 @@ def derived_select(
     state <> 'new'
     ) LIMIT 3
     """
-    selected = ", ".join(
-        f"{_expression(column, base, quote)} AS {quote(name)}" for name, column in columns.items()
-    )
+    selected = ", ".join(f"{_expression(column, quote)} AS {quote(name)}" for name, column in columns.items())
     where = f" WHERE {_parenthesised(condition)}" if condition else ""
     limit = "" if first_rows is None else f" LIMIT {first_rows}"
     return f"SELECT {selected} FROM {base}{where}{limit}"
@@ -210,10 +201,8 @@ def empty_select(table: str, quote: Callable[[str], str]) -> str:
     )
 
 
-def _expression(column: str | SqlColumn | MarkedStatus, base: str, quote: Callable[[str], str]) -> str:
-    if isinstance(column, str):
-        return quote(column)
-    return _parenthesised(column.sql) if isinstance(column, SqlColumn) else column.sql(base, quote)
+def _expression(column: str | SqlColumn, quote: Callable[[str], str]) -> str:
+    return _parenthesised(column.sql) if isinstance(column, SqlColumn) else quote(column)
 
 
 def _parenthesised(text: str) -> str:

@@ -63,6 +63,8 @@ _COLUMNS = {
     "country": ("country code", "country name", "nation", "country iso"),
     "order_date": ("ordered at", "placed at", "date order", "purchase date", "completed at", *_DAY_WORDS),
     "total_amount": ("total", "grand total", "order total", "amount total", "total price", "amount", "sum"),
+    "currency": ("order currency", "currency code", "order currency code"),
+    "customer_email": ("email", "e mail", "billing email", "email address", "mail"),
     "status": ("state", "order status", "order state", "status code"),
     "quantity": ("qty", "product qty", "product quantity", "qty ordered", "units", "amount", "count"),
     "price": ("unit price", "price unit", "item price", "base price", "product price"),

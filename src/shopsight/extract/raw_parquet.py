@@ -25,7 +25,7 @@ _NATIVE_TYPES = {
     Kind.COUNT: pa.int64(),
 }
 # Text columns with few distinct values. A dictionary slows the others down, and numbers too.
-_REPETITIVE = ("status", "country")
+_REPETITIVE = ("status", "country", "currency")
 _EPOCH = date(1970, 1, 1)
 #: Exclusive bounds of native values: days since 1970, amounts, counts.
 LIMITS = {

@@ -88,11 +88,11 @@ class Reader:
     def _read_part(self, table: str, part: object, path: Path, connection: Connection) -> None:
         if table in self._unfit:
             return
-        as_text = self.as_text[table]
+        as_text, contract = self.as_text[table], TABLES[table].having(self._snapshot.column_types[table])
         batches = self._snapshot.read(connection, table, part, as_text, self._batch_bytes)
         try:
             with (
-                PartWriter(path, TABLES[table], as_text, partial(self._count, table)) as writer,
+                PartWriter(path, contract, as_text, partial(self._count, table)) as writer,
                 closing(batches),
             ):
                 for decode in batches:

@@ -181,7 +181,7 @@ def clean(run: Run) -> StageResult:
         "today": policy.today.isoformat(),
         "excluded_order_statuses": sorted(policy.excluded_order_statuses),
         "negative_amounts": policy.negative_amounts,
-        "other_currencies": policy.other_currencies,
+        "currency": policy.currency,
     }
 
     def work() -> dict[str, Any]:
@@ -211,7 +211,7 @@ def cleaning_policy(settings: Settings, snapshot: Snapshot) -> CleaningPolicy:
         excluded_order_statuses=settings.excluded_order_statuses,
         negative_amounts=settings.negative_amounts,
         time_zone=snapshot.time_zone,
-        other_currencies=settings.tables.get(ORDERS.name, UNMAPPED).other_currencies,
+        currency=settings.tables.get(ORDERS.name, UNMAPPED).currency,
     )
 
 

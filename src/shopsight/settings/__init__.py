@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -29,7 +37,7 @@ from shopsight.errors import ConfigurationError, did_you_mean
 from shopsight.errors.redaction import redact
 from shopsight.settings.insight_files import read_insights
 from shopsight.settings.presets import load_preset, with_preset
-from shopsight.settings.table_mapping import TableMapping, check_names
+from shopsight.settings.table_mapping import TableMapping, check_names, with_addresses, without_addresses
 from shopsight.time_zone import UTC_NAME, check_zone
 
 #: The address of the demo's own servers, which run under the working directory.
@@ -127,6 +135,11 @@ class Settings(BaseSettings):
     )
     table_prefix: str | None = Field(
         None, description="What the names of the preset's tables begin with, if it is not the usual prefix."
+    )
+    guests: Literal["reject", "by_email"] = Field(
+        "reject",
+        description="Orders without a known customer are rejected, or go by their e-mail address: see"
+        " docs/connect-your-shop.md.",
     )
     tables: dict[str, TableMapping] = Field(
         {},
@@ -243,9 +256,9 @@ class Settings(BaseSettings):
 
     @field_validator("tables")
     @classmethod
-    def _named(cls, tables: dict[str, TableMapping]) -> dict[str, TableMapping]:
+    def _named(cls, tables: dict[str, TableMapping], info: ValidationInfo) -> dict[str, TableMapping]:
         check_names(tables)
-        return tables
+        return with_addresses(tables) if info.data.get("guests") == "by_email" else without_addresses(tables)
 
     @field_validator("time_zone")
     @classmethod

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shopsight.contract import TABLES
 from shopsight.errors import did_you_mean
 
-#: The column of orders that a mapping may have beside the contract's.
-CURRENCY = "currency"
-
 #: Tables that a shop may lack.
 OPTIONAL_TABLES = ("categories", "reviews")
+
+_ADDRESS = "customer_email"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -38,7 +37,7 @@ class TableMapping(BaseModel):
         source: ``from``: a table or view, with its schema if need be (``sales.order``).
         query: a SELECT in its place.
         where: a condition on its rows.
-        columns: by the contract's name, the name of a column or an expression; of orders also ``currency``.
+        columns: by the contract's name, the name of a column or an expression.
         currency: of orders, the currency of those that are not set aside.
         is_optional: ``optional``: whether the table counts as empty if the source has none.
     """
@@ -58,16 +57,9 @@ class TableMapping(BaseModel):
     def _has_one_source(self) -> Self:
         if self.source is not None and self.query is not None:
             raise ValueError("give `from` or `query`, not both")
-        if self.currency is not None and CURRENCY not in self.columns:
+        if self.currency is not None and "currency" not in self.columns:
             raise ValueError("`currency` needs columns.currency: the column that holds an order's currency")
         return self
-
-    @property
-    def other_currencies(self) -> Literal["unknown", "refuse", "set_aside"]:
-        """What becomes of orders in several currencies; unknown without a column for them."""
-        if CURRENCY not in self.columns:
-            return "unknown"
-        return "refuse" if self.currency is None else "set_aside"
 
     def as_details(self) -> dict[str, Any]:
         """What it says, as it is written in shopsight.toml."""
@@ -98,11 +90,32 @@ def check_names(tables: Mapping[str, TableMapping]) -> None:
         for name in set(tables) - set(TABLES)
     ]
     for name in TABLES.keys() & tables.keys():
-        also = {CURRENCY} if name == "orders" else set()
-        unknown = tables[name].columns.keys() - set(TABLES[name].column_names) - also
-        known = ", ".join(TABLES[name].column_names)
-        wrong += [f"{name} has no column {column!r} (it has {known})" for column in sorted(unknown)]
+        known = (*TABLES[name].column_names, *(column.name for column in TABLES[name].optional))
+        unknown = tables[name].columns.keys() - set(known)
+        listed = ", ".join(known)
+        wrong += [f"{name} has no column {column!r} (it has {listed})" for column in sorted(unknown)]
         if tables[name].is_optional and name not in OPTIONAL_TABLES:
             wrong.append(f"{name} cannot be optional, only {' and '.join(OPTIONAL_TABLES)} can")
     if wrong:
         raise ValueError("; ".join(sorted(wrong)))
+
+
+def with_addresses(tables: Mapping[str, TableMapping]) -> dict[str, TableMapping]:
+    """The same mapping, which must have the column for the addresses of orders.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if _ADDRESS not in tables.get("orders", UNMAPPED).columns:
+        raise ValueError(
+            f'guests = "by_email" needs orders.columns.{_ADDRESS}: the column that holds an address'
+        )
+    return dict(tables)
+
+
+def without_addresses(tables: Mapping[str, TableMapping]) -> dict[str, TableMapping]:
+    """The mapping without that column, so that addresses that nobody needs are not read."""
+    orders = tables.get("orders", UNMAPPED)
+    columns = {name: column for name, column in orders.columns.items() if name != _ADDRESS}
+    changed = {"orders": orders.model_copy(update={"columns": columns})} if "orders" in tables else {}
+    return {**tables, **changed}

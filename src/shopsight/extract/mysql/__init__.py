@@ -22,7 +22,6 @@ class MySQL:
     """See :class:`shopsight.extract.dialect.Dialect`."""
 
     name = "mysql"
-    text_type = "char"
 
     def tables(self, source: Source) -> dict[str, list[str]]:
         """See :class:`shopsight.extract.dialect.Dialect`."""

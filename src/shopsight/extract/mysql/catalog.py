@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pymysql.err import MySQLError
 
-from shopsight.contract import TABLES
+from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, as_configuration_error, matching_name
 from shopsight.extract.mapping import (
@@ -68,6 +68,11 @@ class Relation:
     range_key: str | None = None
     select: Callable[[str], str] | None = None
 
+    @property
+    def contract(self) -> Table:
+        """The table's contract, with the optional columns that are read."""
+        return TABLES[self.table].having(self.columns)
+
     def rows(self, condition: str = "") -> str:
         """What is read, as SQL after FROM; the condition is on the source's own columns."""
         if self.select is not None:
@@ -110,9 +115,8 @@ class Catalog:
         place = self._choose(mapping.source or table)
         if place is None:
             if mapping.is_optional:
-                return self._described(
-                    Relation(table, EMPTY, {}, select=lambda _: empty_select(table, quote_name))
-                )
+                empty = Relation(table, EMPTY, {}, select=lambda _: empty_select(table, quote_name))
+                return self._described(empty, TABLES[table].column_names)
             raise self._missing(table, mapping.source or table)
         shown, base = ".".join(place), ".".join(map(quote_name, place))
         names = [name for (name,) in self._session.rows(_COLUMNS, place)]
@@ -125,7 +129,7 @@ class Catalog:
         own = renamed_columns(self._source, table, columns)
         if own is None:
             return self._derived(relation, columns)
-        return self._described(relation, list(own.values()), may_be_null=is_view)
+        return self._described(relation, own, own.values(), may_be_null=is_view)
 
     def _derived(self, relation: Relation, columns: Columns) -> Relation:
         """The relation with a SELECT in the place of its table or query."""
@@ -136,13 +140,17 @@ class Catalog:
             return derived_select(columns, relation.base, both, quote_name, self._source.first_rows)
 
         with self._understood(relation.table):
-            return self._described(replace(relation, select=select))
+            return self._described(replace(relation, select=select), columns)
 
     def _described(
-        self, relation: Relation, names: list[str] | None = None, *, may_be_null: bool = True
+        self,
+        relation: Relation,
+        expected: Collection[str],
+        names: Collection[str] | None = None,
+        *,
+        may_be_null: bool = True,
     ) -> Relation:
         """The relation with its columns. A view's or a SELECT's may hold nulls that its tables' do not."""
-        expected = TABLES[relation.table].column_names
         selected = ", ".join(map(quote_name, names or expected))
         described = self._session.columns(f"SELECT {selected} FROM {relation.rows()} LIMIT 0")
         columns = {

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES, Column, Kind
+from shopsight.contract import Column, Kind
 from shopsight.extract.aggregates import Aggregate, grouping_column, totals_of
 from shopsight.extract.mysql.catalog import Relation
 from shopsight.extract.mysql.columns import number, text
@@ -47,7 +47,7 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
 
 
 def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[Aggregate]:
-    table = TABLES[relation.table]
+    table = relation.contract
     key = _key(relation, as_text)
     may_lack_key = relation.columns[table.key].is_nullable or table.key in as_text
     found = [Aggregate("", "rows", "COUNT(*)")]
@@ -73,7 +73,7 @@ def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> 
 
 def _key(relation: Relation, as_text: Collection[str]) -> str:
     """A row's key, null where it has none that is written plainly."""
-    column = TABLES[relation.table].columns[0]
+    column = relation.contract.columns[0]
     source = relation.columns[column.name]
     if column.name not in as_text:
         return number(source, column.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from shopsight.contract import TABLES, Kind
+from shopsight.contract import Kind
 from shopsight.extract.mysql.catalog import Relation
 from shopsight.extract.mysql.columns import Family, SourceColumn, text
 
@@ -26,7 +26,7 @@ def range_query(relation: Relation, as_text: Collection[str], where: str) -> str
 
 
 def _line(relation: Relation, as_text: Collection[str]) -> str:
-    columns = zip(TABLES[relation.table].columns, relation.columns.values(), strict=True)
+    columns = zip(relation.contract.columns, relation.columns.values(), strict=True)
     values = [_sent(column, of.kind, is_text=of.name in as_text) for of, column in columns]
     return "CONCAT(" + ", ',', ".join(values) + ")"
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES, Kind
+from shopsight.contract import Kind
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source
 from shopsight.extract.mysql.catalog import Relation, look_up_tables
@@ -62,7 +62,7 @@ class MySQLSnapshot:
         columns = self.relations[table].columns
         return frozenset(
             column.name
-            for column in TABLES[table].columns
+            for column in self.relations[table].contract.columns
             if column.kind is not Kind.TEXT and not is_native(columns[column.name], column.kind)
         )
 
@@ -120,7 +120,7 @@ def _read_ranges(
 
 
 def _decode(relation: Relation, as_text: frozenset[str], count: int, lines: bytes) -> pa.Table:
-    rows = read_lines(pa.py_buffer(lines), TABLES[relation.table], as_text)
+    rows = read_lines(pa.py_buffer(lines), relation.contract, as_text)
     if rows.num_rows != count:
         raise row_too_long(relation.shown)
     return rows

@@ -23,7 +23,6 @@ class PostgreSQL:
     """See :class:`shopsight.extract.dialect.Dialect`."""
 
     name = "postgresql"
-    text_type = "text"
 
     def snapshot(self, source: Source, connections: int) -> AbstractContextManager[PostgresSnapshot]:
         """See :class:`shopsight.extract.dialect.Dialect`."""

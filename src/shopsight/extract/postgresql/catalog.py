@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from adbc_driver_manager import Error as DriverError
 
-from shopsight.contract import TABLES
+from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, matching_name, quote_name
 from shopsight.extract.mapping import (
@@ -122,6 +122,11 @@ class Relation:
     select: str | None = None
 
     @property
+    def contract(self) -> Table:
+        """The table's contract, with the optional columns that are read."""
+        return TABLES[self.table].having(self.columns)
+
+    @property
     def quoted(self) -> str:
         """The table as SQL, used wherever it is read."""
         return f"({self.select}) AS mapped" if self.select else _qualified(self.schema, self.name)
@@ -184,16 +189,14 @@ class Catalog:
             with self._understood(table):
                 names = self._session.column_names(f"SELECT * FROM {base} LIMIT 0")
             columns = choose_columns(self._source, table, names, where=name)
-            return self._derived(
-                table,
-                "",
-                name,
-                derived_select(columns, base, mapping.where, quote_name, self._source.first_rows),
-            )
+            select = derived_select(columns, base, mapping.where, quote_name, self._source.first_rows)
+            return self._derived(table, "", name, select, columns)
         place = self._choose(mapping.source or table)
         if place is None:
             if mapping.is_optional:
-                return self._derived(table, "", EMPTY, empty_select(table, quote_name))
+                return self._derived(
+                    table, "", EMPTY, empty_select(table, quote_name), TABLES[table].column_names
+                )
             raise self._missing(table, mapping.source)
         schema, name = place
         oid, kind, has_children, is_heap, may_read = self._tables(schema)[name]
@@ -204,7 +207,7 @@ class Catalog:
             select = derived_select(
                 columns, _qualified(schema, name), mapping.where, quote_name, self._source.first_rows
             )
-            return self._derived(table, schema, name, select)
+            return self._derived(table, schema, name, select, columns)
         return Relation(
             table=table,
             schema=schema,
@@ -216,9 +219,10 @@ class Catalog:
             reads_foreign=self._session.rows(_READS_FOREIGN, (oid,))[0][0],
         )
 
-    def _derived(self, table: str, schema: str, name: str, select: str) -> Relation:
+    def _derived(
+        self, table: str, schema: str, name: str, select: str, expected: Collection[str]
+    ) -> Relation:
         """A SELECT in the place of a table, and the types that its columns have."""
-        expected = TABLES[table].column_names
         types = ", ".join(f"pg_typeof(m.{quote_name(column)})::oid::bigint" for column in expected)
         with self._understood(table):
             # A row of nulls has types even where there are no rows; looking at none reads none.

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from shopsight.audit.control_totals import PLAIN_KEY_PATTERN, Totals
-from shopsight.contract import TABLES, Column, Kind
+from shopsight.contract import Column, Kind
 from shopsight.extract.aggregates import Aggregate, grouping_column, totals_of
 from shopsight.extract.dialect import quote_name
 from shopsight.extract.postgresql.catalog import Relation
@@ -52,7 +52,7 @@ def _query(relation: Relation, aggregates: list[Aggregate]) -> str:
 
 
 def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[Aggregate]:
-    table = TABLES[relation.table]
+    table = relation.contract
     key, may_lack_key = _key(relation, as_text)
     keyless = f"{key} IS NULL"
     found = [Aggregate("", "rows", "count(*)")]
@@ -83,7 +83,7 @@ def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> 
 
 def _key(relation: Relation, as_text: Collection[str]) -> tuple[str, bool]:
     """A row's key, null where it has none that can be read; and whether there may be such rows."""
-    column = TABLES[relation.table].columns[0]
+    column = relation.contract.columns[0]
     if column.name not in as_text:
         return _number(relation, column), relation.columns[column.name].is_nullable
     text = _text(relation, column)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from shopsight.contract import TABLES, Kind
+from shopsight.contract import Kind, Table
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import Family, SourceColumn, as_sent, is_sent_bare, quote_text
 from shopsight.extract.postgresql.packed import Pages
@@ -16,14 +16,16 @@ def line_query(relation: Relation, pages: Pages | None, as_text: Collection[str]
     """The query for the rows of a range of pages, or of a whole table, each as a line of CSV."""
     condition = f" WHERE {pages.condition()}" if pages else ""
     columns = list(relation.columns.values())
-    return f"SELECT {line(relation.table, columns, as_text)} || {_LINE_END} FROM {relation.quoted}{condition}"
+    return (
+        f"SELECT {line(relation.contract, columns, as_text)} || {_LINE_END} FROM {relation.quoted}{condition}"
+    )
 
 
-def line(table: str, columns: Sequence[SourceColumn], as_text: Collection[str] = ()) -> str:
+def line(table: Table, columns: Sequence[SourceColumn], as_text: Collection[str] = ()) -> str:
     """The expression for one row as a line of CSV, without a line end; never null."""
     values = [
         _sent(column, of.kind, is_text=of.name in as_text)
-        for column, of in zip(columns, TABLES[table].columns, strict=True)
+        for column, of in zip(columns, table.columns, strict=True)
     ]
     # concat_ws is the fastest way, but skips nulls together with their commas; coalesce is slow.
     whole = " AND ".join(f"{column.sql} IS NOT NULL" for column in columns)

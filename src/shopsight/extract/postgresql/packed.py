@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shopsight.audit.control_totals import AMOUNT_LIMIT
-from shopsight.contract import MONEY_PRECISION, MONEY_SCALE, TABLES, Kind
+from shopsight.contract import MONEY_PRECISION, MONEY_SCALE, Kind
 from shopsight.extract.postgresql.catalog import Relation
 from shopsight.extract.postgresql.columns import Family, SourceColumn, as_number, as_sent
 from shopsight.extract.raw_parquet import LIMITS, ValuesDoNotFit, arrow_schema
@@ -101,7 +101,7 @@ def unpack(batch: pa.RecordBatch, relation: Relation, as_text: Collection[str], 
         columns.update(zip(packing.names, packing.decode(rows, own), strict=True))
     if unfit := [name for name, array in columns.items() if array is None]:
         raise ValuesDoNotFit(relation.table, unfit)
-    schema = arrow_schema(TABLES[relation.table], as_text)
+    schema = arrow_schema(relation.contract, as_text)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
@@ -133,7 +133,7 @@ def packings(relation: Relation, as_text: Collection[str], *, is_utf8: bool) -> 
     """How the contract's columns are packed."""
     packed: list[Packing] = []
     small: list[tuple[str, SourceColumn]] = []
-    for expected, column in zip(TABLES[relation.table].columns, relation.columns.values(), strict=True):
+    for expected, column in zip(relation.contract.columns, relation.columns.values(), strict=True):
         name, kind = expected.name, expected.kind
         if kind is Kind.TEXT or name in as_text:
             packed.append(_texts(name, as_sent(column, kind), is_utf8))

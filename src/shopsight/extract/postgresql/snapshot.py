@@ -11,7 +11,7 @@ from functools import partial
 import pyarrow as pa
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES, Kind
+from shopsight.contract import Kind, Table
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source
 from shopsight.extract.postgresql.catalog import Relation
@@ -78,7 +78,7 @@ class PostgresSnapshot:
         columns = self.relations[table].columns
         return frozenset(
             column.name
-            for column in TABLES[table].columns
+            for column in self.relations[table].contract.columns
             if column.kind is not Kind.TEXT and not is_sent_bare(columns[column.name], column.kind)
         )
 
@@ -105,7 +105,7 @@ class PostgresSnapshot:
         if part is None or extent is None or extent.has_large_values or is_long:
             # The values of a few pages together might exceed the gigabyte that one value may have.
             query = line_query(relation, part, as_text)
-            decode = partial(_decode_lines, table, as_text)
+            decode = partial(_decode_lines, relation.contract, as_text)
         else:
             query = packed_query(relation, part, as_text, is_utf8=self.is_utf8)
             decode = partial(unpack, relation=relation, as_text=as_text, is_utf8=self.is_utf8)
@@ -120,8 +120,8 @@ class PostgresSnapshot:
             return read_totals(connection, relation, as_text, is_utf8=self.is_utf8)
 
 
-def _decode_lines(table: str, as_text: frozenset[str], batch: pa.RecordBatch) -> pa.Table:
-    return read_lines(bytes_of(batch.column(0)), TABLES[table], as_text)
+def _decode_lines(table: Table, as_text: frozenset[str], batch: pa.RecordBatch) -> pa.Table:
+    return read_lines(bytes_of(batch.column(0)), table, as_text)
 
 
 @contextmanager

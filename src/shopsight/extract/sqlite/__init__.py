@@ -20,7 +20,7 @@ from functools import partial
 import pyarrow as pa
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES
+from shopsight.contract import TABLES, Table
 from shopsight.errors import ShopsightError
 from shopsight.extract.csv_lines import read_lines
 from shopsight.extract.dialect import Source, SourceCheck, check
@@ -82,7 +82,7 @@ class FileSnapshot:
         """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
         del part
         relation = self.relations[table]
-        query = f"SELECT {line(table, relation.columns, as_text)} FROM {relation.quoted}"
+        query = f"SELECT {line(relation.contract, relation.columns, as_text)} FROM {relation.quoted}"
         batch, size = [], 0
         with (
             translated(self.source),
@@ -93,26 +93,25 @@ class FileSnapshot:
                 batch.append(text)
                 size += len(text)
                 if size >= batch_bytes:
-                    yield partial(_decode, table, as_text, batch)
+                    yield partial(_decode, relation.contract, as_text, batch)
                     batch, size = [], 0
-            yield partial(_decode, table, as_text, batch)
+            yield partial(_decode, relation.contract, as_text, batch)
 
     def control_totals(self, connection: FileConnection, table: str, as_text: frozenset[str]) -> Totals:
         """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
         relation = self.relations[table]
         with translated(self.source):
-            return read_totals(connection.driver, table, relation.quoted, relation.columns, as_text)
+            return read_totals(connection.driver, relation, as_text)
 
 
-def _decode(table: str, as_text: frozenset[str], batch: list[bytes]) -> pa.Table:
-    return read_lines(pa.py_buffer(b"".join(batch)), TABLES[table], as_text)
+def _decode(table: Table, as_text: frozenset[str], batch: list[bytes]) -> pa.Table:
+    return read_lines(pa.py_buffer(b"".join(batch)), table, as_text)
 
 
 class SQLite:
     """See :class:`shopsight.extract.dialect.Dialect`."""
 
     name = "sqlite"
-    text_type = "text"
 
     @contextmanager
     def snapshot(self, source: Source, connections: int) -> Iterator[FileSnapshot]:

@@ -10,38 +10,31 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from shopsight.audit.control_totals import Totals
-from shopsight.contract import TABLES, Column, Kind
+from shopsight.contract import Column, Kind
 from shopsight.extract.dialect import quote_name
+from shopsight.extract.sqlite.database import Relation
 
 _FITS = "{0} BETWEEN -2147483647 AND 2147483647 AND {1} BETWEEN -2147483647 AND 2147483647"
 
 
-def read_totals(
-    connection: sqlite3.Connection,
-    table: str,
-    relation: str,
-    columns: Mapping[str, str],
-    as_text: Collection[str],
-) -> Totals:
+def read_totals(connection: sqlite3.Connection, relation: Relation, as_text: Collection[str]) -> Totals:
     """A table's control totals, in the connection's read transaction.
 
     Args:
         connection: with the functions of :func:`register_functions`.
-        table: the contract's table.
-        relation: its name in the source, as SQL.
-        columns: the source's columns by the contract's names.
+        relation: the table.
         as_text: the columns that arrive as text. In all others every value fits its native type.
 
     Raises:
         sqlite3.Error: the query failed.
     """
-    asked = {("", "rows"): "count(*)", **_figures(table, columns, as_text)}
-    query = f"SELECT {', '.join(asked.values())} FROM {relation}"
+    asked = {("", "rows"): "count(*)", **_figures(relation, as_text)}
+    query = f"SELECT {', '.join(asked.values())} FROM {relation.quoted}"
     figures = connection.execute(query).fetchone()
     totals: Totals = Counter()
     for (column, figure), number in zip(asked, figures, strict=True):
@@ -51,8 +44,8 @@ def read_totals(
     return totals
 
 
-def _figures(table: str, columns: Mapping[str, str], as_text: Collection[str]) -> dict[tuple[str, str], str]:
-    contract = TABLES[table]
+def _figures(relation: Relation, as_text: Collection[str]) -> dict[tuple[str, str], str]:
+    contract, columns = relation.contract, relation.columns
     key = _key(quote_name(columns[contract.key]), contract.key in as_text)
     asked = {(contract.key, "missing"): f"sum({key} IS NULL)"}
     for column in contract.columns:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from shopsight.contract import TABLES
+from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch, SourceError, SourceUnavailable
 from shopsight.extract.dialect import (
     STATE,
@@ -54,6 +54,11 @@ class Relation:
     columns: dict[str, str]
     types: dict[str, str]
     select: str | None = None
+
+    @property
+    def contract(self) -> Table:
+        """The table's contract, with the optional columns that are read."""
+        return TABLES[self.table].having(self.columns)
 
     @property
     def quoted(self) -> str:
@@ -121,7 +126,12 @@ def find_table(connection: sqlite3.Connection, table: str, names: list[str], sou
             wanted = _own_name(mapping.source or table)
             if wanted.lower() not in (known.lower() for known in names):
                 if mapping.is_optional:
-                    return _derived(table, EMPTY, {}, empty_select(table, quote_name))
+                    return _derived(
+                        table,
+                        EMPTY,
+                        dict.fromkeys(TABLES[table].column_names, ""),
+                        empty_select(table, quote_name),
+                    )
                 raise table_missing(
                     source, table, names, partial(column_types, connection), where=source.shown
                 )
@@ -161,8 +171,7 @@ def _own_name(name: str) -> str:
 
 
 def _derived(table: str, name: str, kinds: dict[str, str], select: str) -> Relation:
-    columns = TABLES[table].column_names
-    return Relation(table, name, {c: c for c in columns}, {c: kinds.get(c, "") for c in columns}, select)
+    return Relation(table, name, {column: column for column in kinds}, kinds, select)
 
 
 @contextmanager

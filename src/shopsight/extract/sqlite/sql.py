@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shopsight.contract import TABLES, Kind
+from shopsight.contract import Kind, Table
 from shopsight.extract.dialect import quote_name
 
 
-def line(table: str, columns: Mapping[str, str], as_text: Collection[str]) -> str:
+def line(table: Table, columns: Mapping[str, str], as_text: Collection[str]) -> str:
     """The expression for one row as a line of CSV, line end included; never null.
 
     Args:
-        table: the contract's table.
+        table: the contract.
         columns: the source's columns by the contract's names.
         as_text: the columns that arrive as text. In the others, a value that is not stored as its kind is
             sent as ``?``, which does not fit, so that no text is taken for a number.
     """
     values = []
-    for column in TABLES[table].columns:
+    for column in table.columns:
         kind = Kind.TEXT if column.name in as_text else column.kind
         values.append(_sent(quote_name(columns[column.name]), kind))
     return " || ',' || ".join(values) + " || char(10)"
