@@ -31,6 +31,10 @@ target_url = "mongodb://mongo.example/"
 excluded_order_statuses = ["cancelled", "failed"]
 every = "3h"
 
+[shop]                 # the same as shop_name and shop_currency
+name = "Fjord & Finch"
+currency = "EUR"
+
 [privacy]              # the same as privacy_email = "hmac" and privacy_name = "drop"
 email = "hmac"
 name = "drop"

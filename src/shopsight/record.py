@@ -252,6 +252,7 @@ class RunRecord:
         pinned: the pinned generation that stayed served, so that the run's own was only kept; None if it was
             served.
         totals: the shop's figures: customers, counting_orders, revenue, units, reviews.
+        newest_order: the day of the newest counting order, as its midnight in UTC: MongoDB has no days.
         figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
         forgotten: of a ``forget``, what it blanked.
         own_insights: the user's own insights that were in it.
@@ -272,6 +273,7 @@ class RunRecord:
     ledger: Ledger = field(default_factory=Ledger)
     proof: list[Link] = field(default_factory=list)
     totals: dict[str, Figure] = field(default_factory=dict)
+    newest_order: datetime | None = None
     figures: dict[str, dict[str, Compared]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     forgotten: list[Forgotten] = field(default_factory=list)

@@ -15,10 +15,14 @@ from shopsight.cli.application import AsJson, Source, SourceSchema, Workdir, app
 from shopsight.cli.output import err, out, print_json, say, stage_progress
 
 if TYPE_CHECKING:
-    from shopsight.cli.published import Published
+    from shopsight.inspect.published import Published
     from shopsight.record import RunRecord
     from shopsight.settings import Settings
     from shopsight_demo.seed import ShopSize
+
+
+#: The insights that the demo prints; the report has all.
+_SHOWN = ("top_customers", "top_products", "category_ratings", "monthly_sales")
 
 
 class DemoSource(StrEnum):
@@ -43,7 +47,7 @@ def demo(
 
     The shop is made once. A second demo runs over the same data and publishes the same content.
     """
-    from shopsight.cli.published import read_published
+    from shopsight.inspect.published import read_published
     from shopsight.pipeline.databases import target_address
     from shopsight.pipeline.run import run
     from shopsight.settings import EMBEDDED
@@ -74,8 +78,8 @@ def _print_demo(settings: Settings, record: RunRecord, published: Published, rep
     from shopsight.cli.tables import glimpse
     from shopsight_demo import servers
 
-    for table in list(published.insights.values())[:4]:
-        out.print(glimpse(table))
+    for name in _SHOWN:
+        out.print(glimpse(published.insights[name]))
     tables, equalities = record.ledger.tables, sum(link.equalities for link in record.proof)
     rows, rejected, merged = (
         sum(getattr(t, name) for t in tables) for name in ("rows_in", "rejected", "merged")

@@ -20,8 +20,8 @@ from tests.support.published_shop import PublishedShop, published_shop
 from tests.support.shop_rows import SHOP
 
 from shopsight import publish
-from shopsight.cli.published import read_published
 from shopsight.errors import ConfigurationError, ProofBroken
+from shopsight.inspect.published import read_published
 from shopsight.inspect.verify import Verification, verify
 from shopsight.pipeline import run as pipeline
 

@@ -329,6 +329,25 @@ def test_a_refused_publication_shows_how_far_it_came(flow: Flow, source: str) ->
     assert "DataQualityError" in ended.prefect
 
 
+def test_a_run_that_succeeds_renews_the_report(flow: Flow, tmp_path: Path) -> None:
+    path = tmp_path / "web" / "report.html"
+
+    first = flow.run(SHOPSIGHT_REPORT_PATH=str(path), SHOPSIGHT_SHOP_NAME="Fjord & Finch")
+
+    assert first.state == "Completed"
+    assert "<h1><bdi>Fjord &amp; Finch</bdi></h1>" in path.read_text()
+    assert first.record["run_id"] in path.read_text()
+
+
+def test_a_report_that_cannot_be_written_fails_no_run(flow: Flow, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    ended = flow.run(SHOPSIGHT_REPORT_PATH=str(tmp_path / "file" / "report.html"))
+
+    assert ended.state == "Completed"
+    assert "The report cannot be written" in ended.output
+
+
 def test_a_cron_line_says_how_long_data_are_fresh_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
     look = (
         "from shopsight.orchestration.serve import scheduled; from shopsight.settings import load_settings;"

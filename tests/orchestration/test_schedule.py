@@ -59,6 +59,7 @@ def test_an_interval_becomes_a_cron_line() -> None:
         {},
         {"excluded_order_statuses": [], "top_n": 7, "retry_delay": "10s", "max_rejected_share": 0.25},
         {"source_url": "postgresql://ann:p%40ss@db/shop", "alert_webhook": "https://hooks.example/T0/s3cret"},
+        {"shop_name": "Fjord & Finch", "shop_currency": "eur", "report_path": Path("/var/www/report.html")},
         {"cron": "0 6 * * *", "every": "1h30m", "lease_duration": timedelta(milliseconds=1500)},
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ def test_a_run_over_a_literal_shop_gives_the_figures_computed_by_hand(shop: Shop
     record = shop.run()
     assert record.status == "succeeded"
     assert record.totals["revenue"] == REVENUE
+    assert record.newest_order == datetime(2024, 3, 3, tzinfo=UTC)
     assert shop.spent() == SPENT
     assert set(outcomes(record).values()) == {"done"}
     assert all(link.equalities and not link.broken for link in record.proof)

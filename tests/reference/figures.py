@@ -238,5 +238,7 @@ class Figures:
         rows = []
         for status in {order["status"] for order in self.all_orders}:
             amounts = [order["total_amount"] for order in self.all_orders if order["status"] == status]
-            rows.append((status, len(amounts), money(amounts), share(len(amounts), len(self.all_orders))))
+            counting = sum(order["status"] == status for order in self.orders)
+            of_all = share(len(amounts), len(self.all_orders))
+            rows.append((status, len(amounts), money(amounts), of_all, counting))
         return sorted(rows, key=lambda row: (-row[1], row[0]))

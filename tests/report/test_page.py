@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from importlib import resources
@@ -24,7 +24,9 @@ from tests.support.report_sample import broken_sum, insight, sample_insights, sa
 from shopsight.errors import WorkspaceError
 from shopsight.marts.insights import INSIGHTS
 from shopsight.publish.bson import plain, to_bson
-from shopsight.report import ReportTable, render_report, write_report
+from shopsight.report import ReportTable, ShopLabel, render_report, write_report
+from shopsight.report.run_tables import tiles
+from shopsight.report.trend import Trend, trend_of
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -86,11 +88,9 @@ def changed(**parts: Any) -> dict[str, Any]:
 def test_all_ten_insights_are_drawn_with_trends_first() -> None:
     charts = page_of().charts
     assert set(charts) == set(INSIGHTS)
+    assert charts == list(INSIGHTS)
     assert charts[:3] == ["monthly_sales", "top_customers", "top_products"]
-    kinds = [INSIGHTS[str(id_)].chart.kind for id_ in charts]
-    assert kinds == [kind for kind, group in itertools.groupby(kinds) for _ in group]
-    backwards = page_of(insights=dict(reversed(sample_insights().items()))).charts
-    assert backwards[:3] == ["monthly_sales", "order_statuses", "country_sales"]
+    assert charts[-4:] == ["rfm_segments", "repeat_purchase", "cohort_retention", "category_ratings"]
 
 
 def test_page_is_well_formed() -> None:
@@ -173,7 +173,7 @@ def test_hostile_texts_stay_texts() -> None:
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert page.text.count(" ".join(attack.split())) > 60
     downloads = [attributes["href"] for _, attributes in page.tags if "download" in attributes]
-    assert len(downloads) == len(insights)
+    assert len(downloads) > len(insights)
     assert not [address for address in downloads if "<" in str(address)]
     assert [address for address in downloads if quote("<script>") in str(address)]
 
@@ -195,6 +195,57 @@ def test_figures_of_the_shop_stand_on_top() -> None:
         ("3.94", "average rating"),
     ):
         assert f"{value}\n{label}" in text
+
+
+def test_totals_have_the_change_of_the_last_whole_months() -> None:
+    text = page_of().text
+    months = sample_insights()["monthly_sales"].rows
+    assert months[-1]["month"] == date(2026, 11, 1)  # the month of the snapshot: not over
+    now = sum(row["revenue"] for row in months[-13:-1])
+    then = sum(row["revenue"] for row in months[-25:-13])
+    sign = "▲ +" if now > then else "▼ −"
+    change = f"{sign}{abs(float((now - then) / then)):.1%}"
+    assert f"revenue\n{now:,} in 12 months to Oct 2026\n{change}\n" in text
+    assert "Changes are of 12 months to Oct 2026 against the 12 before" in text
+
+
+@pytest.mark.parametrize(
+    ("whole_months", "span"),
+    [(24, "12 months to Oct 2026"), (23, "3 months to Oct 2026"), (5, "Oct 2026"), (1, None)],
+)
+def test_a_young_shop_compares_fewer_months(whole_months: int, span: str | None) -> None:
+    sales = sample_insights()["monthly_sales"]
+    young = replace(sales, rows=sales.rows[-whole_months - 1 :])
+    trend = trend_of([young.annotated(date(2026, 11, 22))])
+    assert (trend and trend.span) == span
+
+
+def test_nothing_is_said_to_have_grown_from_nothing() -> None:
+    trend = Trend("Oct 2026", "Sep 2026", {"revenue": Decimal(5)}, {"revenue": Decimal(0)})
+    assert [tile.change for tile in tiles(sample_record().as_document(), trend)] == [None] * 6
+
+
+def test_name_currency_and_newest_order_stand_on_top() -> None:
+    record = changed(newest_order=datetime(2026, 11, 21, tzinfo=UTC))
+    html = render_report(record, sample_insights(), shop=ShopLabel("Fish & <Chips>", "EUR"))
+    text = Page(html).text
+    assert "\nFish & <Chips>\nNewest order:\n21 November 2026\n· Amounts in\nEUR\n" in text
+    assert "13,120,448.05\nrevenue, EUR\n" in text
+    assert text.startswith("Fish & <Chips> on 22 November 2026")
+
+
+def test_every_table_has_a_caption_a_download_and_every_insight_its_explanation() -> None:
+    page = page_of()
+    tables = [tag for tag, _ in page.tags if tag == "table"]
+    assert len([tag for tag, _ in page.tags if tag == "caption"]) == len(tables)
+    downloads = {str(attributes["download"]) for _, attributes in page.tags if "download" in attributes}
+    assert {f"{id_}.csv" for id_ in INSIGHTS} <= downloads
+    assert {"rows_by_table.csv", "amounts_by_table.csv", "rules.csv", "stages.csv"} <= downloads
+    for id_ in INSIGHTS:
+        assert f"shopsight explain insight {id_}" in page.text
+    assert "shopsight explain insight monthly_sales --key 2026-11" in page.texts
+    assert "shopsight explain insight cohort_retention --key 2025-06,0" in page.texts
+    assert "shopsight explain insight country_sales --key Germany" in page.texts
 
 
 def test_ledger_has_every_figure_and_says_that_it_balances() -> None:
@@ -441,8 +492,7 @@ def test_csv_has_exact_values_and_no_formulas() -> None:
         ],
     )
     page = page_of(insights={"mine": table})
-    [link] = [attributes for _, attributes in page.tags if "download" in attributes]
-    assert link["download"] == "mine.csv"
+    [link] = [attributes for _, attributes in page.tags if attributes.get("download") == "mine.csv"]
     head, data = str(link["href"]).split(",", 1)
     assert head == "data:text/csv;charset=utf-8"
     rows = list(csv.reader(io.StringIO(unquote(data).removeprefix("\ufeff"), newline="")))
@@ -474,7 +524,7 @@ def test_a_record_read_back_from_mongodb_gives_the_same_page() -> None:
     ]
     read_back = [plain(bson.decode(bson.encode(to_bson(document)))) for document in [record, *documents]]
     tables = {
-        document["_id"]: ReportTable.from_document(document, insights[document["_id"]].chart)
+        document["_id"]: ReportTable.from_document(document, INSIGHTS[document["_id"]])
         for document in read_back[1:]
     }
     assert render_report(read_back[0], tables) == render_report(record, insights)

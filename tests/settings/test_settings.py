@@ -212,6 +212,16 @@ def test_a_wrong_mapping_is_refused(toml: str, words: str) -> None:
         load_settings()
 
 
+def test_the_shop_has_a_name_and_one_currency() -> None:
+    Path("shopsight.toml").write_text("[shop]\nname = 'Fjord & Finch'\ncurrency = 'eur'\n")
+    assert (load_settings().shop_name, load_settings().currency) == ("Fjord & Finch", "EUR")
+    orders = "[tables.orders]\ncolumns.currency = 'coin'\ncurrency = 'USD'\n"
+    Path("shopsight.toml").write_text(orders)
+    assert load_settings().currency == "USD"
+    with pytest.raises(ConfigurationError, match=r"shop_currency is EUR, but \[tables.orders\] chooses USD"):
+        load_settings(shop_currency="EUR")
+
+
 @pytest.mark.parametrize(
     ("toml", "words"),
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -276,7 +275,8 @@ def sample_insights() -> dict[str, ReportTable]:
         _basket_pairs(),
         _order_statuses(),
     ]
-    return {table.id: replace(table, chart=INSIGHTS[table.id].chart) for table in tables}
+    documents = {table.id: {**vars(table), "_id": table.id} for table in tables}
+    return {id_: ReportTable.from_document(documents[id_], insight) for id_, insight in INSIGHTS.items()}
 
 
 def insight(id_: str, title: str, description: str, columns: str, rows: list[tuple[Any, ...]]) -> ReportTable:
@@ -490,6 +490,10 @@ def _order_statuses() -> ReportTable:
         "order_statuses",
         "Order statuses",
         "All kept orders by status, counting or not.",
-        "status:text:Status,orders:count:Orders,amount:money:Amount,orders_share:share:Share",
-        [(*row, row[1] / 157_312) for row in rows],
+        "status:text:Status,orders:count:Orders,amount:money:Amount,orders_share:share:Share,"
+        "counting_orders:count:Counting orders",
+        [
+            (*row, row[1] / 157_312, 0 if row[0] in ("cancelled", "returned", "refunded") else row[1])
+            for row in rows
+        ],
     )

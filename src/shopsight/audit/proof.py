@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,14 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
         "buyers": int((files.orders.number > 0).sum()),
         "reviews": count_rows(files.clean / "reviews"),
     }
+
+
+def newest_order(files: ShopFiles) -> datetime | None:
+    """The day of the newest counting order, as its midnight in UTC; None if there is none."""
+    visits = files.orders.visits
+    if not len(visits):
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int((visits & (2**32 - 1)).max()))
 
 
 def prove_target(

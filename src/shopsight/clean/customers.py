@@ -5,7 +5,6 @@ from __future__ import annotations
 import narwhals as nw
 from narwhals import col
 
-from shopsight.clean.countries import UNKNOWN_COUNTRY, display_names
 from shopsight.clean.duplicates import is_candidate, mark_duplicates, repeated_keys
 from shopsight.clean.names import clean_names, name_rules
 from shopsight.clean.parse import with_raw
@@ -13,6 +12,7 @@ from shopsight.clean.policy import NAME_LENGTH_LIMIT, CleaningPolicy
 from shopsight.clean.rule import Cleaned, check_rows, flag, merge, repair, split_rows, table_rules
 from shopsight.clean.text import is_valid_email, shortened, tidied
 from shopsight.contract import CUSTOMERS
+from shopsight.countries import UNKNOWN_COUNTRY, display_names
 from shopsight.engine.protocol import Frame, is_empty, materialize
 
 #: The rule of the customers that :mod:`shopsight.clean.guests` makes.
@@ -83,7 +83,7 @@ def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
     """Customers, one row per ``customer_id`` and per valid e-mail address.
 
     ``email`` is lower case and valid, or null. ``country`` is a display name of
-    :mod:`shopsight.clean.countries`, the source's own text if that is no country we know, or ``Unknown``.
+    :mod:`shopsight.countries`, the source's own text if that is no country we know, or ``Unknown``.
 
     Args:
         rows: as read.

@@ -37,7 +37,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the published insights."""
-    from shopsight.cli.published import print_insights, read_published
+    from shopsight.cli.tables import print_insights
+    from shopsight.inspect.published import read_published
     from shopsight.report.formatting import format_moment
 
     published = read_published(settings_from(target=target, workdir=workdir))
@@ -56,7 +57,7 @@ def show(
         )
         return
     with paged():
-        print_insights(published, names)
+        print_insights(published.insights, names)
         say((f"Generation {published.generation}, as of {format_moment(published.as_of)}.", "dim"))
 
 
@@ -86,16 +87,26 @@ def runs(
 
 @app.command(epilog="Example:\n\n    shopsight report -o shop.html --open")
 def report(
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path("report.html"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The file to write [default: report_path, or report.html].",
+            show_default=False,
+        ),
+    ] = None,
     target: Target = None,
     workdir: Workdir = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the served generation as one HTML page that needs no network."""
-    from shopsight.cli.published import read_published
+    from shopsight.inspect.published import read_published
 
-    published = read_published(settings_from(target=target, workdir=workdir))
+    settings = settings_from(target=target, workdir=workdir)
+    output = output or settings.report_path or Path("report.html")
+    published = read_published(settings)
     published.write_report(output)
     if as_json:
         print_json({"path": str(output), "generation": published.generation})

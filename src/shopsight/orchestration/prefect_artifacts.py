@@ -58,7 +58,7 @@ def overview(record: dict[str, Any]) -> str:
         until = f", good until {format_moment(record['valid_until'])}" if record.get("valid_until") else ""
         lines += [f"Generation {record['generation']} was {done}{until}.", ""]
     if record.get("totals"):
-        totals = [{"figure": label, "value": value} for value, label in run_tables.tiles(record)]
+        totals = [{"figure": tile.label, "value": tile.value} for tile in run_tables.tiles(record)]
         lines += [*_markdown(totals), ""]
     return "\n".join([*lines, *_markdown(_rows(run_tables.stages(record)))])
 

@@ -24,6 +24,7 @@ from prefect.states import Completed, Crashed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, RunStopped, ShopsightError, is_retryable
+from shopsight.inspect.published import read_published
 from shopsight.logs import bind_structlog
 from shopsight.orchestration import STAGES, run_id_for
 from shopsight.orchestration.alerts import send_alerts
@@ -93,8 +94,20 @@ def run_shopsight(allow_shrink: bool = False) -> State[Any]:
         document = error.as_document() if error is not None else None
         record = RunRecord(run_id, "run", "failed", datetime.now(UTC), error=document)
     publish_artifacts(settings, record)
+    if record.status == "succeeded":
+        renew_report(settings)
     send_alerts(settings, record)
     return _state(record, error)
+
+
+def renew_report(settings: Settings) -> None:
+    """Write the served generation's report to ``report_path``, if it is set. A failure is only logged."""
+    if settings.report_path is None:
+        return
+    try:
+        read_published(settings).write_report(settings.report_path)
+    except Exception:
+        log.exception("report", path=str(settings.report_path))
 
 
 def _state(record: RunRecord, error: ShopsightError | None) -> State[Any]:

@@ -289,6 +289,7 @@ def prove(run: Run) -> StageResult:
     record.proof.append(proof.require(proof.prove_cleaning(record.ledger, totals)))
     files = ShopFiles(folder("clean"), folder("marts"), tuple(run.insights.values()), run.settings)
     record.totals = proof.clean_totals(files)
+    record.newest_order = proof.newest_order(files)
     customers = customer_checks(files, totals["customers"].clean)
     record.proof.append(proof.require(proof.prove_marts(record.totals, files, customers)))
     return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))

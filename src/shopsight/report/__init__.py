@@ -4,7 +4,7 @@ In: a run's document (:meth:`shopsight.record.RunRecord.as_document`) and the pu
 Out: a page without scripts and without requests, and rich tables. Nothing here opens a connection.
 """
 
-from shopsight.report.page import render_report, write_report
+from shopsight.report.page import ShopLabel, render_report, write_report
 from shopsight.report.report_table import ReportTable
 
-__all__ = ["ReportTable", "render_report", "write_report"]
+__all__ = ["ReportTable", "ShopLabel", "render_report", "write_report"]

@@ -5,7 +5,7 @@ This module knows no insight by its id: it draws by the chart and the kinds of i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from shopsight.report.formatting import (
     format_value,
 )
 from shopsight.report.geometry import Scale, area_path, lengths, line_path, per_cent
-from shopsight.report.report_table import FIGURE_KINDS, ReportTable
+from shopsight.report.report_table import FIGURE_KINDS, NOT_OVER, ReportTable
 from shopsight.report.tables import MOST_ROWS, table_of
 
 if TYPE_CHECKING:
@@ -49,12 +49,11 @@ class Drawing:
     footnote: str = ""
 
 
-def draw(table: ReportTable, as_of: date | None) -> Drawing:
+def draw(table: ReportTable) -> Drawing:
     """The insight's chart; a table if it has none that fits; a sentence if there is nothing to show.
 
     Args:
-        table: the published insight.
-        as_of: the day of the snapshot, which marks the last period as unfinished; None if it is not known.
+        table: the published insight, annotated.
     """
     chart = table.chart
     if not table.rows:
@@ -65,7 +64,7 @@ def draw(table: ReportTable, as_of: date | None) -> Drawing:
         return Drawing("note", chart.without_values)
     match chart.kind:
         case "line":
-            drawing = _line(table, chart, as_of)
+            drawing = _line(table, chart)
         case "bars":
             drawing = _bars(table, chart)
         case "figures":
@@ -73,7 +72,7 @@ def draw(table: ReportTable, as_of: date | None) -> Drawing:
         case "heat":
             drawing = _heat(table, chart)
         case "table":
-            drawing = Drawing("table", table_of(table, chart), footnote=_scale_note(chart))
+            drawing = _table(table, chart)
     return drawing
 
 
@@ -100,6 +99,7 @@ def _bars(table: ReportTable, chart: Chart) -> Drawing:
     bars = [
         {
             "label": name(row.get(chart.label)),
+            "note": table.noted(row),
             "value": table.text(row, figure),
             "detail": table.details(row, chart.detail),
             "length": length,
@@ -111,8 +111,22 @@ def _bars(table: ReportTable, chart: Chart) -> Drawing:
     notes = [_scale_note(chart)] if chart.scale else []
     if len(shown) < len(table.rows):
         notes.append(f"The first {len(shown)} of {format_count(len(table.rows))}; the table has the rest.")
+    unknown = [name(row.get(chart.label)) for row in table.rows[MOST_BARS:] if table.noted(row)]
+    if unknown:
+        notes.append(f"Of the rest, not recognised: {', '.join(unknown[:MOST_BARS])}.")
     heading = (table.column(chart.label)["label"], table.column(figure)["label"])
     return Drawing("bars", {"heading": heading, "bars": bars}, footnote=" ".join(notes))
+
+
+def _table(table: ReportTable, chart: Chart) -> Drawing:
+    """The chart's columns of the first rows, with bars; the table below it has the rest."""
+    drawn = table_of(table, chart, MOST_CELLS)
+    notes = [_scale_note(chart)] if chart.scale else []
+    if drawn.left_out:
+        notes.append(
+            f"The first {len(drawn.rows)} of {format_count(len(table.rows))}; the table has the rest."
+        )
+    return Drawing("table", replace(drawn, left_out=0), footnote=" ".join(notes))
 
 
 def _scale_note(chart: Chart) -> str:
@@ -130,15 +144,20 @@ def _figures(table: ReportTable, chart: Chart) -> Drawing:
     return Drawing("figures", values)
 
 
-def _line(table: ReportTable, chart: Chart, as_of: date | None) -> Drawing:
-    """A panel with a line for each figure, on one time axis; the period that the snapshot cuts is dotted."""
+def periods(table: ReportTable, chart: Chart) -> list[dict[str, Any]]:
+    """The rows of a line in the order of their dates, the latest :data:`MOST_ROWS`."""
     dated = (row for row in table.rows if row.get(chart.label) is not None)
-    rows = sorted(dated, key=lambda row: row[chart.label])[-MOST_ROWS:]
+    return sorted(dated, key=lambda row: row[chart.label])[-MOST_ROWS:]
+
+
+def _line(table: ReportTable, chart: Chart) -> Drawing:
+    """A panel with a line for each figure, on one time axis; the period that the snapshot cuts is dotted."""
+    rows = periods(table, chart)
     if not rows:
         return Drawing("table", table_of(table))
     name = table.namer(chart.label)
     names = [name(row[chart.label]) for row in rows]
-    is_unfinished = as_of is not None and names[-1] == name(as_of)
+    is_unfinished = table.noted(rows[-1]) == NOT_OVER
     whole = rows[:-1] if is_unfinished else rows
     width = 100 / len(rows)
     middles = [round(width * (index + 0.5), 4) for index in range(len(rows))]
@@ -161,9 +180,10 @@ def _line(table: ReportTable, chart: Chart, as_of: date | None) -> Drawing:
             }
         )
     told = (*chart.figures, *chart.detail)
-    periods = [
+    hits = [
         {
             "name": names[index],
+            "note": table.noted(row),
             "left": round(width * index, 4),
             "middle": middles[index],
             "told": [(table.column(column)["label"], table.text(row, column)) for column in told],
@@ -177,7 +197,7 @@ def _line(table: ReportTable, chart: Chart, as_of: date | None) -> Drawing:
     return Drawing(
         "line",
         {
-            "periods": periods,
+            "periods": hits,
             "width": round(width, 4),
             "panels": panels,
             "span": f"{names[0]} to {names[-1]}",

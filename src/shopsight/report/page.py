@@ -6,9 +6,11 @@ escaping could neither run nor send anything.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -30,17 +32,31 @@ from shopsight.report.formatting import (
 from shopsight.report.geometry import per_cent
 from shopsight.report.report_table import ReportTable
 from shopsight.report.tables import csv_link, table_of
+from shopsight.report.trend import trend_of
 from shopsight.time_zone import UTC_NAME, day_in
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-#: The order of insights on the page, by kind of chart: trends first.
-_ORDER = ("line", "bars", "figures", "table", "heat")
+
+@dataclass(frozen=True)
+class ShopLabel:
+    """What the shop calls itself, and the currency of its amounts; None for what is not set."""
+
+    name: str | None = None
+    currency: str | None = None
+
+
+UNNAMED = ShopLabel()
+#: Cells of a row that have their heading beside them on a narrow screen.
+_MOST_LABELLED = 24
 
 
 def render_report(
-    record: Mapping[str, Any], insights: Mapping[str, ReportTable], pin: str | None = None
+    record: Mapping[str, Any],
+    insights: Mapping[str, ReportTable],
+    pin: str | None = None,
+    shop: ShopLabel = UNNAMED,
 ) -> str:
     """The report of one run, as HTML.
 
@@ -50,8 +66,9 @@ def render_report(
     Args:
         record: the run's document, as :meth:`shopsight.record.RunRecord.as_document` gives it; parts that it
             lacks are shown as unknown, because the run may be gone from the history.
-        insights: the published insights by id, in the order in which those with one kind of chart are shown.
+        insights: the published insights by id, in the order in which they are shown.
         pin: a sentence about the pinned generation, if there is one.
+        shop: its name and currency.
     """
     unknown = RunRecord("unknown", "run", "unknown", datetime.min.replace(tzinfo=UTC)).as_document()
     document = {**unknown, "started_at": None, **record}
@@ -59,20 +76,24 @@ def render_report(
     day = None
     if snapshot is not None:
         day = day_in(in_utc(snapshot["as_of"]), snapshot.get("time_zone", UTC_NAME))
-    tables = sorted(
-        insights.values(), key=lambda table: _ORDER.index(table.chart.kind if table.chart else "table")
-    )
+    tables = [table.annotated(day) for table in insights.values()]
+    trend = trend_of(tables)
+    newest_order = document.get("newest_order")
     links = run_tables.links(document)
-    return (
+    html = (
         _templates()
         .get_template("page.html")
         .render(
+            most_cells=_MOST_LABELLED,
             style=resources.files("shopsight.report").joinpath("report.css").read_text("utf-8"),
             record=document,
             day=None if day is None else format_day(day),
+            newest_order=None if newest_order is None else format_day(in_utc(newest_order)),
+            shop=shop,
             pin=pin,
-            tiles=run_tables.tiles(document),
-            sections=[(table, draw(table, day), table_of(table), csv_link(table)) for table in tables],
+            trend=trend,
+            tiles=run_tables.tiles(document, trend),
+            sections=[(table, draw(table), table_of(table)) for table in tables],
             ledger=run_tables.ledger(document),
             amounts=run_tables.amounts(document),
             rules=run_tables.rules(document),
@@ -83,6 +104,8 @@ def render_report(
             stages=run_tables.stages(document),
         )
     )
+    # Indentation would be a tenth of the page.
+    return "\n".join(line for line in map(str.strip, html.split("\n")) if line)
 
 
 def _templates() -> Environment:
@@ -100,11 +123,22 @@ def _templates() -> Environment:
         thousands=format_count,
         share=format_share,
         css_length=per_cent,
+        csv=csv_link,
+        as_style=_as_style,
         moment=format_moment,
         seconds=format_seconds,
         redacted=redact,
     )
     return environment
+
+
+def _as_style(labels: Iterable[str]) -> str:
+    """The headings of a row's cells as custom properties. A JSON string is a CSS string."""
+    return "; ".join(
+        f"--c{place}: {json.dumps(label, ensure_ascii=False)}"
+        for place, label in enumerate(labels, 1)
+        if label
+    )
 
 
 def write_report(html: str, path: Path) -> None:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from shopsight.audit.identities import SumsTo
 from shopsight.report.formatting import format_month, format_value
 
 if TYPE_CHECKING:
     # For the type alone: the insights load narwhals, which the command line's help can do without.
-    from shopsight.marts.insights.insight import Chart
+    from shopsight.marts.insights.insight import Chart, Insight
 
 #: Kinds whose values are figures: right-aligned, with digits of one width.
 FIGURE_KINDS = frozenset(
     {"key", "money", "count", "share", "number", "exact", "figure", "plain", "day", "seconds", "memory"}
 )
+
+#: Notes beside a row of an insight, and the field that holds them.
+NOT_OVER, NOT_RECOGNISED, _NOTE = "not over", "not recognised", "_note"
 
 
 def column(name: str, kind: str, label: str, *, note: str = "", spared: int = 0) -> dict[str, Any]:
@@ -48,6 +53,9 @@ class ReportTable:
         rows: one dict a row, by column name, in their own order. Money is Decimal.
         chart: how the page draws an insight; None draws a table.
         footnote: a line below the table.
+        key: the columns of an insight's key.
+        totals: by total of the shop, the column of an insight that adds up to it.
+        is_explained: whether ``shopsight explain`` shows the rows behind it.
     """
 
     id: str
@@ -57,23 +65,85 @@ class ReportTable:
     rows: list[dict[str, Any]] = field(default_factory=list)
     chart: Chart | None = None
     footnote: str = ""
+    key: tuple[str, ...] = ()
+    totals: dict[str, str] = field(default_factory=dict)
+    is_explained: bool = False
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], chart: Chart | None = None) -> Self:
-        """The table of a document of the ``insights`` collection, its Decimal128 already made Decimal."""
+    def from_document(cls, document: Mapping[str, Any], insight: Insight | None = None) -> Self:
+        """The table of a document of the ``insights`` collection, its Decimal128 already made Decimal.
+
+        Args:
+            document: as published.
+            insight: its definition, if this installation has one of its id.
+        """
+        names = {column["name"] for column in document["columns"]}
+        sums = (
+            [identity for identity in insight.identities if isinstance(identity, SumsTo)] if insight else []
+        )
         return cls(
             id=document["_id"],
             title=document["title"],
             description=document["description"],
             columns=[dict(column) for column in document["columns"]],
             rows=[dict(row) for row in document["rows"]],
-            chart=chart,
+            chart=insight.chart if insight else None,
+            key=insight.key if insight else (),
+            totals={part.total: part.column for part in sums if part.where is None and part.column in names},
+            is_explained=insight is not None and insight.evidence is not None,
         )
+
+    def annotated(self, as_of: date | None) -> Self:
+        """The same with a note beside a period that is not over and beside a name that is not recognised.
+
+        What compares a period that is not over with the one before it is left out.
+
+        Args:
+            as_of: the day of the snapshot; None if it is not known.
+        """
+        chart, rows = self.chart, self.rows
+        if chart is None or chart.label not in self.column_names:
+            return self
+        if chart.kind == "line" and self.column(chart.label)["kind"] == "date":
+            name = self.namer(chart.label)
+            today = None if as_of is None else name(as_of)
+            unfinished = {_NOTE: NOT_OVER, **dict.fromkeys(chart.compares)}
+            rows = [{**row, **unfinished} if name(row.get(chart.label)) == today else row for row in rows]
+        elif chart.recognises is not None:
+            recognises = chart.recognises
+            unknown = {_NOTE: NOT_RECOGNISED}
+            rows = [row if recognises(row) else {**row, **unknown} for row in rows]
+        columns = [
+            {**shown, "note": _NOTE} if shown["name"] == chart.label else shown for shown in self.columns
+        ]
+        return replace(self, columns=columns, rows=rows)
+
+    def noted(self, row: Mapping[str, Any]) -> str:
+        """The note of :meth:`annotated` beside a row."""
+        return str(row.get(_NOTE, ""))
+
+    @property
+    def explain_command(self) -> str:
+        """What shows the rows behind one row of the insight: the latest of a line, else the first."""
+        command = f"shopsight explain insight {self.id}"
+        row = (
+            self.rows[-1 if self.chart is not None and self.chart.kind == "line" else 0] if self.rows else {}
+        )
+        values = [row.get(name) for name in self.key]
+        if not values or None in values:
+            return command
+        texts = (f"{value:%Y-%m}" if isinstance(value, date) else str(value) for value in values)
+        return f"{command} --key {shlex.quote(','.join(texts))}"
 
     @property
     def column_names(self) -> list[str]:
         """The columns' names in order."""
         return [column["name"] for column in self.columns]
+
+    @property
+    def cell_labels(self) -> list[str]:
+        """The heading of each cell of a row; a bar has none."""
+        return ["" if column["kind"] == "bar" else column["label"] for column in self.columns]
 
     def column(self, name: str) -> dict[str, Any]:
         """The column of a name."""

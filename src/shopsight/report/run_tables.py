@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,25 +14,66 @@ from shopsight.report.formatting import (
     format_count,
     format_money,
     format_number,
+    format_share,
+    format_value,
 )
 from shopsight.report.report_table import ReportTable, column
+from shopsight.report.trend import Trend
 
 Document = Mapping[str, Any]
 
 
-def tiles(record: Document) -> list[tuple[str, str]]:
-    """The shop's totals and their names; a dash for what is not known, such as an average of no orders."""
-    totals = record["totals"]
-    revenue, orders = totals.get("revenue"), totals.get("counting_orders")
-    average = divide_money(Decimal(revenue), int(orders)) if revenue is not None and orders else None
+@dataclass(frozen=True)
+class Tile:
+    """One of the shop's figures.
+
+    Attributes:
+        value: as text; a dash for what is not known, such as an average of no orders.
+        change: by how much it grew, as text, and the period's own value; None where that is not known.
+        is_money: whether it is an amount.
+    """
+
+    value: str
+    label: str
+    change: tuple[str, str] | None = None
+    is_money: bool = False
+
+
+def tiles(record: Document, trend: Trend | None = None) -> list[Tile]:
+    """The shop's totals, with their change where the trend has it."""
+    now, then = (trend.now, trend.then) if trend else ({}, {})
+
+    def tile(label: str, figure: Callable[[Document], Any], kind: str) -> Tile:
+        return Tile(
+            format_value(figure(record["totals"]), kind),
+            label,
+            _change(figure(now), figure(then), kind),
+            kind == "money",
+        )
+
+    rating = format_number(_average_rating(record))
     return [
-        (format_money(revenue), "revenue"),
-        (format_count(orders), "counting orders"),
-        (format_count(totals.get("customers")), "customers"),
-        (format_money(average), "average order value"),
-        (format_count(totals.get("units")), "units ordered"),
-        (format_number(_average_rating(record)), "average rating"),
+        tile("revenue", lambda totals: totals.get("revenue"), "money"),
+        tile("counting orders", lambda totals: totals.get("counting_orders"), "count"),
+        tile("average order value", _average_order_value, "money"),
+        tile("customers", lambda totals: totals.get("customers"), "count"),
+        tile("units ordered", lambda totals: totals.get("units"), "count"),
+        Tile(rating, "average rating"),
     ]
+
+
+def _average_order_value(totals: Document) -> Decimal | None:
+    revenue, orders = totals.get("revenue"), totals.get("counting_orders")
+    return divide_money(Decimal(revenue), int(orders)) if revenue is not None and orders else None
+
+
+def _change(now: Any, then: Any, kind: str) -> tuple[str, str] | None:
+    """The change in per cent and the newer figure; None if one is not known, or nothing was there to grow."""
+    if now is None or then is None or then <= 0:
+        return None
+    share = float((now - then) / then)
+    sign = "▲ +" if share > 0 else "▼ −" if share < 0 else "= "
+    return f"{sign}{format_share(abs(share))}", format_value(now, kind)
 
 
 def _average_rating(record: Document) -> Decimal | None:
@@ -135,7 +177,7 @@ def rules(record: Document) -> ReportTable:
     rows = []
     for table in dict.fromkeys(rule["table"] for rule in applied):
         for rule in (rule for rule in applied if rule["table"] == table):
-            share = rule["rows"] / rows_in[table] if rows_in.get(table) else None
+            share = rule["rows"] / rows_in[table] if rows_in.get(table) else 0.0
             rows.append({**rule, "share": share, "measure": format_measure(table, rule["measure"])})
     columns = [
         column("rule", "text", "Rule"),

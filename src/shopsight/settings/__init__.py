@@ -32,12 +32,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from shopsight.contract import STATUS_SPELLINGS
+from shopsight.contract import ORDERS, STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError, did_you_mean
 from shopsight.errors.redaction import redact
 from shopsight.settings.insight_files import read_insights
 from shopsight.settings.presets import load_preset, with_preset
-from shopsight.settings.table_mapping import TableMapping, check_names, with_addresses, without_addresses
+from shopsight.settings.table_mapping import (
+    UNMAPPED,
+    Currency,
+    TableMapping,
+    check_names,
+    with_addresses,
+    without_addresses,
+)
 from shopsight.time_zone import UTC_NAME, check_zone
 
 #: The address of the demo's own servers, which run under the working directory.
@@ -46,7 +53,7 @@ EMBEDDED = "embedded"
 _PREFIX = "SHOPSIGHT_"
 _NESTED = "__"
 _FILE = "shopsight.toml"
-_PRIVACY = "privacy"
+_SECTIONS = ("privacy", "shop")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
@@ -98,15 +105,15 @@ Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(ge=timede
 
 
 class _FileSource(TomlConfigSettingsSource):
-    """``shopsight.toml``; ``email`` under ``[privacy]`` is ``privacy_email``."""
+    """``shopsight.toml``; ``email`` under ``[privacy]`` is ``privacy_email``, and so for ``[shop]``."""
 
     def __call__(self) -> dict[str, Any]:
         given = super().__call__()
-        section = given.get(_PRIVACY)
-        if not isinstance(section, dict):
-            return given
-        del given[_PRIVACY]
-        return {**given, **{f"{_PRIVACY}_{name}": value for name, value in section.items()}}
+        for section in _SECTIONS:
+            if isinstance(given.get(section), dict):
+                values = given.pop(section)
+                given = {**given, **{f"{section}_{name}": value for name, value in values.items()}}
+        return given
 
 
 class Settings(BaseSettings):
@@ -150,6 +157,15 @@ class Settings(BaseSettings):
         description="The shop's time zone, an IANA name such as `Asia/Kolkata`; UTC if it is not set. It"
         " decides on which day an order was placed, and which day is today.",
     )
+    shop_name: str | None = Field(
+        None, description="The shop's name, as the report shows it.", min_length=1, max_length=200
+    )
+    shop_currency: Currency | None = Field(
+        None,
+        description="The currency of all amounts, such as `EUR`, as the report shows it; by default the"
+        " `currency` of `[tables.orders]`.",
+    )
+
     target_url: SecretStr = Field(SecretStr(EMBEDDED), description="MongoDB: mongodb://…, or `embedded`.")
     target_database: str = Field("shopsight", description="The MongoDB database to publish to.", min_length=1)
     workdir: Path = Field(Path(".shopsight"), description="Where runs and embedded servers keep their files.")
@@ -212,6 +228,9 @@ class Settings(BaseSettings):
     connect_timeout: Duration = Field(
         timedelta(seconds=10), description="How long a database may take to answer the first call."
     )
+    report_path: Path | None = Field(
+        None, description="A file that `serve` renews after each run: the report, one HTML page."
+    )
     alert_webhook: SecretStr | None = Field(
         None, description="A URL that receives alerts (Slack-compatible JSON)."
     )
@@ -239,6 +258,13 @@ class Settings(BaseSettings):
     def _has_key(self) -> Settings:
         if "hmac" in (self.privacy_email, self.privacy_name) and self.privacy_key is None:
             raise ValueError("`hmac` needs a privacy_key of at least 32 characters")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_currency(self) -> Settings:
+        orders = self.tables.get(ORDERS.name, UNMAPPED).currency
+        if self.shop_currency is not None and orders not in (None, self.shop_currency):
+            raise ValueError(f"shop_currency is {self.shop_currency}, but [tables.orders] chooses {orders}")
         return self
 
     @field_validator("source_url", "target_url")
@@ -294,6 +320,11 @@ class Settings(BaseSettings):
     def shop_time_zone(self) -> str:
         """The time zone that the shop's days are taken in."""
         return self.time_zone or UTC_NAME
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of all amounts; None if it is not known."""
+        return self.shop_currency or self.tables.get(ORDERS.name, UNMAPPED).currency
 
     @property
     def valid_for(self) -> timedelta:
@@ -364,7 +395,7 @@ def _explained(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"{'.'.join([*above, name])}: {message.removeprefix('Value error, ')}"
     known = [field.alias or own for own, field in TableMapping.model_fields.items()]
     if not above:
-        known = [*Settings.model_fields, _PRIVACY]
+        known = [*Settings.model_fields, *_SECTIONS]
     meant = did_you_mean(name, known)
     return f"{'.'.join([*above, name])} is no setting{f' ({meant})' if meant else ''}"
 

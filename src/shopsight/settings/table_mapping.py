@@ -20,6 +20,8 @@ OPTIONAL_TABLES = ("categories", "reviews")
 _ADDRESS = "customer_email"
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: The three letters of a currency.
+Currency = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")]
 
 
 class SqlColumn(BaseModel):
@@ -48,9 +50,7 @@ class TableMapping(BaseModel):
     query: Text | None = None
     where: Text | None = None
     columns: dict[str, Text | SqlColumn] = {}
-    currency: Annotated[
-        str | None, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")
-    ] = None
+    currency: Currency | None = None
     is_optional: bool = Field(False, alias="optional")
 
     @model_validator(mode="after")

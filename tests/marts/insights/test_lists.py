@@ -125,7 +125,7 @@ def test_statuses_are_of_all_orders_most_first_then_by_name() -> None:
         order(4, 1, "8.00", "paid"),
     ]
     assert rows("order_statuses", orders=orders) == [
-        ("paid", 2, Decimal("12.00"), 0.5),
-        ("cancelled", 1, Decimal("2.00"), 0.25),
-        ("shipped", 1, Decimal("1.00"), 0.25),
+        ("paid", 2, Decimal("12.00"), 0.5, 2),
+        ("cancelled", 1, Decimal("2.00"), 0.25, 0),
+        ("shipped", 1, Decimal("1.00"), 0.25, 1),
     ]

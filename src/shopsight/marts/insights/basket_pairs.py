@@ -96,7 +96,7 @@ INSIGHT = Insight(
         detail=("product_b_name", "support", "confidence", "lift"),
     ),
     compute=basket_pairs,
-    rank=90,
+    rank=40,
     identities=(
         Recounted(
             "pairs",

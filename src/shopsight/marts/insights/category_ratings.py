@@ -59,7 +59,7 @@ INSIGHT = Insight(
         without_values="No reviews in this shop.",
     ),
     compute=category_ratings,
-    rank=30,
+    rank=100,
     identities=(
         SumsTo("reviews", "reviews"),
         Recounted("categories", ("category_name", "average_rating", "reviews")),

@@ -95,7 +95,7 @@ INSIGHT = Insight(
         detail=("customers",),
     ),
     compute=cohort_retention,
-    rank=60,
+    rank=90,
     identities=(
         SumsTo("customers", "buyers", where=("months_since", 0)),
         Recounted("cohorts", ("customers", "retained_share")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from shopsight.audit.identities import Quotient, Recounted, SumsTo
+from shopsight.countries import is_country
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.evidence import (
     AMOUNT,
@@ -68,9 +69,10 @@ INSIGHT = Insight(
         label="country",
         figures=("revenue",),
         detail=("orders", "customers", "average_order_value"),
+        recognises=lambda row: not row.get("orders") or is_country(row["country"] or ""),
     ),
     compute=country_sales,
-    rank=70,
+    rank=50,
     identities=(
         SumsTo("revenue", "revenue"),
         SumsTo("orders", "counting_orders"),

@@ -74,6 +74,8 @@ class Chart:
         detail: columns that are written beside the figures.
         scale: where bars begin and end; by default zero and the greatest value.
         without_values: the sentence in its place where rows have no figures.
+        compares: a line's columns that compare a period with the one before; left out while it is not over.
+        recognises: whether a row's label is known, or counts for nothing; other rows are marked.
     """
 
     kind: Literal["line", "bars", "figures", "table", "heat"] = "table"
@@ -84,6 +86,8 @@ class Chart:
     detail: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
     without_values: str = "Nothing to show yet: there are rows, but no values."
+    compares: tuple[str, ...] = ()
+    recognises: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 @dataclass(frozen=True)

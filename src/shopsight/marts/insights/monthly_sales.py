@@ -58,9 +58,10 @@ INSIGHT = Insight(
         label="month",
         figures=("revenue", "orders"),
         detail=("average_order_value", "growth_share"),
+        compares=("growth_share",),
     ),
     compute=monthly_sales,
-    rank=40,
+    rank=10,
     identities=(
         SumsTo("revenue", "revenue"),
         SumsTo("orders", "counting_orders"),

@@ -145,7 +145,7 @@ INSIGHT = Insight(
         detail=("customers", "revenue"),
     ),
     compute=rfm_segments,
-    rank=50,
+    rank=70,
     identities=(
         SumsTo("revenue", "revenue"),
         SumsTo("customers", "buyers"),

@@ -36,7 +36,7 @@ INSIGHT = Insight(
         detail=("country", "total_orders", "customer_id"),
     ),
     compute=top_customers,
-    rank=10,
+    rank=20,
     identities=(
         Greatest(
             "customers",

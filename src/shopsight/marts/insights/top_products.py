@@ -57,7 +57,7 @@ INSIGHT = Insight(
     key=("product_id",),
     chart=Chart("bars", label="product_name", figures=("orders",), detail=("units", "revenue", "product_id")),
     compute=top_products,
-    rank=20,
+    rank=30,
     identities=(
         Greatest(
             "products", by="orders", columns=("product_name", "orders", "units", "revenue"), limit="top_n"

@@ -1,4 +1,4 @@
-"""The served generation, as commands show it."""
+"""The served generation, as commands and the report show it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from shopsight.cli.output import out
-from shopsight.cli.tables import insight_table
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.publish import find_run, pin_note, plain
 from shopsight.reader import open_generation
-from shopsight.report import ReportTable, render_report, write_report
+from shopsight.report import ReportTable, ShopLabel, render_report, write_report
 from shopsight.settings import Settings
 
 
@@ -26,11 +24,12 @@ class Published:
     as_of: datetime
     insights: dict[str, ReportTable]
     record: dict[str, Any]
-    pin: str | None = None
+    pin: str | None
+    shop: ShopLabel
 
     def write_report(self, path: Path) -> None:
         """Write the HTML page."""
-        write_report(render_report(self.record, self.insights, self.pin), path)
+        write_report(render_report(self.record, self.insights, self.pin, self.shop), path)
 
 
 def read_published(settings: Settings) -> Published:
@@ -45,12 +44,6 @@ def read_published(settings: Settings) -> Published:
         record, pin = find_run(target, generation.run_id) or {}, pin_note(target)
     insights = insights_in(settings, record)
     in_order = [*(name for name in insights if name in documents), *(documents.keys() - insights.keys())]
-    charts = {name: insight.chart for name, insight in insights.items()}
-    tables = {name: ReportTable.from_document(documents[name], charts.get(name)) for name in in_order}
-    return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin)
-
-
-def print_insights(published: Published, names: list[str]) -> None:
-    """The named insights as tables."""
-    for name in names:
-        out.print(insight_table(published.insights[name]))
+    tables = {name: ReportTable.from_document(documents[name], insights.get(name)) for name in in_order}
+    shop = ShopLabel(settings.shop_name, settings.currency)
+    return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin, shop)

@@ -123,6 +123,11 @@ def display_names(written: Iterable[str]) -> dict[str, str]:
     return {text: name for text, name in named if name is not None}
 
 
+def is_country(text: str) -> bool:
+    """Whether the text names a country, or says that it is unknown."""
+    return text in display_names([text])
+
+
 @cache
 def _names_by_writing() -> dict[str, str]:
     """Display names by the folded form of each way to write them."""

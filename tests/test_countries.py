@@ -3,7 +3,7 @@
 import pycountry
 import pytest
 
-from shopsight.clean.countries import display_names
+from shopsight.countries import display_names
 
 
 @pytest.mark.parametrize(
