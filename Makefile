@@ -14,9 +14,11 @@ BIN := .venv/bin
 TEST_PROCESSES ?= 3
 # How many shops `make reference` makes up; a few are part of `make test`.
 SHOPS ?= 300
-PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core mariadb-server-core nodejs sqlite3 systemd
+PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core mariadb-server-core nodejs openssl \
+	pgbouncer postgresql sqlite3 systemd
 PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
-	&& command -v systemd-analyze && command -v mariadb-install-db && PATH=$$PATH:/usr/sbin command -v mariadbd
+	&& command -v systemd-analyze && command -v mariadb-install-db && PATH=$$PATH:/usr/sbin command -v mariadbd \
+	&& PATH=$$PATH:/usr/sbin command -v pgbouncer && command -v openssl && ls /usr/lib/postgresql/*/bin/postgres
 AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header

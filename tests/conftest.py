@@ -23,6 +23,7 @@ import pymysql
 import pytest
 from psycopg import sql
 from pymongo import MongoClient
+from tests.support.installed_postgres import GIVEN, InstalledPostgres
 from tests.support.people import SHOP_OF_PEOPLE
 from tests.support.published_shop import PublishedShop, published_shop
 
@@ -98,7 +99,8 @@ def _remove_abandoned_scratch() -> None:
 @pytest.fixture(scope="session")
 def postgres_server(scratch: Path) -> Iterator[PostgresServer]:
     """The session's PostgreSQL."""
-    with PostgresServer(scratch / "postgres", options=FAST_POSTGRES) as server:
+    kind = InstalledPostgres if GIVEN else PostgresServer
+    with kind(scratch / "postgres", options=FAST_POSTGRES) as server:
         yield server
 
 

