@@ -19,11 +19,8 @@ D = Decimal
 INTEGERS = {name: SourceColumn(name, "integer", "int4", is_nullable=False) for name in ("key", "customer")}
 ORDERS = Relation(
     "orders",
-    "public",
-    "orders",
-    1,
-    has_pages=True,
-    is_lockable=True,
+    "public.orders",
+    '"public"."orders"',
     columns={
         "order_id": INTEGERS["key"],
         "customer_id": INTEGERS["customer"],

@@ -7,10 +7,11 @@ An expression, a condition or a query makes it a derived table.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from shopsight.contract import TABLES
-from shopsight.errors import SchemaMismatch, raise_together
+from shopsight.errors import SchemaMismatch, ShopsightError, raise_together
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_columns, nearest_table
 from shopsight.settings.table_mapping import (
@@ -22,7 +23,7 @@ from shopsight.settings.table_mapping import (
 )
 
 #: The name, for messages, of what is read for an optional table that the source lacks.
-EMPTY = "an empty table in its place"
+_EMPTY = "an empty table in its place"
 #: What the settings' file is called in messages.
 _FILE = "shopsight.toml"
 _PASTE = f"Map them in {_FILE} as below, correct wrong guesses, or create views with these names:"
@@ -53,6 +54,87 @@ def look_up_all(look_up: Callable[[str], Relation]) -> dict[str, Relation]:
             faults.append(fault)
     raise_together(faults)
     return found
+
+
+#: A table's own names: its schema or database, where it has one, and its name.
+Place = tuple[str, ...]
+
+
+class Catalog(Protocol):
+    """What :func:`choose` asks a dialect about the tables of a database."""
+
+    def quote(self, name: str) -> str:
+        """The name as an SQL identifier."""
+
+    def query_columns(self, table: str, base: str) -> Iterable[str]:
+        """The columns of a table's query, each as often as it has them.
+
+        Raises:
+            SchemaMismatch: the query cannot be read.
+        """
+
+    def find(self, wanted: str) -> Place | None:
+        """Where the table of a name is, in any letter case; None if it is not there."""
+
+    def columns(self, place: Place) -> Iterable[str]:
+        """The columns of a table."""
+
+    def missing(self, table: str, wanted: str) -> ShopsightError:
+        """The error for a table that is not there."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is read for a table of the contract.
+
+    Attributes:
+        table: the contract's name.
+        place: the source's table; None for a query, and for an optional table that is not there.
+        shown: its name for messages.
+        base: the source's table or query as SQL.
+        columns: by the contract's names, what each column is read from.
+        renamed: the same for a table that is only renamed, all of them columns; None if it takes a SELECT.
+        select: gives that SELECT, for a condition on the source's own columns, or "".
+    """
+
+    table: str
+    place: Place | None
+    shown: str
+    base: str
+    columns: Columns
+    renamed: dict[str, str] | None
+    select: Callable[[str], str]
+
+
+def choose(source: Source, table: str, catalog: Catalog) -> Choice:
+    """What is read for a table of the contract, by the settings' mapping and what the database has.
+
+    Raises:
+        SchemaMismatch: it, or a column of it, is missing or ambiguous, or its query cannot be read.
+    """
+    mapping, place = mapping_of(source, table), None
+    if mapping.query is not None:
+        # On lines of its own, because it may end in a comment.
+        shown, base = f"the query for {table}", f"(\n{mapping.query.rstrip().rstrip(';')}\n) AS given"
+        found = catalog.query_columns(table, base)
+    elif (place := catalog.find(mapping.source or table)) is not None:
+        shown, base = ".".join(place), ".".join(map(catalog.quote, place))
+        found = catalog.columns(place)
+    elif mapping.is_optional:
+        nulls = dict.fromkeys(TABLES[table].column_names, SqlColumn(sql="NULL"))
+        select_none = derived_select(nulls, _NO_ROW, (), catalog.quote)
+        return Choice(table, None, _EMPTY, _NO_ROW, nulls, None, lambda _: select_none)
+    else:
+        raise catalog.missing(table, mapping.source or table)
+    columns = choose_columns(source, table, found, where=shown)
+    own = {name: column for name, column in columns.items() if isinstance(column, str)}
+    is_plain = mapping.query is None and mapping.where is None and source.first_rows is None
+
+    def select(condition: str) -> str:
+        return derived_select(columns, base, (condition, mapping.where), catalog.quote, source.first_rows)
+
+    renamed = own if is_plain and len(own) == len(columns) else None
+    return Choice(table, place, shown, base, columns, renamed, select)
 
 
 def choose_columns(source: Source, table: str, found: Iterable[str], *, where: str) -> Columns:
@@ -156,32 +238,17 @@ def cannot_be_read(table: str, words: str, *, where: str) -> SchemaMismatch:
     )
 
 
-def renamed_columns(source: Source, table: str, columns: Columns) -> dict[str, str] | None:
-    """The source's columns of a table that is only renamed; None if it takes a SELECT."""
-    mapping = mapping_of(source, table)
-    if source.first_rows is not None:
-        return None
-    own = {name: column for name, column in columns.items() if isinstance(column, str)}
-    return own if mapping.query is None and mapping.where is None and len(own) == len(columns) else None
-
-
-def given_query(mapping: TableMapping) -> str:
-    """The mapping's query as something to select from."""
-    # On a line of its own, because it may end in a comment.
-    return f"(\n{(mapping.query or '').rstrip().rstrip(';')}\n) AS given"
-
-
 def derived_select(
     columns: Columns,
     base: str,
-    condition: str | None,
+    conditions: Iterable[str | None],
     quote: Callable[[str], str],
     first_rows: int | None = None,
 ) -> str:
     """The SELECT that has the contract's columns.
 
     >>> columns = {"order_id": "entity_id", "status": SqlColumn(sql="upper(state)")}
-    >>> print(derived_select(columns, '"sales_order"', "state <> 'new'", lambda name: f'"{name}"', 3))
+    >>> print(derived_select(columns, '"sales_order"', ["state <> 'new'"], lambda name: f'"{name}"', 3))
     SELECT "entity_id" AS "order_id", (
     upper(state)
     ) AS "status" FROM "sales_order" WHERE (
@@ -189,16 +256,10 @@ def derived_select(
     ) LIMIT 3
     """
     selected = ", ".join(f"{_expression(column, quote)} AS {quote(name)}" for name, column in columns.items())
-    where = f" WHERE {_parenthesised(condition)}" if condition else ""
+    both = " AND ".join(_parenthesised(condition) for condition in conditions if condition)
+    where = f" WHERE {both}" if both else ""
     limit = "" if first_rows is None else f" LIMIT {first_rows}"
     return f"SELECT {selected} FROM {base}{where}{limit}"
-
-
-def empty_select(table: str, quote: Callable[[str], str]) -> str:
-    """The SELECT for an optional table that is not there: its columns and no row."""
-    return (
-        f"SELECT {', '.join(f'NULL AS {quote(name)}' for name in TABLES[table].column_names)} FROM {_NO_ROW}"
-    )
 
 
 def _expression(column: str | SqlColumn, quote: Callable[[str], str]) -> str:

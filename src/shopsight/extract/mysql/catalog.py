@@ -11,19 +11,7 @@ from pymysql.err import MySQLError
 from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, as_configuration_error, matching_name
-from shopsight.extract.mapping import (
-    EMPTY,
-    Columns,
-    cannot_be_read,
-    choose_columns,
-    derived_select,
-    empty_select,
-    given_query,
-    look_up_all,
-    mapping_of,
-    renamed_columns,
-    table_missing,
-)
+from shopsight.extract.mapping import Place, cannot_be_read, choose, look_up_all, table_missing
 from shopsight.extract.mysql.columns import SourceColumn, quote_name
 from shopsight.extract.mysql.errors import DENIED, words_of
 from shopsight.extract.mysql.session import Session
@@ -83,6 +71,8 @@ class Relation:
 class Catalog:
     """The tables and views of a source. An identical name wins over one in other letters."""
 
+    quote = staticmethod(quote_name)
+
     def __init__(self, session: Session, source: Source) -> None:
         self._session = session
         self._source = source
@@ -105,42 +95,19 @@ class Catalog:
             SchemaMismatch: it, or a column of it, is missing or ambiguous, or its mapping cannot be read.
             ConfigurationError: the user may not SELECT from it.
         """
-        mapping = mapping_of(self._source, table)
-        if mapping.query is not None:
-            shown, base = f"the query for {table}", given_query(mapping)
-            with self._understood(table):
-                names = [column.name for column in self._session.columns(f"SELECT * FROM {base} LIMIT 0")]
-            columns = choose_columns(self._source, table, names, where=shown)
-            return self._derived(Relation(table, shown, {}, base), columns)
-        place = self._choose(mapping.source or table)
-        if place is None:
-            if mapping.is_optional:
-                empty = Relation(table, EMPTY, {}, select=lambda _: empty_select(table, quote_name))
-                return self._described(empty, TABLES[table].column_names)
-            raise self._missing(table, mapping.source or table)
-        shown, base = ".".join(place), ".".join(map(quote_name, place))
-        names = [name for (name,) in self._session.rows(_COLUMNS, place)]
-        columns = choose_columns(self._source, table, names, where=shown)
-        is_view, engine = self._tables(place[0])[place[1]]
-        key = next((quote_name(key) for (key,) in self._session.rows(_RANGE_KEY, place)), None)
-        if self._source.first_rows is not None:
-            key = None  # the first rows of all, not of each range
-        relation = Relation(table, shown, {}, base, engine, key)
-        own = renamed_columns(self._source, table, columns)
-        if own is None:
-            return self._derived(relation, columns)
-        return self._described(relation, own, own.values(), may_be_null=is_view)
-
-    def _derived(self, relation: Relation, columns: Columns) -> Relation:
-        """The relation with a SELECT in the place of its table or query."""
-        where = mapping_of(self._source, relation.table).where
-
-        def select(condition: str) -> str:
-            both = f"{condition} AND (\n{where}\n)" if condition and where else condition or where
-            return derived_select(columns, relation.base, both, quote_name, self._source.first_rows)
-
-        with self._understood(relation.table):
-            return self._described(replace(relation, select=select), columns)
+        choice = choose(self._source, table, self)
+        relation, is_view = Relation(table, choice.shown, {}, choice.base), True
+        if choice.place is not None:
+            database, name = choice.place
+            is_view, engine = self._tables(database)[name]
+            key = next((quote_name(key) for (key,) in self._session.rows(_RANGE_KEY, choice.place)), None)
+            if self._source.first_rows is not None:
+                key = None  # the first rows of all, not of each range
+            relation = replace(relation, engine=engine, range_key=key)
+        if choice.renamed is not None:
+            return self._described(relation, choice.columns, choice.renamed.values(), may_be_null=is_view)
+        with self._understood(table):
+            return self._described(replace(relation, select=choice.select), choice.columns)
 
     def _described(
         self,
@@ -158,6 +125,15 @@ class Catalog:
             for name, column in zip(expected, described, strict=True)
         }
         return replace(relation, columns=columns)
+
+    def query_columns(self, table: str, base: str) -> list[str]:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        with self._understood(table):
+            return [column.name for column in self._session.columns(f"SELECT * FROM {base} LIMIT 0")]
+
+    def columns(self, place: Place) -> list[str]:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        return [name for (name,) in self._session.rows(_COLUMNS, place)]
 
     @contextmanager
     def _understood(self, table: str) -> Iterator[None]:
@@ -180,8 +156,8 @@ class Catalog:
         database, dot, name = wanted.partition(".")
         return (database, name) if dot else (self._database, wanted)
 
-    def _choose(self, wanted: str) -> tuple[str, str] | None:
-        """The database and the name of a table; None if it is not there."""
+    def find(self, wanted: str) -> Place | None:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
         database, name = self._place(wanted)
         names = self._tables(database)
         if name.lower() not in (known.lower() for known in names):
@@ -191,8 +167,8 @@ class Catalog:
     def _where(self, database: str) -> str:
         return f"{self._source.shown}, database {database}"
 
-    def _missing(self, table: str, wanted: str) -> SchemaMismatch:
-        """The error for a table that is not there.
+    def missing(self, table: str, wanted: str) -> SchemaMismatch:
+        """See :class:`shopsight.extract.mapping.Catalog`.
 
         Raises:
             ConfigurationError: it may be there, but is hidden from the user.
@@ -212,7 +188,7 @@ class Catalog:
             self._source,
             table,
             [f"{prefix}{known}" for known in self._tables(database)],
-            lambda known: [column for (column,) in self._session.rows(_COLUMNS, self._place(known))],
+            lambda known: self.columns(self._place(known)),
             where=self._where(database),
         )
 

@@ -69,7 +69,7 @@ def _table(session: Session, source: Source, catalog: Catalog, table: str) -> st
     with translated(source, f"reading {relation.shown}"):
         session.execute("SAVEPOINT before_reading")
         try:
-            session.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+            session.rows(f"SELECT {relation.selected} FROM {relation.base} LIMIT 0")
         finally:
             session.execute("ROLLBACK TO SAVEPOINT before_reading")
     return f"{relation.shown} can be read"

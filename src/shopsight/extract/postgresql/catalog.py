@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,11 @@ from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, matching_name, quote_name
 from shopsight.extract.mapping import (
-    EMPTY,
+    Choice,
+    Place,
     cannot_be_read,
-    choose_columns,
-    derived_select,
-    empty_select,
-    given_query,
+    choose,
     look_up_all,
-    mapping_of,
-    renamed_columns,
     table_missing,
 )
 from shopsight.extract.postgresql.columns import SourceColumn, quote_text
@@ -100,26 +96,24 @@ class Relation:
 
     Attributes:
         table: the contract's name.
-        schema: the source's schema.
-        name: the source's name.
-        oid: the database's own identifier.
+        shown: the source's name, for messages.
+        base: the table, or the SELECT in its place, as SQL; used wherever it is read.
+        columns: by the contract's names, in the contract's order.
+        oid: the database's own identifier; none for a SELECT.
         has_pages: whether ranges of its own pages make up the whole of it. Reading a row's page needs SELECT
             on the whole table.
         is_lockable: whether LOCK TABLE takes it: a table or a view, with SELECT on the whole of it.
-        columns: by the contract's names, in the contract's order.
         reads_foreign: whether it is, or reads, a foreign table.
-        select: the SELECT that is read in the table's place; such a relation has no identifier.
     """
 
     table: str
-    schema: str
-    name: str
-    oid: int
-    has_pages: bool
-    is_lockable: bool
+    shown: str
+    base: str
     columns: dict[str, SourceColumn]
+    oid: int = 0
+    has_pages: bool = False
+    is_lockable: bool = False
     reads_foreign: bool = False
-    select: str | None = None
 
     @property
     def contract(self) -> Table:
@@ -127,19 +121,9 @@ class Relation:
         return TABLES[self.table].having(self.columns)
 
     @property
-    def quoted(self) -> str:
-        """The table as SQL, used wherever it is read."""
-        return f"({self.select}) AS mapped" if self.select else _qualified(self.schema, self.name)
-
-    @property
     def selected(self) -> str:
         """The columns as SQL, in the contract's order."""
         return ", ".join(column.sql for column in self.columns.values())
-
-    @property
-    def shown(self) -> str:
-        """The name for messages."""
-        return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
 def look_up_tables(session: Session, source: Source) -> dict[str, Relation]:
@@ -160,6 +144,8 @@ class Catalog:
     Raises:
         SchemaMismatch: the schema that the settings name is missing or ambiguous.
     """
+
+    quote = staticmethod(quote_name)
 
     def __init__(self, session: Session, source: Source) -> None:
         self._session = session
@@ -183,48 +169,28 @@ class Catalog:
         Raises:
             SchemaMismatch: it, or a column of it, is missing or ambiguous, or its mapping cannot be read.
         """
-        mapping = mapping_of(self._source, table)
-        if mapping.query is not None:
-            name, base = f"the query for {table}", given_query(mapping)
-            with self._understood(table):
-                names = self._session.column_names(f"SELECT * FROM {base} LIMIT 0")
-            columns = choose_columns(self._source, table, names, where=name)
-            select = derived_select(columns, base, mapping.where, quote_name, self._source.first_rows)
-            return self._derived(table, "", name, select, columns)
-        place = self._choose(mapping.source or table)
-        if place is None:
-            if mapping.is_optional:
-                return self._derived(
-                    table, "", EMPTY, empty_select(table, quote_name), TABLES[table].column_names
-                )
-            raise self._missing(table, mapping.source)
-        schema, name = place
+        choice = choose(self._source, table, self)
+        if choice.renamed is None or choice.place is None:
+            return self._derived(choice)
+        schema, name = choice.place
         oid, kind, has_children, is_heap, may_read = self._tables(schema)[name]
-        found = self._columns(schema, name)
-        columns = choose_columns(self._source, table, found, where=f"{schema}.{name}")
-        own = renamed_columns(self._source, table, columns)
-        if own is None:
-            select = derived_select(
-                columns, _qualified(schema, name), mapping.where, quote_name, self._source.first_rows
-            )
-            return self._derived(table, schema, name, select, columns)
+        found = self.columns(choice.place)
         return Relation(
-            table=table,
-            schema=schema,
-            name=name,
+            table,
+            choice.shown,
+            choice.base,
+            {expected: found[column] for expected, column in choice.renamed.items()},
             oid=oid,
             has_pages=kind in "rm" and is_heap and not has_children and may_read,
             is_lockable=kind in "rpv" and may_read,
-            columns={expected: found[column] for expected, column in own.items()},
             reads_foreign=self._session.rows(_READS_FOREIGN, (oid,))[0][0],
         )
 
-    def _derived(
-        self, table: str, schema: str, name: str, select: str, expected: Collection[str]
-    ) -> Relation:
+    def _derived(self, choice: Choice) -> Relation:
         """A SELECT in the place of a table, and the types that its columns have."""
+        expected, select = choice.columns, choice.select("")
         types = ", ".join(f"pg_typeof(m.{quote_name(column)})::oid::bigint" for column in expected)
-        with self._understood(table):
+        with self._understood(choice.table):
             # A row of nulls has types even where there are no rows; looking at none reads none.
             ((*oids,),) = self._session.rows(
                 f"SELECT {types} FROM (SELECT 1) AS one"
@@ -239,16 +205,17 @@ class Catalog:
             f" FROM (VALUES {listed}) AS listed(number, name, type)"
         )
         return Relation(
-            table=table,
-            schema=schema,
-            name=name,
-            oid=0,
-            has_pages=False,
-            is_lockable=False,
-            columns={row[0]: self._column(row) for row in self._session.rows(made)},
+            choice.table,
+            choice.shown,
+            f"({select}) AS mapped",
+            {row[0]: self._column(row) for row in self._session.rows(made)},
             reads_foreign=self._session.rows(_LOOKED_AT_FOREIGN)[0][0],
-            select=select,
         )
+
+    def query_columns(self, table: str, base: str) -> list[str]:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        with self._understood(table):
+            return self._session.column_names(f"SELECT * FROM {base} LIMIT 0")
 
     @contextmanager
     def _understood(self, table: str) -> Iterator[None]:
@@ -271,7 +238,9 @@ class Catalog:
             self._found[schema] = {name: facts for name, *facts in rows}
         return self._found[schema]
 
-    def _columns(self, schema: str, name: str) -> dict[str, SourceColumn]:
+    def columns(self, place: Place) -> dict[str, SourceColumn]:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        schema, name = place
         rows = self._session.rows(_COLUMNS, (self._tables(schema)[name][0],))
         return {row[0]: self._column(row) for row in rows}
 
@@ -279,8 +248,8 @@ class Catalog:
         name, declared, base, modifier, is_nullable = row
         return SourceColumn(name, declared, base, modifier, is_nullable, self._source.time_zone)
 
-    def _choose(self, wanted: str) -> tuple[str, str] | None:
-        """The schema and the name of a table; None if it is not there."""
+    def find(self, wanted: str) -> Place | None:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
         schema, dot, name = wanted.partition(".")
         path = [schema] if dot else self._path
         for schema in path:
@@ -292,14 +261,15 @@ class Catalog:
     def _where(self, schemas: list[str]) -> str:
         return f"{self._source.shown}, schema {' and '.join(schemas) or '(none on the search path)'}"
 
-    def _missing(self, table: str, wanted: str | None) -> SchemaMismatch:
-        schema, dot, _ = (wanted or "").partition(".")
+    def missing(self, table: str, wanted: str) -> SchemaMismatch:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        schema, dot, _ = wanted.partition(".")
         path = [schema] if dot else self._path
-        elsewhere = [name for (name,) in self._session.rows(_ELSEWHERE, (wanted or table,))]
+        elsewhere = [name for (name,) in self._session.rows(_ELSEWHERE, (wanted,))]
         if elsewhere:
             return SchemaMismatch.missing(
                 "table",
-                [wanted or table],
+                [wanted],
                 {name for schema in path for name in self._tables(schema)},
                 where=self._where(path),
                 remedy=f"It is in schema {' and '.join(elsewhere)}: give --source-schema.",
@@ -311,12 +281,8 @@ class Catalog:
             for name in self._tables(schema)
         }
         return table_missing(
-            self._source, table, found, lambda name: self._columns(*found[name]), where=self._where(path)
+            self._source, table, found, lambda name: self.columns(found[name]), where=self._where(path)
         )
-
-
-def _qualified(schema: str, name: str) -> str:
-    return f"{quote_name(schema)}.{quote_name(name)}"
 
 
 def _schemas(session: Session, source: Source) -> list[str]:

@@ -48,7 +48,7 @@ def _query(relation: Relation, aggregates: list[Aggregate]) -> str:
     grouped = grouping_column(relation.table)
     by = f" GROUP BY {_text(relation, grouped)}" if grouped else ""
     text = f"{_text(relation, grouped)} AS few, " if grouped else ""
-    return f"SELECT {outer} FROM (SELECT {text}{inner} FROM {relation.quoted}{by}) AS groups"
+    return f"SELECT {outer} FROM (SELECT {text}{inner} FROM {relation.base}{by}) AS groups"
 
 
 def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> list[Aggregate]:

@@ -17,7 +17,7 @@ def line_query(relation: Relation, pages: Pages | None, as_text: Collection[str]
     condition = f" WHERE {pages.condition()}" if pages else ""
     columns = list(relation.columns.values())
     return (
-        f"SELECT {line(relation.contract, columns, as_text)} || {_LINE_END} FROM {relation.quoted}{condition}"
+        f"SELECT {line(relation.contract, columns, as_text)} || {_LINE_END} FROM {relation.base}{condition}"
     )
 
 

@@ -191,7 +191,7 @@ def _lock(session: Session, parameters: Mapping[str, str], relations: Mapping[st
             continue
         session.execute("SAVEPOINT before_lock")
         try:
-            session.execute(f"LOCK TABLE {relation.quoted} IN ACCESS SHARE MODE")
+            session.execute(f"LOCK TABLE {relation.base} IN ACCESS SHARE MODE")
         except DriverError as error:
             if error.sqlstate != "42501":
                 raise
@@ -221,7 +221,7 @@ def _succeeds(action: Callable[..., None], *arguments: Any) -> bool:
 
 def _read_no_rows(session: Session, relation: Relation) -> None:
     """Lock everything that reading the relation reads, with no more privileges than that needs."""
-    session.rows(f"SELECT {relation.selected} FROM {relation.quoted} LIMIT 0")
+    session.rows(f"SELECT {relation.selected} FROM {relation.base} LIMIT 0")
 
 
 def _export(session: Session) -> str | None:

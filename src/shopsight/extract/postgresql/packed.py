@@ -82,7 +82,7 @@ def packed_query(relation: Relation, pages: Pages, as_text: Collection[str], *, 
     return (
         f"SELECT packed.* FROM generate_series({pages.start}::bigint, {max(pages.start, pages.end - 1)},"
         f" {PAGES_PER_VALUE}) AS from_page(number), LATERAL (SELECT count(*), {aggregates}"
-        f" FROM {relation.quoted} WHERE {pages.condition(start, end)} HAVING count(*) > 0) AS packed"
+        f" FROM {relation.base} WHERE {pages.condition(start, end)} HAVING count(*) > 0) AS packed"
     )
 
 

@@ -27,12 +27,10 @@ from shopsight.extract.dialect import Source, SourceCheck, check
 from shopsight.extract.mapping import look_up_all
 from shopsight.extract.sqlite.control_totals import read_totals, register_functions
 from shopsight.extract.sqlite.database import (
+    Catalog,
     Relation,
     change_counter,
-    column_types,
-    find_table,
     opened,
-    table_names,
     texts_as_bytes,
     translated,
 )
@@ -82,7 +80,7 @@ class FileSnapshot:
         """See :class:`shopsight.extract.dialect.OpenSnapshot`."""
         del part
         relation = self.relations[table]
-        query = f"SELECT {line(relation.contract, relation.columns, as_text)} FROM {relation.quoted}"
+        query = f"SELECT {line(relation.contract, relation.columns, as_text)} FROM {relation.base}"
         batch, size = [], 0
         with (
             translated(self.source),
@@ -121,9 +119,9 @@ class SQLite:
             driver.execute("BEGIN")
             as_of = datetime.now(UTC)
             # The first read takes the snapshot.
-            names = table_names(driver, source)
+            catalog = Catalog(driver, source)
             (version,) = driver.execute("PRAGMA data_version").fetchone()
-            relations = look_up_all(lambda table: find_table(driver, table, names, source))
+            relations = look_up_all(catalog.relation)
             register_functions(driver)
             yield FileSnapshot(
                 f"{change_counter(driver)}-{version}",
@@ -137,28 +135,25 @@ class SQLite:
     def tables(self, source: Source) -> dict[str, list[str]]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
         with translated(source), opened(source) as driver:
-            return {name: list(column_types(driver, name)) for name in table_names(driver, source)}
+            return Catalog(driver, source).tables()
 
     def describe(self, source: Source) -> list[SourceCheck]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
         try:
             with translated(source), opened(source) as driver:
-                names = table_names(driver, source)
+                catalog = Catalog(driver, source)
                 connected = SourceCheck(
                     "source: connection", True, f"SQLite {sqlite3.sqlite_version}, {source.shown}"
                 )
                 return [
                     connected,
-                    *(
-                        check(f"source: {table}", partial(_look, driver, table, names, source))
-                        for table in TABLES
-                    ),
+                    *(check(f"source: {table}", partial(_look, driver, catalog, table)) for table in TABLES),
                 ]
         except ShopsightError as error:
             return [SourceCheck.failed("source: connection", error)]
 
 
-def _look(driver: sqlite3.Connection, table: str, names: list[str], source: Source) -> str:
-    relation = find_table(driver, table, names, source)
-    driver.execute(f"SELECT * FROM {relation.quoted} LIMIT 0")
+def _look(driver: sqlite3.Connection, catalog: Catalog, table: str) -> str:
+    relation = catalog.relation(table)
+    driver.execute(f"SELECT * FROM {relation.base} LIMIT 0")
     return f"{relation.name} can be read"

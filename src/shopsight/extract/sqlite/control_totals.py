@@ -34,7 +34,7 @@ def read_totals(connection: sqlite3.Connection, relation: Relation, as_text: Col
         sqlite3.Error: the query failed.
     """
     asked = {("", "rows"): "count(*)", **_figures(relation, as_text)}
-    query = f"SELECT {', '.join(asked.values())} FROM {relation.quoted}"
+    query = f"SELECT {', '.join(asked.values())} FROM {relation.base}"
     figures = connection.execute(query).fetchone()
     totals: Totals = Counter()
     for (column, figure), number in zip(asked, figures, strict=True):

@@ -19,17 +19,7 @@ from shopsight.extract.dialect import (
     matching_name,
     quote_name,
 )
-from shopsight.extract.mapping import (
-    EMPTY,
-    cannot_be_read,
-    choose_columns,
-    derived_select,
-    empty_select,
-    given_query,
-    mapping_of,
-    renamed_columns,
-    table_missing,
-)
+from shopsight.extract.mapping import Place, cannot_be_read, choose, table_missing
 
 _SCHEMA = "main"
 # Prefixes of SQLite's names for errors.
@@ -43,27 +33,22 @@ class Relation:
 
     Attributes:
         table: the contract's name.
-        name: the file's name.
+        name: the file's name, for messages.
+        base: the table, or the SELECT in its place, as SQL; used wherever it is read.
         columns: the file's name of each column, by the contract's name.
         types: the declared type of each column, by the contract's name; none for an expression.
-        select: the SELECT that is read in the table's place.
     """
 
     table: str
     name: str
+    base: str
     columns: dict[str, str]
     types: dict[str, str]
-    select: str | None = None
 
     @property
     def contract(self) -> Table:
         """The table's contract, with the optional columns that are read."""
         return TABLES[self.table].having(self.columns)
-
-    @property
-    def quoted(self) -> str:
-        """The table as SQL, used wherever it is read."""
-        return f"({self.select}) AS mapped" if self.select else quote_name(self.name)
 
 
 @contextmanager
@@ -96,62 +81,74 @@ def change_counter(connection: sqlite3.Connection) -> int:
         return int.from_bytes(file.read(28)[24:], "big")
 
 
-def table_names(connection: sqlite3.Connection, source: Source) -> list[str]:
-    """The names of the file's tables and views.
+class Catalog:
+    """The tables and views of a file.
 
     Raises:
         SchemaMismatch: the settings name a schema other than the only one of a file.
     """
-    if source.schema is not None and source.schema.lower() != _SCHEMA:
-        remedy = "Leave --source-schema out for SQLite."
-        raise SchemaMismatch.missing("schema", [source.schema], [_SCHEMA], where=source.shown, remedy=remedy)
-    found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
-    return [name for (name,) in found]
 
+    quote = staticmethod(quote_name)
 
-def find_table(connection: sqlite3.Connection, table: str, names: list[str], source: Source) -> Relation:
-    """A table of the contract as the file has it: decides what is read for it, and for each column.
+    def __init__(self, connection: sqlite3.Connection, source: Source) -> None:
+        if source.schema is not None and source.schema.lower() != _SCHEMA:
+            remedy = "Leave --source-schema out for SQLite."
+            raise SchemaMismatch.missing(
+                "schema", [source.schema], [_SCHEMA], where=source.shown, remedy=remedy
+            )
+        self._connection = connection
+        self._source = source
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+        self._names = [name for (name,) in found]
 
-    Raises:
-        SchemaMismatch: it, or a column of it, is missing, or its mapping cannot be read.
-    """
-    mapping = mapping_of(source, table)
-    try:
-        if mapping.query is not None:
-            name, base = f"the query for {table}", given_query(mapping)
-            with closing(connection.execute(f"SELECT * FROM {base} LIMIT 0")) as cursor:
-                found = _unnumbered([column[0] for column in cursor.description])
-            types: dict[str, str] = {}
-        else:
-            wanted = _own_name(mapping.source or table)
-            if wanted.lower() not in (known.lower() for known in names):
-                if mapping.is_optional:
-                    return _derived(
-                        table,
-                        EMPTY,
-                        dict.fromkeys(TABLES[table].column_names, ""),
-                        empty_select(table, quote_name),
-                    )
-                raise table_missing(
-                    source, table, names, partial(column_types, connection), where=source.shown
-                )
-            name = matching_name("table", wanted, names, where=source.shown)
-            types = column_types(connection, name)
-            found, base = list(types), quote_name(name)
-        columns = choose_columns(source, table, found, where=name)
-        kinds = {expected: types.get(str(column), "") for expected, column in columns.items()}
-        if (own := renamed_columns(source, table, columns)) is not None:
-            return Relation(table, name, own, kinds)
-        relation = _derived(
-            table, name, kinds, derived_select(columns, base, mapping.where, quote_name, source.first_rows)
-        )
-        connection.execute(f"SELECT * FROM {relation.quoted} LIMIT 0").close()
-    except sqlite3.Error as error:
-        # Python's own errors, such as that of a second statement, have no name.
-        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") != "SQLITE_ERROR":
-            raise
-        raise cannot_be_read(table, str(error), where=source.shown) from error
-    return relation
+    def tables(self) -> dict[str, list[str]]:
+        """The columns of all tables."""
+        return {name: list(column_types(self._connection, name)) for name in self._names}
+
+    def relation(self, table: str) -> Relation:
+        """A table of the contract as the file has it: decides what is read for it, and for each column.
+
+        Raises:
+            SchemaMismatch: it, or a column of it, is missing, or its mapping cannot be read.
+        """
+        try:
+            choice = choose(self._source, table, self)
+            types = self.columns(choice.place) if choice.place else {}
+            own = {name: types.get(str(column), "") for name, column in choice.columns.items()}
+            if choice.renamed is not None:
+                return Relation(table, choice.shown, choice.base, choice.renamed, own)
+            base = f"({choice.select('')}) AS mapped"
+            self._connection.execute(f"SELECT * FROM {base} LIMIT 0").close()
+            return Relation(table, choice.shown, base, {name: name for name in own}, own)
+        except sqlite3.Error as error:
+            # Python's own errors, such as that of a second statement, have no name.
+            if getattr(error, "sqlite_errorname", "SQLITE_ERROR") != "SQLITE_ERROR":
+                raise
+            raise cannot_be_read(table, str(error), where=self._source.shown) from error
+
+    def query_columns(self, table: str, base: str) -> list[str]:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        del table  # relation() says of which one it cannot be read
+        with closing(self._connection.execute(f"SELECT * FROM {base} LIMIT 0")) as cursor:
+            return _unnumbered([column[0] for column in cursor.description])
+
+    def find(self, wanted: str) -> Place | None:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        schema, dot, rest = wanted.partition(".")
+        name = rest if dot and schema.lower() == _SCHEMA else wanted
+        if name.lower() not in (known.lower() for known in self._names):
+            return None
+        return (matching_name("table", name, self._names, where=self._source.shown),)
+
+    def columns(self, place: Place) -> dict[str, str]:
+        """See :class:`shopsight.extract.mapping.Catalog`; with their declared types."""
+        return column_types(self._connection, place[-1])
+
+    def missing(self, table: str, wanted: str) -> SchemaMismatch:
+        """See :class:`shopsight.extract.mapping.Catalog`."""
+        del wanted
+        columns = partial(column_types, self._connection)
+        return table_missing(self._source, table, self._names, columns, where=self._source.shown)
 
 
 def column_types(connection: sqlite3.Connection, name: str) -> dict[str, str]:
@@ -162,16 +159,6 @@ def column_types(connection: sqlite3.Connection, name: str) -> dict[str, str]:
 def _unnumbered(names: list[str]) -> list[str]:
     """The names that a query gave; SQLite numbers the second ``id`` as ``id:1``."""
     return [base if (base := name.partition(":")[0]) in names else name for name in names]
-
-
-def _own_name(name: str) -> str:
-    """The table's name without that of a file's only schema."""
-    schema, dot, rest = name.partition(".")
-    return rest if dot and schema.lower() == _SCHEMA else name
-
-
-def _derived(table: str, name: str, kinds: dict[str, str], select: str) -> Relation:
-    return Relation(table, name, {column: column for column in kinds}, kinds, select)
 
 
 @contextmanager
