@@ -23,8 +23,8 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: reference tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
-	.venv .venv-airflow .venv-bench
+.PHONY: docs reference tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
+	.venv .venv-airflow .venv-bench .venv-docs
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ help: ## list what there is to do
 
 .venv-bench/stamp: requirements/bench.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv-bench requirements/bench.txt
+
+.venv-docs: .venv-docs/stamp ## make the documentation's own environment
+	@:
+
+.venv-docs/stamp: requirements/docs.txt requirements/bootstrap.txt tools/make_environment.sh
+	@tools/make_environment.sh .venv-docs requirements/docs.txt
 
 demo: .venv/stamp ## a sample shop through the whole pipeline, on real databases
 	@$(BIN)/shopsight demo
@@ -84,6 +90,15 @@ tamper: .venv/stamp ## alter data between the stages, and see the proof notice (
 faults: .venv/stamp ## kill runs and servers a hundred times, and count what survived
 	$(BIN)/python tools/faults.py
 
+docs: .venv/stamp .venv-docs/stamp ## the documentation as a site in .docs/site, every link checked
+	$(BIN)/python tools/docs_pages.py .docs/pages
+	@# It announces its successor at each build: docs/adr/0013-a-site-made-by-mkdocs-material.md
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "The site is .docs/site/index.html"
+
+pictures: .venv/stamp ## renew the picture of the demo's terminal
+	$(BIN)/python tools/terminal_picture.py
+
 pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgrade also takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in --output-file requirements/bootstrap.txt
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra mysql --extra prefect --group dev \
@@ -91,6 +106,7 @@ pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgra
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra airflow --group airflow-test \
 		--output-file requirements/airflow.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/bench.in --output-file requirements/bench.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/docs.in --output-file requirements/docs.txt
 
 upgrade: ## renew the pins to the newest versions that pyproject.toml allows
 	@$(MAKE) pins UPGRADE=--upgrade
@@ -110,5 +126,5 @@ programs:
 
 clean: ## remove environments, caches and the working directory; stops the demo's servers first
 	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down --remove || true; fi
-	rm -rf .venv .venv-airflow .venv-bench .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
+	rm -rf .venv .venv-airflow .venv-bench .venv-docs .docs .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,8 @@ from shopsight.marts.insights import INSIGHTS
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
-import settings_table  # noqa: E402 - a script of tools/, not part of the package
+import docs_pages  # noqa: E402 - scripts of tools/, not part of the package
+import settings_table  # noqa: E402
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 #: Those for people; the others are called by orchestrators.
@@ -23,6 +24,18 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 def test_settings_page_is_the_settings() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == settings_table.settings_page()
+
+
+def test_site_has_every_page_every_command_and_the_messages_of_errors(tmp_path: Path) -> None:
+    docs_pages.main(tmp_path / "pages")
+    listed = re.findall(r"- (?:\w+: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+    made = {str(page.relative_to(tmp_path / "pages")) for page in (tmp_path / "pages").rglob("*.md")}
+    assert {page for page in made if not page.startswith("adr/0")} == set(listed)
+    commands = (tmp_path / "pages" / "commands.md").read_text()
+    assert [name for name in SHOWN if f"## `shopsight {name}`" not in commands] == []
+    errors = (tmp_path / "pages" / "errors.md").read_text()
+    assert "| MongoDB at … …: …. | Check that MongoDB runs" in errors
+    assert "(samples/sql/schema.sql)" in (tmp_path / "pages" / "settings.md").read_text()
 
 
 @pytest.mark.parametrize("command", SHOWN)

@@ -77,7 +77,7 @@ def rollback(
 ) -> None:
     """Serve an earlier generation again and pin it: one flip; no data are rewritten.
 
-    Later runs write, prove and keep their generations. `shopsight unpin` serves the newest of them.
+    Later runs write, prove and keep their generations. `shopsight unpin` serves the newest of those.
     """
     from shopsight.pipeline.run import roll_back
 
@@ -90,7 +90,7 @@ def rollback(
 
 @app.command(epilog="Example:\n\n    shopsight unpin")
 def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = False) -> None:
-    """End a rollback: serve the newest proven generation, and new ones as they come."""
+    """End a rollback: serve the newest generation that waits, and later ones as they come."""
     from shopsight.pipeline.run import unpin as unpin_served
 
     record = unpin_served(settings_from(target=target, workdir=workdir))
