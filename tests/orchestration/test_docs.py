@@ -122,7 +122,7 @@ def test_the_containers_are_started_with_a_file_of_passwords_that_only_its_owner
 def test_every_block_of_commands_is_run_by_a_test() -> None:
     kinds = set(re.findall(r"^```(\w.*)$", PAGE, flags=re.MULTILINE))
 
-    assert kinds == {"sh", "sh root", "sh containers", "json"}
+    assert kinds == {"sh", "sh root", "sh containers", "json", "toml"}
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
