@@ -487,7 +487,7 @@ def test_tls_is_as_strict_as_the_url_says(scratch: Path, raw: Path) -> None:
 
         def cipher(options: str, host: str = "") -> str:
             url = server.url.replace("@/", f"@{host}/")
-            with Session(Source(f"{url}&{options}", None, PATIENCE)) as session:
+            with contextlib.closing(Session(Source(f"{url}&{options}", None, PATIENCE))) as session:
                 ((_, name),) = session.rows("SHOW STATUS LIKE 'Ssl_cipher'")
                 return str(name)
 

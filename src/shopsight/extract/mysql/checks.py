@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 
 from shopsight.contract import TABLES
@@ -22,7 +23,7 @@ def describe(source: Source) -> list[SourceCheck]:
         session = Session(source)
     except ShopsightError as error:
         return [SourceCheck.failed("source: connection", error)]
-    with session:
+    with closing(session):
         checks = [check("source: connection", lambda: _connection(session, source))]
         try:
             with translated(source, "looking up the tables"):
@@ -37,7 +38,7 @@ def describe(source: Source) -> list[SourceCheck]:
 
 def tables(source: Source) -> dict[str, list[str]]:
     """See :class:`shopsight.extract.dialect.Dialect`."""
-    with Session(source) as session, translated(source, "looking up the tables"):
+    with closing(Session(source)) as session, translated(source, "looking up the tables"):
         return Catalog(session, source).tables()
 
 

@@ -130,11 +130,11 @@ def _decode(relation: Relation, as_text: frozenset[str], count: int, lines: byte
 def open_snapshot(source: Source, connections: int) -> Iterator[MySQLSnapshot]:
     """See :class:`shopsight.extract.dialect.Dialect`."""
     with ExitStack() as stack:
-        first = stack.enter_context(Session(source))
+        first = stack.enter_context(closing(Session(source)))
         with translated(source, "taking a snapshot"):
             sessions = [first]
             if connections > 1 and _binary_log(first):
-                sessions += [stack.enter_context(Session(source)) for _ in range(connections - 1)]
+                sessions += [stack.enter_context(closing(Session(source))) for _ in range(connections - 1)]
             sessions = _in_one_state(sessions)
             ((connection_id, as_of),) = first.rows("SELECT CONNECTION_ID(), UTC_TIMESTAMP(6)")
         with translated(source, "looking up the tables"):

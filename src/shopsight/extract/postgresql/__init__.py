@@ -7,7 +7,7 @@ The modules, in the order in which they build on each other: ``errors``, ``sessi
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
@@ -30,7 +30,7 @@ class PostgreSQL:
 
     def tables(self, source: Source) -> dict[str, list[str]]:
         """See :class:`shopsight.extract.dialect.Dialect`."""
-        with Session(source) as session, translated(source, "looking up the tables"):
+        with closing(Session(source)) as session, translated(source, "looking up the tables"):
             begin_to_look(session, source)
             return Catalog(session, source).tables()
 
@@ -40,7 +40,7 @@ class PostgreSQL:
             session = Session(source)
         except ShopsightError as error:
             return [SourceCheck.failed("source: connection", error)]
-        with session:
+        with closing(session):
             checks = [check("source: connection", lambda: _connection(session, source))]
             try:
                 with translated(source, "looking up the tables"):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ def locked_snapshot(source: Source, connections: int) -> Iterator[Locked]:
         ConfigurationError: the server is too old, or a privilege is missing.
     """
     with ExitStack() as stack:
-        leader = stack.enter_context(Session(source))
+        leader = stack.enter_context(closing(Session(source)))
         stack.callback(_end, leader)
         with translated(source, "looking up the tables"):
             parameters = begin_to_look(leader, source)
@@ -149,7 +149,7 @@ def _connect_followers(stack: ExitStack, source: Source, count: int) -> list[Ses
     followers: list[Session] = []
     with suppress(SourceUnavailable):  # no free slot
         while len(followers) < count:
-            followers.append(stack.enter_context(Session(source)))
+            followers.append(stack.enter_context(closing(Session(source))))
             stack.callback(_end, followers[-1])
     return followers
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pyarrow as pa
@@ -105,14 +104,6 @@ class Session:
         """End the session, and with it its transaction."""
         with suppress(DriverError):
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _libpq_url(source: Source, *, unquoted: bool = False) -> str:
