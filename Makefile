@@ -19,12 +19,13 @@ PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core maria
 PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
 	&& command -v systemd-analyze && command -v mariadb-install-db && PATH=$$PATH:/usr/sbin command -v mariadbd \
 	&& PATH=$$PATH:/usr/sbin command -v pgbouncer && command -v openssl && ls /usr/lib/postgresql/*/bin/postgres
+JAVA := openjdk-17-jre-headless
 AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: docs reference tamper help demo test test-orchestration test-airflow lint format bench mutants faults pins upgrade programs clean \
-	.venv .venv-airflow .venv-bench .venv-docs
+.PHONY: docs reference tamper help demo test test-orchestration test-airflow test-spark lint format bench mutants faults pins upgrade programs clean \
+	.venv .venv-airflow .venv-spark .venv-bench .venv-docs java
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,12 @@ help: ## list what there is to do
 
 .venv-airflow/stamp: requirements/airflow.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv-airflow requirements/airflow.txt
+
+.venv-spark: .venv-spark/stamp ## make Spark's own environment (with Spark it takes 0.9 GB)
+	@:
+
+.venv-spark/stamp: requirements/spark.txt requirements/bootstrap.txt tools/make_environment.sh pyproject.toml
+	@tools/make_environment.sh .venv-spark requirements/spark.txt
 
 .venv-bench: .venv-bench/stamp ## make the benchmark peers' own environment
 	@:
@@ -67,6 +74,9 @@ test-orchestration: .venv/stamp ## the service, its runs and its server killed i
 
 test-airflow: .venv-airflow/stamp ## the same pipeline as an Airflow DAG, in Airflow's own environment
 	$(AIRFLOW_BIN)/python -m pytest tests/orchestration/airflow $(ARGS)
+
+test-spark: .venv-spark/stamp java ## the pipeline on Spark: local, a cluster, Spark Connect; workers and servers killed
+	.venv-spark/bin/python -m pytest tests/engine/spark $(ARGS)
 
 lint: .venv/stamp ## ruff, mypy strict, and who may import whom
 	$(BIN)/ruff check
@@ -105,6 +115,8 @@ pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgra
 		--output-file requirements/dev.txt
 	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra airflow --group airflow-test \
 		--output-file requirements/airflow.txt
+	$(UV_COMPILE) $(UPGRADE) pyproject.toml --extra demo --extra spark-classic --group spark-test \
+		--output-file requirements/spark.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/bench.in --output-file requirements/bench.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/docs.in --output-file requirements/docs.txt
 
@@ -124,7 +136,18 @@ programs:
 			"A program is missing, its test will fail: sudo apt-get install $(PACKAGES)"; \
 	fi
 
+# Spark runs on Java; without rights to install it, its tests fail and this says what is missing.
+java:
+	@if ! command -v java >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing what Spark needs: $(JAVA)"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				--no-install-recommends $(JAVA); } >/dev/null || true; \
+		fi; \
+		command -v java >/dev/null || echo "Java is missing: sudo apt-get install $(JAVA)"; \
+	fi
+
 clean: ## remove environments, caches and the working directory; stops the demo's servers first
 	@if [ -d .shopsight ] && [ -x $(BIN)/shopsight ]; then $(BIN)/shopsight down --remove || true; fi
-	rm -rf .venv .venv-airflow .venv-bench .venv-docs .docs .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
+	rm -rf .venv .venv-airflow .venv-spark .venv-bench .venv-docs .docs .shopsight .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

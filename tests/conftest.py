@@ -36,6 +36,8 @@ SCRATCH_PREFIX = "shopsight-test-"
 
 # Airflow's tests run in Airflow's own environment, by `make test-airflow`.
 collect_ignore = [] if find_spec("airflow") else ["orchestration/airflow"]
+# Spark's likewise, by `make test-spark`.
+collect_ignore += [] if find_spec("pyspark") else ["engine/spark"]
 
 if find_spec("hypothesis"):
     from hypothesis import settings

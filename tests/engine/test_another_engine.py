@@ -33,6 +33,8 @@ OPTIONS = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 11, 22))
 class DuckEngine:
     """DuckDB, by way of the same Narwhals frames; on its default connection, which is Narwhals' too."""
 
+    versions: Mapping[str, str] = {"duckdb": duckdb.__version__}
+
     def scan(self, folder: Path) -> Frame:
         return nw.from_native(duckdb.read_parquet(str(folder / "*.parquet")))
 
@@ -40,6 +42,9 @@ class DuckEngine:
         for folder, frame in frames.items():
             folder.mkdir(parents=True, exist_ok=True)
             frame.to_native().write_parquet(str(folder / f"part-{part:05}.parquet"))
+
+    def release(self) -> None:
+        pass
 
 
 def own_insight(folder: Path) -> Insight:

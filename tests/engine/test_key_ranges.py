@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shopsight.engine import key_ranges as key_ranges_module
 from shopsight.engine.key_ranges import KeyRange, key_ranges, summed
-from shopsight.engine.protocol import Frame
+from shopsight.engine.protocol import Frame, keeping
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -69,9 +69,15 @@ def test_a_range_has_the_default_size_if_none_is_given(monkeypatch: pytest.Monke
     ]
 
 
-def test_there_is_one_range_on_an_engine_that_bounds_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_ranges_module, "BOUNDING_THEIR_MEMORY", {nw.Implementation.POLARS})
-    assert key_ranges(keyed([1, 2, 3]), "order_id", 1) == [KeyRange("order_id")]
+class Keeper:
+    def keep(self, frame: Frame) -> Frame:
+        raise NotImplementedError
+
+
+def test_there_is_one_range_on_an_engine_that_spreads_rows_over_machines() -> None:
+    with keeping(Keeper(), nw.Implementation.POLARS):
+        assert key_ranges(keyed([1, 2, 3]), "order_id", 1) == [KeyRange("order_id")]
+    assert len(key_ranges(keyed([1, 2, 3]), "order_id", 1)) == 3
 
 
 def test_a_range_s_ends_are_its_first_key_and_the_next_range_s() -> None:

@@ -46,6 +46,11 @@ RAW, CLEAN, REJECTED = Path("raw"), Path("clean"), Path("rejected")
 class MemoryEngine:
     """An engine whose folders are frames in memory."""
 
+    versions: Mapping[str, str] = {}
+
+    def release(self) -> None:
+        pass
+
     def __init__(self, frames: Mapping[Path, pl.DataFrame]) -> None:
         self.frames = dict(frames)
 

@@ -56,18 +56,18 @@ def clean_shop(
         WorkspaceError: a folder cannot be written.
     """
     shop = _Shop(engine, raw, clean, rejected, policy)
-    shop.clean_categories_and_products()
-    on_table(CATEGORIES.name)
-    on_table(PRODUCTS.name)
-    shop.clean_customers()
-    on_table(CUSTOMERS.name)
-    shop.clean_orders()
-    on_table(ORDERS.name)
-    shop.clean_order_items()
-    on_table(ORDER_ITEMS.name)
-    shop.flag_orders()
-    shop.clean_reviews()
-    on_table(REVIEWS.name)
+    for clean_tables, tables in (
+        (shop.clean_categories_and_products, (CATEGORIES, PRODUCTS)),
+        (shop.clean_customers, (CUSTOMERS,)),
+        (shop.clean_orders, (ORDERS,)),
+        (shop.clean_order_items, (ORDER_ITEMS,)),
+        (shop.flag_orders, ()),
+        (shop.clean_reviews, (REVIEWS,)),
+    ):
+        clean_tables()
+        engine.release()
+        for table in tables:
+            on_table(table.name)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from narwhals import col
 
 from shopsight.clean.parse import raw_name
 from shopsight.contract import Table
-from shopsight.engine.protocol import Frame, is_empty, materialize
+from shopsight.engine.protocol import Frame, is_distributed, is_empty, materialize
 
 _BUCKET = 16
 
@@ -39,6 +39,11 @@ def repeated_keys(rows: Frame, key: str) -> Frame | None:
     >>> repeated_keys(orders, "order_id").collect()["order_id"].to_list()
     [2]
     """
+    if is_distributed(rows):
+        # Every step is a job there, and counting all keys is spread over the machines.
+        counted = rows.filter(~col(key).is_null()).group_by(key).agg(nw.len().alias("rows"))
+        several = materialize(counted.filter(col("rows") > 1).select(key))
+        return None if is_empty(several) else several
     keys = rows.filter(~col(key).is_null()).select(key, (col(key) // _BUCKET).alias("bucket"))
     place = col(key) - col("bucket") * _BUCKET
     buckets = (

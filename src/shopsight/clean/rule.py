@@ -28,7 +28,7 @@ from narwhals import col
 from shopsight.clean.parse import completed, raw_name
 from shopsight.clean.policy import CleaningPolicy
 from shopsight.contract import Table
-from shopsight.engine.protocol import Frame
+from shopsight.engine.protocol import Frame, cache
 
 #: The type of a measure in every file.
 MEASURE = nw.Decimal(38, 2)
@@ -201,7 +201,7 @@ def split_rows(
         more_columns: columns of the clean table beside the contract's.
         add_reasons: adds to rejected rows the columns that REASON rules look at.
     """
-    rows = assign_outcome(rows, rules, policy)
+    rows = cache(assign_outcome(rows, rules, policy))
     rejected = add_reasons(rows.filter(~col("is_kept") & ~col("is_merged")))
     by_action = {action: [rule for rule in rules if rule.action is action] for action in Action}
     into_key = col(table.key) if merged_into is None else merged_into

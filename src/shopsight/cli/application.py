@@ -99,6 +99,15 @@ Workdir = Annotated[
     Path | None, typer.Option(help="Where runs are kept [default: .shopsight].", show_default=False)
 ]
 
+Engine = Annotated[
+    str | None,
+    typer.Option(help="What cleans and computes: polars or spark [default: polars].", show_default=False),
+]
+SparkUrl = Annotated[
+    str | None,
+    typer.Option(help="Spark: sc://…, spark://… or local[…] [default: local[*]].", show_default=False),
+]
+
 
 def _note_json(is_asked: bool) -> bool:
     state.as_json = is_asked

@@ -9,8 +9,10 @@ import typer
 
 from shopsight.cli.application import (
     AsJson,
+    Engine,
     Source,
     SourceSchema,
+    SparkUrl,
     Target,
     Workdir,
     app,
@@ -33,6 +35,8 @@ Examples:
 
     shopsight run --source postgresql://reader@db/shop --target mongodb://publisher@mongo/
 
+    shopsight run --engine spark --spark-url sc://spark.example:15002
+
     shopsight run --resume
 
     shopsight run --json | jq .ledger
@@ -45,6 +49,8 @@ def run(
     target: Target = None,
     source_schema: SourceSchema = None,
     workdir: Workdir = None,
+    engine: Engine = None,
+    spark_url: SparkUrl = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the newest run, or the one that --run-id names.")
     ] = False,
@@ -77,6 +83,8 @@ def run(
         target=target,
         source_schema=source_schema,
         workdir=workdir,
+        engine=engine,
+        spark_url=spark_url,
         retries=0 if retries is None and is_by_hand() else retries,
     )
     require_databases(settings, with_source=not resume, is_patient=settings.retries > 0)

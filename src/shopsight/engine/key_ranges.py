@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import narwhals as nw
 
-from shopsight.engine.protocol import BOUNDING_THEIR_MEMORY, Frame, materialize
+from shopsight.engine.protocol import Frame, is_distributed, materialize
 
 #: The most rows in a range, unless they have one key. Measured on 5 million orders with 15 million
 #: items; docs/data-structures.md has the figures.
@@ -57,7 +57,7 @@ def key_ranges(rows: Frame, key: str, most: int | None = None) -> list[KeyRange]
     """Ranges of a whole-number key that together hold every key once, from the lowest to the highest.
 
     Rows are counted by piece of the key's extent; a piece with too many is divided again. There is always at
-    least one range, and no more on an engine that bounds its memory itself.
+    least one range, and no more if the rows are spread over machines.
 
     Args:
         rows: the rows to count; only their keys are read.
@@ -65,7 +65,7 @@ def key_ranges(rows: Frame, key: str, most: int | None = None) -> list[KeyRange]
         most: the most rows in a range, unless more have one key; by default :data:`ROWS_IN_RANGE`.
     """
     most = most or ROWS_IN_RANGE
-    if rows.implementation in BOUNDING_THEIR_MEMORY:
+    if is_distributed(rows):
         return [KeyRange(key)]
     cuts, size = [], 0
     for start, count in _pieces(rows.select(key).filter(~nw.col(key).is_null()), key, most):

@@ -31,6 +31,9 @@ pl.Config.reload_env_vars()
 class PolarsEngine:
     """Polars on this machine, streaming."""
 
+    #: A run's record has Polars' version in any case.
+    versions: Mapping[str, str] = {}
+
     def scan(self, folder: Path) -> Frame:
         """All rows of a table's folder of Parquet files, lazily; row order is not defined."""
         return nw.from_native(pl.scan_parquet(folder / "*.parquet"))
@@ -58,3 +61,6 @@ class PolarsEngine:
             if "No space left" in str(error):
                 raise disk_error(next(iter(frames)), OSError(28, "No space left on device")) from error
             raise
+
+    def release(self) -> None:
+        """Nothing: Polars' frames go when nobody refers to them."""

@@ -7,6 +7,7 @@
     ├─ SourceError
     │  ├─ SourceUnavailable        the SQL database does not answer; retried
     │  └─ SchemaMismatch           a table or column is not there, or cannot be read
+    ├─ EngineUnavailable           Spark does not answer, or was lost in mid-run; retried
     ├─ WorkspaceError              the run's directory: disk full, a damaged file, a run that is gone
     ├─ DataQualityError            a table or a share of rejected rows beyond its limit
     ├─ ProofBroken                 which link, both figures, the difference
@@ -216,6 +217,12 @@ class SchemaMismatch(SourceError):
     expected: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
     nearest: tuple[str, ...] = ()
+
+
+class EngineUnavailable(ShopsightError):
+    """Spark does not answer, or was lost in mid-run."""
+
+    is_retryable = True
 
 
 class WorkspaceError(ShopsightError):

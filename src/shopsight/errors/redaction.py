@@ -41,6 +41,8 @@ _CREDENTIALS = (
         re.compile(rf"(?i)(?P<before>(?P<quote>['\"]){_NAME}(?P=quote)\s*:\s*)(?:{_QUOTED})"),
         r"\g<before>\g<quote>***\g<quote>",
     ),
+    # sc://host/;token=… of Spark Connect.
+    (re.compile(r"(?i)(?P<before>;token=)(?!\*\*\*)[^;\s'\"]+"), r"\g<before>***"),
     # A person's address, as a database quotes a value that it cannot read.
     (
         re.compile(r"(?<![\w.+/:%@*-])[\w.+-]+(?P<before>@[\w-]+(?:\.[\w-]+)+)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from shopsight import publish
 from shopsight.audit import guards
+from shopsight.engine.opening import open_engine
 from shopsight.errors import ShopsightError
 from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
@@ -19,7 +21,7 @@ from shopsight.inspect.preview import previews
 from shopsight.pipeline.databases import open_target, source_address, target_address
 from shopsight.pipeline.own_insights import own_insights
 from shopsight.pipeline.run import versions
-from shopsight.pipeline.workspace import Workspace
+from shopsight.pipeline.workspace import Workspace, make_folder
 from shopsight.settings import Settings
 
 #: Holds raw, clean and rejected files of three runs (`keep_runs`) of a large shop.
@@ -41,8 +43,8 @@ def examine(settings: Settings) -> list[Finding]:
     """Check everything that a run needs. Reads a few rows of each table, and leaves nothing behind.
 
     Returns:
-        Versions, the working directory, the source and the target, in this order. Checks that an earlier
-        failure makes impossible are left out.
+        Versions, the working directory, the engine, the source and the target, in this order. Checks that an
+        earlier failure makes impossible are left out.
     """
     source = _guarded("source", lambda: _source(settings))
     if all(finding.is_ok for finding in source):
@@ -52,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("shopsight", "machine", True, f"{platform.platform()}, {os.cpu_count()} cores"),
         _workdir(settings.workdir),
         *_guarded("insights", lambda: _insights(settings)),
+        *_guarded("engine", lambda: _engine(settings)),
         *source,
         *_guarded("source", lambda: _time_zone(settings)),
         *_guarded("target", lambda: _target(settings)),
@@ -125,6 +128,20 @@ def _target(settings: Settings) -> Iterable[Finding]:
     with target_address(settings) as url:
         for check in publish.check_target(url, settings.target_database, settings.connect_timeout):
             yield Finding("target", check.name, check.is_ok, check.message, check.remedy)
+
+
+def _engine(settings: Settings) -> Iterable[Finding]:
+    """Spark is started, and passes a file through its workers."""
+    if settings.engine == "polars":
+        return
+    is_new = not settings.workdir.exists()
+    make_folder(settings.workdir)
+    with tempfile.TemporaryDirectory(dir=settings.workdir, prefix="doctor-") as folder:
+        with open_engine(settings, Path(folder) / "scratch") as engine:
+            found = ", ".join(f"{name} {version}" for name, version in engine.versions.items())
+        yield Finding("engine", "spark", True, f"{settings.shown('spark_url')}: {found}; it sees the workdir")
+    if is_new:
+        settings.workdir.rmdir()
 
 
 def _workdir(workdir: Path) -> Finding:

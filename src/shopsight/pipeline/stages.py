@@ -24,7 +24,7 @@ from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
-from shopsight.engine.polars import PolarsEngine
+from shopsight.engine.opening import open_engine
 from shopsight.errors import ConfigurationError, PublishError
 from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
@@ -185,17 +185,19 @@ def clean(run: Run) -> StageResult:
     }
 
     def work() -> dict[str, Any]:
-        clean_shop(
-            PolarsEngine(),
-            folder("raw"),
-            folder("clean"),
-            folder("rejected"),
-            policy,
-            on_table=lambda table: run.progress("clean", table, count_rows(folder("raw") / table)),
-        )
-        return {}
+        with open_engine(settings, folder("scratch")) as engine:
+            clean_shop(
+                engine,
+                folder("raw"),
+                folder("clean"),
+                folder("rejected"),
+                policy,
+                on_table=lambda table: run.progress("clean", table, count_rows(folder("raw") / table)),
+            )
+            return {"engine": dict(engine.versions)}
 
-    _, is_kept, seconds = _once(run.workspace.clean, run.workspace.raw, inputs, work)
+    details, is_kept, seconds = _once(run.workspace.clean, run.workspace.raw, inputs, work)
+    run.record.versions |= details["engine"]
     rejected = {table: count_rows(folder("rejected") / table) for table in TABLES}
     entered = {table: count_rows(folder("raw") / table) for table in TABLES}
     if settings.time_zone is None:
@@ -224,17 +226,18 @@ def _warn_of_early_orders(run: Run) -> None:
 
 def metrics(run: Run) -> StageResult:
     """Work out one row per customer from ``clean``."""
-    engine, clean_folder = PolarsEngine(), run.workspace.folder("clean")
-    target = run.workspace.folder("marts/customer_metrics")
+    clean_folder, target = run.workspace.folder("clean"), run.workspace.folder("marts/customer_metrics")
 
     def work() -> dict[str, Any]:
         names = ("customers", "orders", "order_items", "reviews")
-        frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
-        # In the order of the key, so that generations can be compared by merging.
-        engine.sink({target: frame.sort("customer_id")})
-        return {}
+        with open_engine(run.settings, run.workspace.folder("scratch")) as engine:
+            frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
+            # In the order of the key, so that generations can be compared by merging.
+            engine.sink({target: frame.sort("customer_id")})
+            return {"engine": dict(engine.versions)}
 
-    _, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
+    details, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
+    run.record.versions |= details["engine"]
     return StageResult(_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
 
 
@@ -244,23 +247,24 @@ def insights(run: Run) -> StageResult:
     Raises:
         ConfigurationError: one of the user's own cannot be computed.
     """
-    engine, settings = PolarsEngine(), run.settings
+    settings = run.settings
     options = InsightOptions(
         top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.today
     )
     folder = run.workspace.folder("marts/insights")
 
     def work() -> dict[str, Any]:
-        tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
-        customers = engine.scan(run.workspace.folder("marts/customer_metrics"))
-        shop = Shop(**tables, customer_metrics=customers)
-        try:
-            frames = compute_insights(shop, options, run.insights)
-            engine.sink({folder / name: frame for name, frame in frames.items()})
-        except Exception:
-            blame(run.own_insights, shop, options)
-            raise
-        return {}
+        with open_engine(settings, run.workspace.folder("scratch")) as engine:
+            tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
+            customers = engine.scan(run.workspace.folder("marts/customer_metrics"))
+            shop = Shop(**tables, customer_metrics=customers)
+            try:
+                frames = compute_insights(shop, options, run.insights)
+                engine.sink({folder / name: frame for name, frame in frames.items()})
+            except Exception:
+                blame(run.own_insights, shop, options)
+                raise
+            return {"engine": dict(engine.versions)}
 
     inputs = {
         "top_n": options.top_n,
@@ -268,7 +272,8 @@ def insights(run: Run) -> StageResult:
         "as_of": str(options.as_of),
         "own": {own.insight.id: [own.sha256, dict(own.insight.options)] for own in run.own_insights},
     }
-    _, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
+    details, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
+    run.record.versions |= details["engine"]
     rows_out = sum(count_rows(folder / name) for name in run.insights)
     return StageResult(_rows(run, "clean"), rows_out, None, is_kept, seconds)
 

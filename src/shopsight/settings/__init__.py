@@ -55,6 +55,8 @@ _NESTED = "__"
 _FILE = "shopsight.toml"
 _SECTIONS = ("privacy", "shop")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_SPARK_URL = re.compile(r"sc://\S+|spark://\S+:\d+|local(?:\[(?:\*|[1-9]\d*)\])?")
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
     r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*/[^@?]*@|[^/?#@]*[?#][^@=]*@)"
@@ -169,6 +171,13 @@ class Settings(BaseSettings):
     target_url: SecretStr = Field(SecretStr(EMBEDDED), description="MongoDB: mongodb://…, or `embedded`.")
     target_database: str = Field("shopsight", description="The MongoDB database to publish to.", min_length=1)
     workdir: Path = Field(Path(".shopsight"), description="Where runs and embedded servers keep their files.")
+    engine: Literal["polars", "spark"] = Field(
+        "polars", description="What cleans and computes: Polars on this machine, or Spark; see docs/scale.md."
+    )
+    spark_url: SecretStr = Field(
+        SecretStr("local[*]"),
+        description="Spark: sc://host:15002 (Spark Connect), spark://host:7077, or `local[*]`: this machine.",
+    )
 
     excluded_order_statuses: Annotated[frozenset[str], NoDecode, BeforeValidator(_read_list)] = Field(
         frozenset({"cancelled", "refunded", "returned", "failed", "unavailable"}),
@@ -273,6 +282,21 @@ class Settings(BaseSettings):
         """Refuse a raw password: a part of it would be taken for a host, and named in messages."""
         if _RAW_USER_INFO.match(url.get_secret_value()):
             raise ValueError("user and password must be percent-encoded, e.g. %40 for @ and %2F for /")
+        return url
+
+    @field_validator("workdir", mode="before")
+    @classmethod
+    def _is_folder(cls, workdir: Any) -> Any:
+        """Refuse object storage, which would become a folder named after it."""
+        if _URL.match(str(workdir)):
+            raise ValueError("object storage is not supported yet; name a folder that all machines mount")
+        return workdir
+
+    @field_validator("spark_url")
+    @classmethod
+    def _is_spark(cls, url: SecretStr) -> SecretStr:
+        if not _SPARK_URL.fullmatch(url.get_secret_value()):
+            raise ValueError("only sc://host[:port], spark://host:port and local[…] are supported yet")
         return url
 
     @model_validator(mode="before")
