@@ -24,7 +24,7 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: docs reference tamper help demo test test-orchestration test-airflow test-spark lint format bench mutants faults pins upgrade programs clean \
+.PHONY: docs pictures reference tamper help demo test test-orchestration test-airflow test-spark lint format bench mutants faults pins upgrade programs clean \
 	.venv .venv-airflow .venv-spark .venv-bench .venv-docs java
 
 help: ## list what there is to do
@@ -106,8 +106,10 @@ docs: .venv/stamp .venv-docs/stamp ## the documentation as a site in .docs/site,
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "The site is .docs/site/index.html"
 
-pictures: .venv/stamp ## renew the picture of the demo's terminal
+pictures: .venv/stamp programs ## renew the pictures of the demo's terminal and of its report
 	$(BIN)/python tools/terminal_picture.py
+	SHOPSIGHT_SHOP_NAME="Fjord & Finch" SHOPSIGHT_SHOP_CURRENCY=EUR $(BIN)/shopsight demo
+	$(BIN)/python -m tools.report_pictures .shopsight/report.html
 
 pins: .venv/stamp ## renew the pins after a change in pyproject.toml (make upgrade also takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in --output-file requirements/bootstrap.txt

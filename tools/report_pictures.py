@@ -1,4 +1,4 @@
-"""Pictures of a report in headless Chromium, for README: wide and on a phone, light and dark.
+"""Pictures of a report in headless Chromium: wide, light and dark, and on a phone (`make pictures`).
 
 .venv/bin/python -m tools.report_pictures REPORT.html [FOLDER]
 """
@@ -12,12 +12,11 @@ from pathlib import Path
 from tests.support.chromium import Chromium
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
-#: By name: width, height, colour scheme, pixels by CSS pixel.
+#: By name: width, height, colour scheme, pixels for each of CSS.
 PICTURES = {
-    "report-light": (1280, 1440, "light", 1.25),
-    "report-dark": (1280, 1440, "dark", 1.25),
-    "report-phone": (390, 1440, "light", 1.5),
-    "report-phone-dark": (390, 1440, "dark", 1.5),
+    "report-light": (1280, 1500, "light", 1),
+    "report-dark": (1280, 1500, "dark", 1),
+    "report-phone": (390, 1400, "light", 1),
 }
 
 
