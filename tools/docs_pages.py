@@ -112,6 +112,11 @@ def raised(tree: ast.Module, kinds: set[str]) -> Iterator[tuple[str, str, str]]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    for owner in tree.body:
+        if isinstance(owner, ast.ClassDef) and owner.name in kinds:
+            for made in ast.walk(owner):
+                if isinstance(made, ast.Name) and made.id == "cls":
+                    made.id = owner.name  # a classmethod that makes its own kind
     for call in ast.walk(tree):
         if (
             isinstance(call, ast.Call)

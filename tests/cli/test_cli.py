@@ -124,6 +124,14 @@ def test_short_options_print_the_version_and_help_is_in_the_order_of_use() -> No
     assert "Further" not in help_
 
 
+def test_serve_refuses_addresses_that_cannot_be_used_before_it_starts_anything() -> None:
+    ended = shopsight("serve", "--source", "oracle://db/shop", "--target", "http://db/", "--workdir", "here")
+    assert ended.code == 2
+    assert "oracle://" in ended.err
+    assert "The target's URL cannot be read" in ended.err
+    assert not Path("here").exists()
+
+
 @pytest.mark.parametrize("command", [(), ("run",), ("explain",), ("explain", "customer")])
 def test_help_shows_flags_without_a_type(command: tuple[str, ...]) -> None:
     help_ = shopsight(*command, "--help").out

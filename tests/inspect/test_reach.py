@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from shopsight.errors import ConfigurationError, SchemaMismatch, ShopsightError, SourceUnavailable
+from shopsight.errors import (
+    ConfigurationError,
+    SchemaMismatch,
+    ShopsightError,
+    SourceUnavailable,
+    TargetUnavailable,
+)
 from shopsight.inspect.reach import addresses, reach
 from shopsight.settings import Settings, load_settings
 
@@ -39,6 +45,15 @@ def test_two_unreachable_databases_are_both_named() -> None:
         reach(settings("postgresql://127.0.0.1:1/shop", "mongodb://127.0.0.1:1/"))
     assert "postgresql://127.0.0.1:1" in caught.value.message
     assert "mongodb://127.0.0.1:1" in caught.value.message
+
+
+@pytest.mark.parametrize("hosts", ["127.0.0.1:1", "127.0.0.1:1,nowhere.invalid:27017"])
+def test_hosts_that_refuse_or_are_unknown_are_not_waited_for(hosts: str) -> None:
+    given = load_settings(
+        source_url="embedded", target_url=f"mongodb://{hosts}/", connect_timeout=timedelta(hours=1)
+    )
+    with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1: \[Errno 111\] Connection refused"):
+        reach(given)
 
 
 def test_missing_tables_are_all_named_and_not_retried_though_the_target_is_away(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from shopsight.cli.application import app
-from shopsight.cli.output import say
+from shopsight.cli.application import AsJson, PlainFlags, app
+from shopsight.cli.output import print_json, say
 from shopsight.errors import ConfigurationError
 
-insight = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+insight = typer.Typer(cls=PlainFlags, no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     insight,
     name="insight",
@@ -30,6 +30,7 @@ def callback() -> None:
 def new(
     name: Annotated[str, typer.Argument(help="Its id: small letters, digits and _.")],
     folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path("my_insights"),
+    as_json: AsJson = False,
 ) -> None:
     """Write a commented insight that works, and its test."""
     import re
@@ -49,5 +50,8 @@ def new(
     folder.mkdir(parents=True, exist_ok=True)
     for path, template in paths.items():
         path.write_text(templates.joinpath(template).read_text("utf-8").replace("NAME", name), "utf-8")
-        say(f"Wrote {path}")
+    if as_json:
+        print_json({"paths": [str(path) for path in paths]})
+        return
+    say("\n".join(f"Wrote {path}" for path in paths))
     say(f'Put `files = ["{folder}/"]` under `[insights]` in shopsight.toml; `shopsight doctor` checks it.')

@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from shopsight.errors import ConfigurationError, ShopsightError, raise_together
 from shopsight.extract import check_source, shown_address
 from shopsight.publish import connect
-from shopsight.publish.target import redacted_url
+from shopsight.publish.target import redacted_url, require_hosts
 from shopsight.settings import EMBEDDED, Settings
 
 
@@ -71,10 +71,10 @@ def _source_errors(settings: Settings) -> list[ShopsightError]:
 
 
 def _target_errors(settings: Settings) -> list[ShopsightError]:
+    url = settings.target_url.get_secret_value()
     try:
-        with connect(
-            settings.target_url.get_secret_value(), settings.target_database, settings.connect_timeout
-        ):
+        require_hosts(url, settings.connect_timeout)
+        with connect(url, settings.target_database, settings.connect_timeout):
             return []
     except ShopsightError as error:
         return [error]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -98,6 +99,28 @@ def connect(url: str, database: str, timeout: timedelta) -> Iterator[Target]:
             db = _database(client, database)
             client.admin.command("ping")
         yield Target(client, db, where)
+
+
+def require_hosts(url: str, timeout: timedelta) -> None:
+    """Fail at once where each host refuses or is unknown; the driver would ask again until its timeout.
+
+    Raises:
+        TargetUnavailable: no host can be connected to.
+    """
+    if url.startswith("mongodb+srv://"):
+        return
+    refusals = []
+    for host, port in parse_uri(url, validate=False, warn=False)["nodelist"]:
+        try:
+            socket.create_connection((host, port), timeout.total_seconds()).close()
+        except (ConnectionRefusedError, socket.gaierror) as error:
+            refusals.append(f"{host}:{port}: {error}")
+            continue
+        except (OSError, TypeError):  # TypeError: a socket's path has no port
+            pass
+        return
+    said = ", ".join(refusals)
+    raise TargetUnavailable(f"MongoDB at {redacted_url(url)} does not answer: {said}.", remedy=_REACH_REMEDY)
 
 
 def _database(client: MongoClient[Document], name: str) -> Database[Document]:

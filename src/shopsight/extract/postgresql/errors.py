@@ -136,7 +136,7 @@ def translation(error: DriverError, source: Source, what: str) -> ShopsightError
 def words_of(error: DriverError, source: Source) -> str:
     """The driver's words on one line, without its prefixes, the query and any credential."""
     text = str(error).partition("\n\nQuery was:")[0]
-    text = re.sub(r"\.?\s*SQLSTATE: \w+", "", text)
+    text = re.sub(r"\.?\s*SQLSTATE: \w+|\s*Is the server running on that host.*", "", text)
     text = _DRIVERS_OWN.sub("", " ".join(text.split())).rstrip(".?")
     for secret in _secrets(source.url):
         text = text.replace(secret, "***")
