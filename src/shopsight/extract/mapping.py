@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from shopsight.contract import TABLES
+from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch, ShopsightError, raise_together
 from shopsight.extract.dialect import STATE, Source, matching_name
 from shopsight.extract.nearest import nearest_columns, nearest_table
@@ -30,6 +30,7 @@ _PASTE = f"Map them in {_FILE} as below, correct wrong guesses, or create views 
 _NO_ROW = "(SELECT 1 AS one) AS no_row WHERE 1 = 0"
 
 Relation = TypeVar("Relation")
+OwnColumn = TypeVar("OwnColumn")
 #: By the contract's names in its order, the source's column or an expression.
 Columns = Mapping[str, str | SqlColumn]
 
@@ -81,6 +82,28 @@ class Catalog(Protocol):
 
     def missing(self, table: str, wanted: str) -> ShopsightError:
         """The error for a table that is not there."""
+
+
+@dataclass(frozen=True)
+class MappedTable(Generic[OwnColumn]):
+    """A table of the contract as a database has it.
+
+    Attributes:
+        table: the contract's name.
+        shown: the source's name, for messages.
+        base: the source's table or query as SQL.
+        columns: by the contract's names, in the contract's order.
+    """
+
+    table: str
+    shown: str
+    base: str
+    columns: dict[str, OwnColumn]
+
+    @property
+    def contract(self) -> Table:
+        """The table's contract, with the optional columns that are read."""
+        return TABLES[self.table].having(self.columns)
 
 
 @dataclass(frozen=True)

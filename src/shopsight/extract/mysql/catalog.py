@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 from pymysql.err import MySQLError
 
-from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, as_configuration_error, matching_name
-from shopsight.extract.mapping import Place, cannot_be_read, choose, look_up_all, table_missing
+from shopsight.extract.mapping import MappedTable, Place, cannot_be_read, choose, look_up_all, table_missing
 from shopsight.extract.mysql.columns import SourceColumn, quote_name
 from shopsight.extract.mysql.errors import DENIED, words_of
 from shopsight.extract.mysql.session import Session
@@ -34,32 +33,19 @@ _RANGE_KEY = """
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table of the contract as the database has it.
+class Relation(MappedTable[SourceColumn]):
+    """A table of the contract as MySQL or MariaDB has it.
 
     Attributes:
-        table: the contract's name.
-        shown: the source's name, for messages.
-        columns: by the contract's names, in the contract's order.
-        base: the source's table or query as SQL.
         engine: what stores it; "" for a view and a query.
         range_key: the column by which the table is read in ranges, as SQL: a whole number that its rows are
             stored in the order of.
         select: the SELECT in the table's place, given a condition on its rows; None for a table as it is.
     """
 
-    table: str
-    shown: str
-    columns: dict[str, SourceColumn]
-    base: str = ""
     engine: str = ""
     range_key: str | None = None
     select: Callable[[str], str] | None = None
-
-    @property
-    def contract(self) -> Table:
-        """The table's contract, with the optional columns that are read."""
-        return TABLES[self.table].having(self.columns)
 
     def rows(self, condition: str = "") -> str:
         """What is read, as SQL after FROM; the condition is on the source's own columns."""
@@ -96,7 +82,7 @@ class Catalog:
             ConfigurationError: the user may not SELECT from it.
         """
         choice = choose(self._source, table, self)
-        relation, is_view = Relation(table, choice.shown, {}, choice.base), True
+        relation, is_view = Relation(table, choice.shown, choice.base, {}), True
         if choice.place is not None:
             database, name = choice.place
             is_view, engine = self._tables(database)[name]

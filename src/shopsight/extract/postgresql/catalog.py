@@ -9,11 +9,11 @@ from typing import Any
 
 from adbc_driver_manager import Error as DriverError
 
-from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch
 from shopsight.extract.dialect import Source, matching_name, quote_name
 from shopsight.extract.mapping import (
     Choice,
+    MappedTable,
     Place,
     cannot_be_read,
     choose,
@@ -91,14 +91,10 @@ _READS_FOREIGN = """
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table of the contract as the database has it.
+class Relation(MappedTable[SourceColumn]):
+    """A table of the contract as PostgreSQL has it; ``base`` is the table, or the SELECT in its place.
 
     Attributes:
-        table: the contract's name.
-        shown: the source's name, for messages.
-        base: the table, or the SELECT in its place, as SQL; used wherever it is read.
-        columns: by the contract's names, in the contract's order.
         oid: the database's own identifier; none for a SELECT.
         has_pages: whether ranges of its own pages make up the whole of it. Reading a row's page needs SELECT
             on the whole table.
@@ -106,19 +102,10 @@ class Relation:
         reads_foreign: whether it is, or reads, a foreign table.
     """
 
-    table: str
-    shown: str
-    base: str
-    columns: dict[str, SourceColumn]
     oid: int = 0
     has_pages: bool = False
     is_lockable: bool = False
     reads_foreign: bool = False
-
-    @property
-    def contract(self) -> Table:
-        """The table's contract, with the optional columns that are read."""
-        return TABLES[self.table].having(self.columns)
 
     @property
     def selected(self) -> str:

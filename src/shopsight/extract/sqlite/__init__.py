@@ -156,4 +156,4 @@ class SQLite:
 def _look(driver: sqlite3.Connection, catalog: Catalog, table: str) -> str:
     relation = catalog.relation(table)
     driver.execute(f"SELECT * FROM {relation.base} LIMIT 0")
-    return f"{relation.name} can be read"
+    return f"{relation.shown} can be read"

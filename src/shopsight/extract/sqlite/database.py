@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from shopsight.contract import TABLES, Table
 from shopsight.errors import SchemaMismatch, SourceError, SourceUnavailable
 from shopsight.extract.dialect import (
     STATE,
@@ -19,7 +18,7 @@ from shopsight.extract.dialect import (
     matching_name,
     quote_name,
 )
-from shopsight.extract.mapping import Place, cannot_be_read, choose, table_missing
+from shopsight.extract.mapping import MappedTable, Place, cannot_be_read, choose, table_missing
 
 _SCHEMA = "main"
 # Prefixes of SQLite's names for errors.
@@ -28,27 +27,14 @@ _UNUSABLE = ("SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table of the contract as the file has it.
+class Relation(MappedTable[str]):
+    """A table of the contract as the file has it; ``base`` is the table, or the SELECT in its place.
 
     Attributes:
-        table: the contract's name.
-        name: the file's name, for messages.
-        base: the table, or the SELECT in its place, as SQL; used wherever it is read.
-        columns: the file's name of each column, by the contract's name.
         types: the declared type of each column, by the contract's name; none for an expression.
     """
 
-    table: str
-    name: str
-    base: str
-    columns: dict[str, str]
     types: dict[str, str]
-
-    @property
-    def contract(self) -> Table:
-        """The table's contract, with the optional columns that are read."""
-        return TABLES[self.table].having(self.columns)
 
 
 @contextmanager
