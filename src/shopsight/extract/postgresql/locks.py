@@ -30,7 +30,7 @@ from shopsight.extract.postgresql.columns import quote_text
 from shopsight.extract.postgresql.errors import translated
 from shopsight.extract.postgresql.session import Session
 
-OLDEST_VERSION = 14
+OLDEST_VERSION = 13
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _PARAMETERS = {

@@ -27,7 +27,10 @@ from shopsight.extract.postgresql.session import Session
 _PARTS_PER_CONNECTION = 4
 _LEAST_PAGES_PER_PART, _MOST_PAGES_PER_PART = 512, 8192
 
-_SERVER = "SELECT current_setting('server_version'), getdatabaseencoding()::text"
+_SERVER = """
+    SELECT current_setting('server_version'), current_setting('server_version_num')::bigint >= 140000,
+           getdatabaseencoding()::text
+"""
 
 # A table's pages, and whether it has values that are too large for a page and are stored apart.
 _EXTENT = """
@@ -51,7 +54,7 @@ class PostgresSnapshot:
 
     Attributes:
         is_utf8: whether the database's encoding is UTF-8.
-        relations: by the contract's names, those without pages first, then the largest.
+        relations: by the contract's names, those not read by pages first, then the largest.
         extents: by the contract's names, for the tables that are read by their pages.
     """
 
@@ -129,11 +132,12 @@ def open_snapshot(source: Source, connections: int) -> Iterator[PostgresSnapshot
     """See :class:`shopsight.extract.dialect.Dialect`."""
     with locked_snapshot(source, connections) as (sessions, snapshot_id, as_of, relations):
         with translated(source, "measuring the tables"):
-            ((version, encoding),) = sessions[0].rows(_SERVER)
+            ((version, has_range_scans, encoding),) = sessions[0].rows(_SERVER)
             extents = {
                 name: Extent(*sessions[0].rows(_EXTENT, (relation.oid,))[0])
                 for name, relation in relations.items()
-                if relation.has_pages
+                # Before version 14 each range of pages would read the whole table.
+                if relation.has_pages and has_range_scans
             }
 
         def size(table: str) -> float:
