@@ -14,6 +14,8 @@ BIN := .venv/bin
 TEST_PROCESSES ?= 3
 # How many shops `make reference` makes up; a few are part of `make test`.
 SHOPS ?= 300
+# How many runs `make soak` does.
+RUNS ?= 200
 PACKAGES := chromium chromium-driver fonts-dejavu-core mariadb-client-core mariadb-server-core nodejs openssl \
 	pgbouncer postgresql sqlite3 systemd
 PROGRAMS := command -v chromium && command -v chromedriver && command -v node && command -v sqlite3 \
@@ -24,7 +26,7 @@ AIRFLOW_BIN := .venv-airflow/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header
 
-.PHONY: docs pictures reference tamper help demo test test-orchestration test-airflow test-spark lint format bench mutants faults pins upgrade programs clean \
+.PHONY: docs pictures reference tamper help demo test test-orchestration test-airflow test-spark lint format bench mutants faults soak versions pins upgrade programs clean \
 	.venv .venv-airflow .venv-spark .venv-bench .venv-docs java
 
 help: ## list what there is to do
@@ -96,6 +98,12 @@ mutants: .venv/stamp ## plant small faults in the code and see the tests catch e
 
 tamper: .venv/stamp ## alter data between the stages, and see the proof notice (ARGS="--only clean/orders")
 	$(BIN)/python tools/tamper.py $(ARGS)
+
+soak: .venv/stamp ## the service for hours, over a shop that changes and servers that fail (RUNS=200)
+	$(BIN)/python tools/soak.py --runs $(RUNS) $(ARGS)
+
+versions: .venv/stamp programs ## PostgreSQL 13 to 18, MongoDB 5 and 6 (ARGS="--only 'PostgreSQL 16'")
+	$(BIN)/python tools/versions.py $(ARGS)
 
 faults: .venv/stamp ## kill runs and servers a hundred times, and count what survived
 	$(BIN)/python tools/faults.py

@@ -34,7 +34,7 @@ class Watcher:
     """Polls in a thread while the context lasts.
 
     Attributes:
-        known: by the shop's name, what its whole generation looks like.
+        known: by the shop's name, what its whole generation looks like; may grow meanwhile.
         looks: how often everything was read.
         unanswered: how often MongoDB did not answer (it was killed).
         generations: the run ids that were seen served.
@@ -46,6 +46,7 @@ class Watcher:
     url: str
     database: str
     known: Mapping[str, Whole]
+    pause_seconds: float = PAUSE_SECONDS
     looks: int = 0
     unanswered: int = 0
     apart: int = 0
@@ -68,7 +69,7 @@ class Watcher:
         with MongoClient[dict[str, Any]](
             self.url, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000, retryReads=False
         ) as client:
-            while not self._ended.wait(PAUSE_SECONDS):
+            while not self._ended.wait(self.pause_seconds):
                 try:
                     self.look(client[self.database])
                 except PyMongoError:
@@ -91,15 +92,17 @@ class Watcher:
         self._judge(any(rejected == w.rejected for w in whole), "rejected_rows", rejected)
         if not any((customers, revenue, rejected) == (w.customers, w.revenue, w.rejected) for w in whole):
             self.apart += 1
-        self._look_at(db, open_generation(db))
+        self._look_at(db, open_generation(db), whole)
         self.looks += 1
 
-    def _look_at(self, db: Database[dict[str, Any]], generation: ServedGeneration) -> None:
+    def _look_at(
+        self, db: Database[dict[str, Any]], generation: ServedGeneration, whole: list[Whole]
+    ) -> None:
         customers, spent = _customers(generation.customer_metrics)
         insights, run_ids, revenue = _insights(generation.insights)
         seen = Whole(customers, spent, insights, revenue, generation.rejected_rows.count_documents({}))
         self._judge(
-            seen in self.known.values() and spent == revenue and run_ids == {generation.run_id},
+            seen in whole and spent == revenue and run_ids == {generation.run_id},
             f"generation {generation.number}",
             seen,
         )
