@@ -33,13 +33,15 @@ def read_totals(session: Session, relation: Relation, as_text: Collection[str], 
     """
     aggregates = _aggregates(relation, as_text, is_utf8)
     grouped = grouping_column(relation.table)
-    inner = [f"{aggregate.of_rows} AS a{n}" for n, aggregate in enumerate(aggregates)]
+    # Many figures are the same number, such as the rows of columns without nulls.
+    names = {of_rows: f"a{n}" for n, of_rows in enumerate(dict.fromkeys(a.of_rows for a in aggregates))}
+    inner = [f"{of_rows} AS {name}" for of_rows, name in names.items()]
     by = ""
     if grouped is not None:
         # Byte by byte: the column's own collation may take different texts for the same.
         inner.append(f"CAST({_text(relation, grouped, as_text)} AS BINARY) AS few")
         by = " GROUP BY few"
-    outer = [aggregate.of_groups.format(f"a{n}") for n, aggregate in enumerate(aggregates)]
+    outer = [aggregate.of_groups.format(names[aggregate.of_rows]) for aggregate in aggregates]
     figures = session.values(
         f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {relation.rows()}{by}) AS summed"
     )
@@ -63,7 +65,7 @@ def _aggregates(relation: Relation, as_text: Collection[str], is_utf8: bool) -> 
             # The grouping text's hash is the same for all rows of a group.
             value, of_groups = "1", f"sum({{}} * {_hash('few', is_utf8)})"
         found.append(Aggregate(column.name, "values", f"COUNT({seen})" if source.is_nullable else "COUNT(*)"))
-        product = key if column.name == table.key else f"{key} * {value}"
+        product = key if column.name == table.key or value == "1" else f"{key} * {value}"
         found.append(Aggregate(column.name, "keyed", f"SUM({product})", of_groups, is_amount))
         if may_lack_key:
             alone = f"SUM(IF({key} IS NULL, {value}, 0))"
