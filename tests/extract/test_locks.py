@@ -30,6 +30,7 @@ from shopsight.extract import check_source
 from shopsight.extract.dialect import Source
 from shopsight.extract.postgresql import PostgreSQL, locks
 from shopsight.record import Snapshot
+from shopsight.settings.table_mapping import TableMapping
 
 
 def read_while(migration: str, url: str, reader: str, folder: Path) -> Snapshot:
@@ -154,6 +155,26 @@ def test_one_connection_reads_where_a_foreign_table_is_read(relation: str, postg
     last = check_source(postgres_url, schema=None, connect_timeout=PATIENCE)[-1]
     assert last.is_ok
     assert ("states of the foreign tables" in last.message) is (expected == 1)
+
+
+def test_a_query_over_a_foreign_table_is_read_by_one_connection(postgres_url: str, tmp_path: Path) -> None:
+    load_rows(postgres_url, {"reviews": [(number, 1, 1, 5, DAY) for number in range(50)]})
+    plain = read(postgres_url, tmp_path / "plain", connections=3)
+    execute(
+        postgres_url,
+        "CREATE FOREIGN DATA WRAPPER nothing",
+        "CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing",
+        "CREATE FOREIGN TABLE elsewhere (LIKE reviews) SERVER nowhere",
+    )
+    # Without a handler the table cannot be read: the query only refers to it.
+    query = "SELECT *, CASE WHEN false THEN (SELECT max(rating) FROM elsewhere) END AS never FROM reviews"
+    tables = {"reviews": TableMapping(query=query)}
+    with PostgreSQL().snapshot(Source(postgres_url, None, PATIENCE, tables), 3) as snapshot:
+        assert len(snapshot.connections) == 1
+    mapped = read(postgres_url, tmp_path / "mapped", connections=3, tables=tables)
+    assert_proven(mapped, tmp_path / "mapped")
+    assert mapped.tables["reviews"].totals == plain.tables["reviews"].totals
+    assert rows_of(tmp_path / "mapped", "reviews") == rows_of(tmp_path / "plain", "reviews")
 
 
 def test_rows_hidden_by_a_policy_are_an_error(postgres_url: str, tmp_path: Path) -> None:
