@@ -146,6 +146,11 @@ def test_quiet_and_verbose_set_what_is_logged(shown: Place) -> None:
 
 def test_insight_names_are_completed() -> None:
     assert complete_insight("top_") == ["top_customers", "top_products"]
+    assert shopsight("insight", "new", "top_hats", "--json").document["paths"][0] == "my_insights/top_hats.py"
+    Path("shopsight.toml").write_text('[insights]\nfiles = ["my_insights/"]\n')
+    assert complete_insight("top_") == ["top_customers", "top_products", "top_hats"]
+    Path("my_insights/top_hats.py").write_text("no Python")
+    assert complete_insight("top_") == ["top_customers", "top_products"]
 
 
 def test_doctor_finds_all_in_order_and_fresh(shown: Place) -> None:

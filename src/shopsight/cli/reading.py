@@ -12,14 +12,20 @@ import typer
 
 from shopsight.cli.application import AsJson, Target, Workdir, app, settings_from
 from shopsight.cli.output import err, out, paged, print_json, say
-from shopsight.errors import ConfigurationError
+from shopsight.errors import ConfigurationError, ShopsightError
 
 
 def complete_insight(incomplete: str) -> list[str]:
-    """The insights' ids with this beginning, for the shell's completion."""
+    """The insights' ids with this beginning, for the shell's completion; the built-in ones if others fail."""
     from shopsight.marts.insights import INSIGHTS
+    from shopsight.pipeline.own_insights import insights_of
+    from shopsight.settings import load_settings
 
-    return [name for name in INSIGHTS if name.startswith(incomplete)]
+    try:
+        known = insights_of(load_settings())
+    except ShopsightError:
+        known = INSIGHTS
+    return [name for name in known if name.startswith(incomplete)]
 
 
 @app.command(epilog="Examples:\n\n    shopsight show\n\n    shopsight show top_customers --json")
