@@ -267,8 +267,8 @@ MUTANTS = (
     Mutant(
         "Only keys that three rows have are found as repeated (`> 2` for `> 1`)",
         "clean/duplicates.py",
-        'counted.filter(col("rows") > 1)',
-        'counted.filter(col("rows") > 2)',
+        'return materialize(counted.filter(col("rows") > 1)',
+        'return materialize(counted.filter(col("rows") > 2)',
         _clean("duplicates"),
     ),
     Mutant(
