@@ -380,7 +380,7 @@ MUTANTS = (
     ),
     Mutant(
         "Equal customers get the better score (`max` for `min`)",
-        "marts/insights/rfm_segments.py",
+        "marts/insights/rfm.py",
         'rank("min")',
         'rank("max")',
         _INSIGHTS,

@@ -22,7 +22,7 @@ from shopsight.settings import load_settings
 from shopsight_demo import servers
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-COLLECTIONS = ("customer_metrics", "insights", "rejected_rows")
+COLLECTIONS = ("customer_metrics", "customers", "insights", "rejected_rows")
 RUN_ID = "20260101T000000Z-5a3c1e"
 #: The day from which recency is counted, and after which an order lies in the future.
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)

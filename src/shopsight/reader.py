@@ -1,6 +1,6 @@
 """For applications that read what shopsight publishes: all collections of one and the same generation.
 
-The views ``customer_metrics``, ``insights`` and ``rejected_rows`` each show the served generation. To read
+The views ``customer_metrics``, ``customers``, ``insights`` and ``rejected_rows`` show what is served. To read
 several of them, or one of them several times, without a flip in between, open a generation and read from it::
 
     from pymongo import MongoClient
@@ -38,6 +38,8 @@ class ServedGeneration:
         as_of: the moment of the snapshot, UTC.
         valid_until: a newer one should have come by then, UTC.
         customer_metrics: one document per customer, ``_id`` = customer_id.
+        customers: the same, with dates, scores, segment and cohort beside the nine fields; those alone if a
+            version without this collection wrote the generation.
         insights: one document per insight, ``_id`` = the insight's id.
         rejected_rows: one document per row that cleaning rejected.
     """
@@ -47,6 +49,7 @@ class ServedGeneration:
     as_of: datetime
     valid_until: datetime
     customer_metrics: Collection[Any]
+    customers: Collection[Any]
     insights: Collection[Any]
     rejected_rows: Collection[Any]
 
@@ -80,6 +83,7 @@ def open_generation(db: Database[Any]) -> ServedGeneration:
         as_of=published["as_of"],
         valid_until=published["valid_until"],
         customer_metrics=db[collections["customer_metrics"]],
+        customers=db[collections.get("customers", collections["customer_metrics"])],
         insights=db[collections["insights"]],
         rejected_rows=db[collections["rejected_rows"]],
     )

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
@@ -279,6 +279,21 @@ class RunRecord:
     forgotten: list[Forgotten] = field(default_factory=list)
     own_insights: list[OwnInsight] = field(default_factory=list)
     error: dict[str, Any] | None = None
+
+    def shop_figures(self) -> dict[str, Figure | float]:
+        """The totals, and ``average_order_value`` (half up to the cent) and ``average_rating``.
+
+        An average of nothing, and one that is not known, is None.
+        """
+        revenue, orders = self.totals.get("revenue"), self.totals.get("counting_orders")
+        value = None
+        if revenue is not None and orders:
+            value = (Decimal(revenue) / orders).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        reviews = next((table for table in self.ledger.tables if table.table == "reviews"), None)
+        rating = None
+        if reviews is not None and reviews.rows_out and reviews.measure_out is not None:
+            rating = float(reviews.measure_out) / reviews.rows_out
+        return {**self.totals, "average_order_value": value, "average_rating": rating}
 
     def as_document(self) -> dict[str, Any]:
         """The record as plain values: dicts, lists, datetimes, Decimals. ``_id`` is the run id."""

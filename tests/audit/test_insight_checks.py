@@ -21,21 +21,24 @@ from shopsight.audit.proof import clean_totals
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import CUSTOMERS
 from shopsight.engine.polars import PolarsEngine
+from shopsight.marts.customers import customers
 from shopsight.marts.insights import INSIGHTS, InsightOptions, compute_insights
 from shopsight.record import Check
 from shopsight.settings import load_settings
 
 D = Decimal
 Change = Callable[[pl.DataFrame], pl.DataFrame]
+TODAY = date(2026, 11, 22)
 
 
 def write_shop(root: Path, tables: dict[str, list[Any]]) -> Path:
     write_tables(root / "clean", tables)
     shop, settings = shop_of(tables), load_settings()
-    options = InsightOptions(settings.top_n, settings.basket_pairs_n, date(2026, 11, 22))
+    options = InsightOptions(settings.top_n, settings.basket_pairs_n, TODAY)
     frames = compute_insights(shop, options)
     insights = {root / "marts/insights" / name: frame for name, frame in frames.items()}
-    PolarsEngine().sink({root / "marts/customer_metrics": shop.customer_metrics, **insights})
+    every = {"customer_metrics": shop.customer_metrics, "customers": customers(shop, TODAY)}
+    PolarsEngine().sink({root / "marts" / name: frame for name, frame in every.items()} | insights)
     return root
 
 
@@ -176,8 +179,8 @@ def test_references_that_do_not_hold_break_the_proof_and_never_the_check_itself(
         path.unlink()
     rows.filter(pl.col(key) != used).write_parquet(tmp_path / "clean" / table / "part-00000.parquet")
     files = ShopFiles(tmp_path / "clean", tmp_path / "marts", tuple(INSIGHTS.values()), load_settings())
-    customers = totals_as_read(tmp_path / "clean/customers", CUSTOMERS)
-    assert broken([*customer_checks(files, customers), *checks_of(tmp_path)])
+    totals = totals_as_read(tmp_path / "clean/customers", CUSTOMERS)
+    assert broken([*customer_checks(files, totals, TODAY), *checks_of(tmp_path)])
 
 
 def test_a_lost_value_breaks_the_proof_and_never_the_check_itself(made_up: Path, tmp_path: Path) -> None:
@@ -206,3 +209,42 @@ def test_a_list_that_leaves_the_greatest_out_is_found(tmp_path: Path, insight: s
     six[1:].write_parquet(path)
     (found,) = [check for check in checks_of(root, insight) if not check.holds]
     assert (found.what, found.expected) == (f"{insight}: {by} of {six[1, 0]}", listed[0, by])
+
+
+def customer_faults(root: Path) -> list[str]:
+    files = ShopFiles(root / "clean", root / "marts", tuple(INSIGHTS.values()), load_settings())
+    totals = totals_as_read(root / "clean/customers", CUSTOMERS)
+    return [
+        what for what in broken(list(customer_checks(files, totals, TODAY))) if what.startswith("customers")
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_published_of_customers_holds(tmp_path: Path, seed: int) -> None:
+    recipe = Recipe(cents=(-3000, 50_000), first_key=10**12 if seed % 2 else -30)
+    assert customer_faults(write_shop(tmp_path, made_up_tables(seed, recipe))) == []
+
+
+def test_customers_of_a_shop_with_nothing_hold(tmp_path: Path) -> None:
+    assert customer_faults(write_shop(tmp_path, clean_tables())) == []
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("first_order_date", "last_order_date", "days_since_last_order", "recency_score"),
+        *("frequency_score", "monetary_score", "segment", "cohort_month", "name", "total_orders"),
+    ],
+)
+def test_values_of_two_customers_that_are_swapped_are_noticed(
+    made_up: Path, tmp_path: Path, column: str
+) -> None:
+    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True)
+    (path,) = (tmp_path / "marts/customers").glob("*.parquet")
+    rows = pl.read_parquet(path).filter(pl.col(column).is_not_null()).sort("customer_id")
+    values = rows[column].to_list()
+    other = next(at for at, value in enumerate(values) if value != values[0])
+    values[0], values[other] = values[other], values[0]
+    changed = rows.with_columns(pl.Series(column, values, rows[column].dtype))
+    pl.concat([changed, pl.read_parquet(path).filter(pl.col(column).is_null())]).write_parquet(path)
+    assert customer_faults(tmp_path) == [f"customers.{column}: keyed"]

@@ -9,7 +9,7 @@ import pytest
 from tests.support.clean_tables import shop
 
 from shopsight.marts.insights import INSIGHTS, Insight
-from shopsight.marts.insights.rfm_segments import SEGMENTS, SEGMENTS_BY_RECENCY
+from shopsight.marts.insights.rfm import SEGMENTS, SEGMENTS_BY_RECENCY
 
 PAGE = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()
 

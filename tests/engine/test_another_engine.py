@@ -23,6 +23,7 @@ from shopsight.engine.polars import PolarsEngine
 from shopsight.engine.protocol import Engine, Frame
 from shopsight.extract import extract
 from shopsight.marts.customer_metrics import customer_metrics
+from shopsight.marts.customers import customers
 from shopsight.marts.insights import INSIGHTS, Insight, InsightOptions, Shop, compute_insights
 from shopsight.pipeline.own_insights import load_file
 from shopsight_demo.seed import ShopSize, seed
@@ -63,8 +64,11 @@ def worked_out(engine: Engine, folder: Path) -> dict[str, pl.DataFrame]:
     shop = Shop(**tables, customer_metrics=engine.scan(marts / "customer_metrics"))
     insights = compute_insights(shop, OPTIONS, INSIGHTS | {"own": own_insight(folder)})
     engine.sink({marts / name: frame for name, frame in insights.items()})
+    everything = customers(shop, OPTIONS.as_of)
+    engine.sink({marts / "customers": everything})
     found = {name: pl.read_parquet(marts / name / "*.parquet") for name in insights}
-    return {"customer_metrics": pl.read_parquet(marts / "customer_metrics").sort("customer_id"), **found}
+    of_customers = ("customer_metrics", "customers")
+    return {name: pl.read_parquet(marts / name).sort("customer_id") for name in of_customers} | found
 
 
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(orders=900, items=2500, products=60), Recipe(items=0)])

@@ -73,7 +73,7 @@ def test_shop_published_twice_has_the_same_content(publisher: Publisher, tmp_pat
     shop = write_shop(tmp_path, [customer(1), customer(2)])
     publisher.publish(shop)
     publisher.publish(shop, as_of=AS_OF + timedelta(hours=3))
-    for view in ("customer_metrics", "insights", "rejected_rows"):
+    for view in ("customer_metrics", "customers", "insights", "rejected_rows"):
         left, right = f"{view}.g1", f"{view}.g2"
         assert differing_ids(publisher.target, left, right) == []
         assert len({content_digest(publisher.target, name) for name in (left, right)}) == 1

@@ -65,7 +65,9 @@ def test_a_person_is_gone_from_every_collection_and_file_and_totals_stay(
     assert figures(twice) == before
     assert {row["_id"] for row in twice.served("customer_metrics")} == {1, 2, 3}
     assert [(e.generation, e.view, e.documents) for e in record.forgotten] == [
-        (number, view, 1) for number in (1, 2) for view in ("rejected_rows", "insights", "customer_metrics")
+        (number, view, 1)
+        for number in (1, 2)
+        for view in ("rejected_rows", "insights", "customers", "customer_metrics")
     ]
     for generation in (1, 2):
         found = verified(twice, generation)
@@ -101,7 +103,7 @@ def test_an_address_is_found_in_the_form_in_which_it_was_published(people: Publi
     shop = PublishedShop(load_settings(**{**people.settings.model_dump(), **given}))
     shop.run()
     record, _ = forget(shop.settings, None, "bob@example.com")
-    assert sum(entry.documents for entry in record.forgotten) == 3
+    assert sum(entry.documents for entry in record.forgotten) == 4
     assert [(row["name"], row["email"]) for row in shop.served("customer_metrics")][1] == (None, None)
     assert verify(shop.settings).is_intact
 
@@ -134,10 +136,12 @@ def test_an_address_within_another_persons_is_not_theirs(
 
 def test_a_forgotten_person_stays_forgotten_and_a_second_forget_changes_nothing(twice: PublishedShop) -> None:
     forget(twice.settings, 2, None)
-    before = [twice.served(view) for view in ("customer_metrics", "insights", "rejected_rows")]
+    before = [twice.served(view) for view in ("customer_metrics", "customers", "insights", "rejected_rows")]
     record, removed = forget(twice.settings, 2, None)
     assert (record.status, record.forgotten, removed) == ("succeeded", [], [])
-    assert [twice.served(view) for view in ("customer_metrics", "insights", "rejected_rows")] == before
+    assert [
+        twice.served(view) for view in ("customer_metrics", "customers", "insights", "rejected_rows")
+    ] == before
 
 
 def test_the_next_run_reads_the_person_again_unless_the_source_was_cleaned(twice: PublishedShop) -> None:
@@ -259,7 +263,14 @@ def test_a_misspelled_person_is_refused_and_nothing_changes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    views = ("customer_metrics", "insights", "rejected_rows", "pipeline_runs")
+    views = (
+        "customer_metrics",
+        "customers",
+        "insights",
+        "insights_history",
+        "rejected_rows",
+        "pipeline_runs",
+    )
     before = [*map(twice.served, views), files(twice)]
     assert twice.exit_code(monkeypatch, "forget", *given) == 2
     said = " ".join(capsys.readouterr().err.split())

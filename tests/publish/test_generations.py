@@ -96,7 +96,7 @@ def shown(publisher: Publisher) -> list[int]:
 
 
 def views(publisher: Publisher) -> dict[str, str]:
-    found = publisher.target.db.list_collections(filter={"type": "view"})
+    found = publisher.target.db.list_collections(filter={"type": "view", "name": {"$in": [*naming.VIEWS]}})
     return {view["name"]: view["options"]["viewOn"] for view in found}
 
 

@@ -31,6 +31,7 @@ from shopsight.publish.target import redacted_url, translate
 def test_collections_are_named_after_view_and_generation() -> None:
     assert collections_of(12) == {
         "customer_metrics": "customer_metrics.g12",
+        "customers": "customers.g12",
         "insights": "insights.g12",
         "rejected_rows": "rejected_rows.g12",
     }
@@ -195,7 +196,7 @@ def state(db: Database[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["customer_metrics", "insights", "rejected_rows"])
+@pytest.mark.parametrize("name", ["customer_metrics", "customers", "insights", "rejected_rows"])
 @pytest.mark.parametrize("shown", ["sales", "insights.g1.old"])
 def test_view_of_somebody_else_is_refused_and_kept(
     db: Database[dict[str, Any]], mongo_url: str, name: str, shown: str
@@ -205,7 +206,7 @@ def test_view_of_somebody_else_is_refused_and_kept(
     refused(db, mongo_url, f"view '{name}' of '{shown}'")
 
 
-@pytest.mark.parametrize("name", ["customer_metrics", "insights", "rejected_rows"])
+@pytest.mark.parametrize("name", ["customer_metrics", "customers", "insights", "rejected_rows"])
 def test_collection_under_a_readers_name_is_refused_and_kept(
     db: Database[dict[str, Any]], mongo_url: str, name: str
 ) -> None:

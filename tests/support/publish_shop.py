@@ -130,6 +130,7 @@ def write_shop(
     top = sorted(customers, key=lambda row: (-row["total_amount_spent"], row["customer_id"]))[:5]
     names = TOP_SCHEMA.names
     write_table(shop.marts / "customer_metrics", pa.Table.from_pylist(list(customers), CUSTOMER_SCHEMA))
+    write_table(shop.marts / "customers", everything(customers))
     write_table(
         shop.marts / "insights" / "top_customers",
         pa.Table.from_pylist([{name: row[name] for name in names} for row in top], TOP_SCHEMA),
@@ -141,6 +142,23 @@ def write_shop(
     for name in TABLES:
         write_table(shop.rejected / name, (rejected or {}).get(name, no_rejected_rows(name)))
     return shop
+
+
+def everything(customers: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The rows of customer_metrics with dates, scores, segment and cohort, the same for all."""
+    day = date(2026, 10, 7)
+    beside = {
+        **{"first_order_date": day, "last_order_date": day, "days_since_last_order": 3, "recency_score": 1},
+        **{
+            "frequency_score": 2,
+            "monetary_score": 3,
+            "segment": "At risk",
+            "cohort_month": date(2026, 10, 1),
+        },
+    }
+    types = {date: pa.date32(), int: pa.int64(), str: pa.string()}
+    columns = [*CUSTOMER_SCHEMA, *((name, types[type(value)]) for name, value in beside.items())]
+    return pa.Table.from_pylist([{**row, **beside} for row in customers], pa.schema(columns))
 
 
 def write_table(folder: Path, table: pa.Table) -> None:

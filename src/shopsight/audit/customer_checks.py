@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,12 @@ from shopsight.audit.control_totals import (
 )
 from shopsight.audit.lookups import Flags, Integers
 from shopsight.audit.parquet import read_batches
+from shopsight.audit.recounts import SEGMENT_NAMES, SEGMENTS_BY_SCORE, fifths
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import CUSTOMERS, Column, Kind, Table
 from shopsight.record import Check
+
+_SCORES = ("recency_score", "frequency_score", "monetary_score")
 
 #: The mart's columns of whole numbers and texts; ``average_rating`` is compared by its bits.
 METRICS = Table(
@@ -39,21 +43,43 @@ METRICS = Table(
     ),
 )
 
+#: ``segment`` is compared by its place in :data:`shopsight.audit.recounts.SEGMENT_NAMES`.
+CUSTOMERS_MART = Table(
+    "customers",
+    "one row per customer",
+    (
+        *METRICS.columns,
+        Column("first_order_date", Kind.DATE),
+        Column("last_order_date", Kind.DATE),
+        Column("cohort_month", Kind.DATE),
+        *(Column(name, Kind.COUNT) for name in ("days_since_last_order", *_SCORES)),
+    ),
+)
 
-def customer_checks(files: ShopFiles, customers: Totals) -> Iterator[Check]:
-    """Every column of ``customer_metrics`` against what the clean files say.
+
+def customer_checks(files: ShopFiles, customers: Totals, today: date) -> Iterator[Check]:
+    """Every column of ``customer_metrics`` and ``customers`` against what the clean files say.
 
     Args:
         files: the run's files.
         customers: the control totals of the clean customers.
+        today: the run's day.
     """
     expected = expected_totals(files, customers)
     yield from compared_totals("customer_metrics", expected, mart_totals(files.marts / "customer_metrics"))
+    for name, values, is_there in _order_figures(files, today):
+        _add(expected, name, files.customer_ids[is_there], values[is_there])
+    found = mart_totals(files.marts / "customers", CUSTOMERS_MART)
+    for batch in read_batches(files.marts / "customers", ["customer_id", "segment"]):
+        named = pc.drop_null(batch)
+        places = pc.fill_null(pc.index_in(named["segment"], value_set=pa.array(SEGMENT_NAMES)), -1)
+        _add(found, "segment", numbers_of(named["customer_id"]), numbers_of(places))
+    yield from compared_totals("customers", expected, found)
 
 
-def mart_totals(mart: Path) -> Totals:
-    """The control totals of ``customer_metrics`` as they are in its files, ``average_rating`` by its bits."""
-    totals = totals_as_read(mart, METRICS)
+def mart_totals(mart: Path, table: Table = METRICS) -> Totals:
+    """The control totals of a mart of customers as they are in its files, ``average_rating`` by its bits."""
+    totals = totals_as_read(mart, table)
     for batch in read_batches(mart, ["customer_id", "average_rating"]):
         rated = pc.drop_null(batch)
         _add(totals, "average_rating", numbers_of(rated["customer_id"]), _bits(rated["average_rating"]))
@@ -90,6 +116,28 @@ def _figures(files: ShopFiles) -> Iterator[tuple[str, Integers, Flags]]:
         np.add.at(reviews, reviewers, 1)
     ratings, reviews = ratings[:-1], reviews[:-1]
     yield "average_rating", (ratings / np.maximum(reviews, 1)).view(np.int64), reviews > 0
+
+
+def _order_figures(files: ShopFiles, today: date) -> Iterator[tuple[str, Integers, Flags]]:
+    """What the counting orders say of each customer, as :func:`_figures` gives it."""
+    orders = files.orders.number
+    has_ordered = orders > 0
+    customers, visits = files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
+    first, last, recency, frequency, amount = (np.zeros(len(orders), np.int64) for _ in range(5))
+    first[has_ordered] = visits[np.diff(customers, prepend=-1) != 0]
+    last[has_ordered] = visits[np.diff(customers, append=-1) != 0]
+    recency[has_ordered] = fifths(last[has_ordered])
+    frequency[has_ordered] = fifths(orders[has_ordered])
+    amount[has_ordered] = fifths(files.orders.spent[has_ordered])
+    value = (frequency + amount + 1) // 2
+    yield "first_order_date", first, has_ordered
+    yield "last_order_date", last, has_ordered
+    months = first.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
+    yield "cohort_month", months.astype(np.int64), has_ordered
+    yield "days_since_last_order", (today - date(1970, 1, 1)).days - last, has_ordered
+    yield from zip(_SCORES, (recency, frequency, amount), [has_ordered] * 3, strict=True)
+    places = np.array([[SEGMENT_NAMES.index(name) for name in names] for names in SEGMENTS_BY_SCORE])
+    yield "segment", places[recency - 1, value - 1], has_ordered
 
 
 def _bits(column: pa.Array) -> Integers:

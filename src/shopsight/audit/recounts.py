@@ -22,13 +22,14 @@ from shopsight.audit.shop_files import Key, Row, ShopFiles
 Rows = dict[Key, Row]
 
 #: The segment of a recency of 1 to 5 (a line) and a value of 1 to 5.
-_SEGMENTS = (
+SEGMENTS_BY_SCORE = (
     ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
     ("Hibernating", "Hibernating", "At risk", "At risk", "Can't lose"),
     ("About to sleep", "About to sleep", "Needing attention", "Loyal", "Loyal"),
     ("Promising", "Potential loyalists", "Potential loyalists", "Loyal", "Loyal"),
     ("New customers", "Potential loyalists", "Potential loyalists", "Champions", "Champions"),
 )
+SEGMENT_NAMES = sorted({name for names in SEGMENTS_BY_SCORE for name in names})
 
 
 def months(files: ShopFiles) -> Rows:
@@ -137,9 +138,9 @@ def segments(files: ShopFiles) -> Rows:
     last_days = days[np.diff(customers, append=-1) != 0]
     has_ordered = files.orders.number > 0
     orders, spent = files.orders.number[has_ordered], files.orders.spent[has_ordered]
-    recency, value = _fifths(last_days), (_fifths(orders) + _fifths(spent) + 1) // 2
+    recency, value = fifths(last_days), (fifths(orders) + fifths(spent) + 1) // 2
     found: Rows = {}
-    for line, names in enumerate(_SEGMENTS, start=1):
+    for line, names in enumerate(SEGMENTS_BY_SCORE, start=1):
         for place, name in enumerate(names, start=1):
             here = (recency == line) & (value == place)
             figures = found.setdefault((name,), {"customers": 0, "revenue": Decimal(0)})
@@ -213,7 +214,7 @@ def _visits(files: ShopFiles) -> tuple[Integers, Integers]:
     return files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
 
 
-def _fifths(figures: Integers) -> Integers:
+def fifths(figures: Integers) -> Integers:
     """The score from 1 to 5 of each figure, by the share of figures that are smaller."""
     smaller = np.searchsorted(np.sort(figures), figures)
     scores: Integers = smaller * 5 // max(len(figures), 1) + 1

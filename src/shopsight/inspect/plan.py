@@ -17,6 +17,7 @@ from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.stages import Progress, Run
 from shopsight.publish import Difference, Served
+from shopsight.publish.naming import OF_CUSTOMERS
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
@@ -94,14 +95,15 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
     )
     numbers = {
         "customer_metrics": count_rows(marts / "customer_metrics"),
+        "customers": count_rows(marts / "customers"),
         "insights": len(run.insights),
         "rejected_rows": sum(count_rows(rejected / table) for table in TABLES),
     }
     counts = {view: Counts() for view in numbers}
 
     def differences(view: str) -> Iterator[Difference]:
-        collection = served.collections[view] if served else None
-        in_order = view == "customer_metrics"
+        collection = served.collections.get(view) if served else None
+        in_order = view in OF_CUSTOMERS
         found = publish.differences_from(target, collection, new[view], in_order=in_order)
         return counts[view].counted(found, numbers[view])
 
@@ -111,8 +113,9 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
         for difference in differences("insights")
         if difference.right
     }
-    for _ in differences("rejected_rows"):
-        pass
+    for view in ("customers", "rejected_rows"):
+        for _ in differences(view):
+            pass
     in_report_order = {name: rows[name] for name in run.insights if rows.get(name)}
     return Plan(run.record, served, counts, largest, in_report_order, run.insights, _shrink(run, target))
 

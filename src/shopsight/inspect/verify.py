@@ -25,6 +25,7 @@ from shopsight.pipeline.databases import open_target, source_address
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Difference, Served, Target
+from shopsight.publish.naming import OF_CUSTOMERS
 from shopsight.publish.privacy import Privacy
 from shopsight.record import Check, Snapshot
 from shopsight.settings import Settings
@@ -138,6 +139,12 @@ def verify(settings: Settings) -> Verification:
         checks = [
             *recorded.checks(),
             *(Check(f"{view}: view of", name, shown.get(view)) for view, name in served.collections.items()),
+            *(
+                Check(f"{name}: view of insights", "unchanged", "altered" if is_altered else "unchanged")
+                for name, is_altered in publish.altered_flat_views(
+                    target, served.collections["insights"]
+                ).items()
+            ),
             *compared(figures, _served_figures(target, served)),
         ]
         broken = [check.what for check in checks if not check.holds]
@@ -220,7 +227,7 @@ def _altered_documents(
     )
     for view in (view for view in documents if view in views):
         differences = publish.differences_from(
-            target, served.collections[view], documents[view], in_order=view == "customer_metrics"
+            target, served.collections[view], documents[view], in_order=view in OF_CUSTOMERS
         )
         altered = (_altered(view, difference, is_forgetful=view in forgotten) for difference in differences)
         yield from islice(filter(None, altered), EXAMPLES)

@@ -29,6 +29,7 @@ from shopsight.errors import ConfigurationError, PublishError
 from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
+from shopsight.marts.customers import customers
 from shopsight.marts.insights import (
     INSIGHTS,
     Insight,
@@ -242,7 +243,7 @@ def metrics(run: Run) -> StageResult:
 
 
 def insights(run: Run) -> StageResult:
-    """Work out the insights from ``clean`` and the customer metrics.
+    """Work out the insights, and what is published of each customer, from ``clean`` and the metrics.
 
     Raises:
         ConfigurationError: one of the user's own cannot be computed.
@@ -251,16 +252,17 @@ def insights(run: Run) -> StageResult:
     options = InsightOptions(
         top_n=settings.top_n, basket_pairs_n=settings.basket_pairs_n, as_of=run.snapshot.today
     )
-    folder = run.workspace.folder("marts/insights")
+    folder, of_customers = run.workspace.folder("marts/insights"), run.workspace.folder("marts/customers")
 
     def work() -> dict[str, Any]:
         with open_engine(settings, run.workspace.folder("scratch")) as engine:
             tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
-            customers = engine.scan(run.workspace.folder("marts/customer_metrics"))
-            shop = Shop(**tables, customer_metrics=customers)
+            metrics = engine.scan(run.workspace.folder("marts/customer_metrics"))
+            shop = Shop(**tables, customer_metrics=metrics)
             try:
                 frames = compute_insights(shop, options, run.insights)
-                engine.sink({folder / name: frame for name, frame in frames.items()})
+                every = {of_customers: customers(shop, options.as_of).sort("customer_id")}
+                engine.sink({folder / name: frame for name, frame in frames.items()} | every)
             except Exception:
                 blame(run.own_insights, shop, options)
                 raise
@@ -295,8 +297,8 @@ def prove(run: Run) -> StageResult:
     files = ShopFiles(folder("clean"), folder("marts"), tuple(run.insights.values()), run.settings)
     record.totals = proof.clean_totals(files)
     record.newest_order = proof.newest_order(files)
-    customers = customer_checks(files, totals["customers"].clean)
-    record.proof.append(proof.require(proof.prove_marts(record.totals, files, customers)))
+    checks = customer_checks(files, totals["customers"].clean, run.snapshot.today)
+    record.proof.append(proof.require(proof.prove_marts(record.totals, files, checks)))
     return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
 
 
@@ -337,9 +339,11 @@ def publish_generation(run: Run) -> StageResult:
             publish.keep(run.target, lease, written, run.record, pinned=pinned, valid_for=valid_for)
             log.warning("pinned", run_id=run.run_id, kept=written.generation, served=pinned)
         try:
+            publish.save_run(run.target, run.record)
+            publish.keep_figures(run.target, keep_for=run.settings.keep_history)
             publish.sweep(run.target, lease, keep=run.settings.keep_generations)
         except PublishError as error:
-            # The generation is served, and the next run sweeps.
+            # The generation is served, and the next run does what is left undone.
             log.warning("sweep", run_id=run.run_id, error=str(error))
     return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
 
@@ -355,7 +359,7 @@ def _prove_written(
     run: Run, target: publish.Target, lease: publish.Lease, written: publish.WrittenGeneration
 ) -> None:
     marts = run.workspace.folder("marts")
-    expected = {"customer_metrics": proof.mart_figures(marts / "customer_metrics")}
+    expected = {name: proof.mart_figures(marts / name) for name in ("customer_metrics", "customers")}
     expected |= {name: proof.mart_figures(marts / "insights" / name) for name in run.insights}
     # The digest covers a truncated insight; its sums are not those of the mart.
     expected |= {name: {"rows": rows} for name, rows in written.truncated.items()}

@@ -10,7 +10,7 @@
         clean/<table>/*.parquet
         rejected/<table>/*.parquet   rejected/repairs/<table>/…  rejected/merged/<table>/…
                                      rejected/flags/<table>/…
-        marts/customer_metrics/…     marts/insights/<insight>/…
+        marts/customer_metrics/…     marts/customers/…     marts/insights/<insight>/…
 
 A stage whose manifest is whole (the files that it names and no others, each of its size and hash) is not done
 again when a run resumes. A manifest is renamed into place after its files are on disk, so that a crash leaves
@@ -228,8 +228,8 @@ class Workspace:
 
     @property
     def insights(self) -> Stage:
-        """One folder per insight."""
-        return Stage("insights", self.root, ("marts/insights",))
+        """One folder per insight, and all that is published of each customer."""
+        return Stage("insights", self.root, ("marts/customers", "marts/insights"))
 
     @property
     def is_published(self) -> bool:

@@ -10,6 +10,8 @@ The names below are those that other packages use.
 from shopsight.publish.bson import plain
 from shopsight.publish.digest import Difference, differences_from, read_back, read_digests
 from shopsight.publish.documents import run_documents
+from shopsight.publish.figures_history import keep_figures
+from shopsight.publish.flat_views import altered_flat_views
 from shopsight.publish.forget import forget, forgotten_in, require_known
 from shopsight.publish.generations import flip, keep, list_generations, sweep
 from shopsight.publish.history import find_run, latest_run, list_runs, save_run
@@ -34,6 +36,7 @@ __all__ = [
     "Served",
     "Target",
     "WrittenGeneration",
+    "altered_flat_views",
     "baseline",
     "check_target",
     "connect",
@@ -47,6 +50,7 @@ __all__ = [
     "held_until",
     "hold_lease",
     "keep",
+    "keep_figures",
     "latest_run",
     "list_generations",
     "list_runs",

@@ -26,6 +26,7 @@ BATCH_DOCUMENTS = 5_000
 
 _SIZE = hashlib.sha256().digest_size
 _CUSTOMER_FIGURES = ("total_amount_spent", "total_orders", "average_order_value", "total_products_ordered")
+_ORDER_FIGURES = ("days_since_last_order", "recency_score", "frequency_score", "monetary_score")
 
 MartFigures = dict[str, Figure]
 
@@ -97,7 +98,7 @@ def read_back(target: Target, generation: Stored) -> dict[str, MartFigures]:
     """A generation's figures by the server's own aggregation over its collections.
 
     Returns:
-        By mart (``customer_metrics``, each insight by its id, ``rejected_rows``): ``rows`` and
+        By mart (``customer_metrics``, ``customers``, each insight by its id, ``rejected_rows``): ``rows`` and
         ``sum(<column>)``, money as Decimal, exact. For insights each column but ids and texts is summed;
         ``rejected_rows`` has ``rows(<rule>)`` and ``sum(measure, <rule>)`` for each rule as well.
 
@@ -105,10 +106,12 @@ def read_back(target: Target, generation: Stored) -> dict[str, MartFigures]:
         TargetUnavailable: MongoDB does not answer.
     """
     names = generation.collections
-    customers, insights = (target.db[names[view]] for view in (naming.CUSTOMER_METRICS, naming.INSIGHTS))
+    insights, figures = target.db[names[naming.INSIGHTS]], {}
     with target.translated():
-        paths = {name: f"${name}" for name in _CUSTOMER_FIGURES}
-        figures = {naming.CUSTOMER_METRICS: _sums(customers.aggregate([_group(None, paths)]), paths)}
+        for view in names.keys() & naming.OF_CUSTOMERS:
+            wanted = _CUSTOMER_FIGURES + (_ORDER_FIGURES if view == naming.CUSTOMERS else ())
+            paths = {name: f"${name}" for name in wanted}
+            figures[view] = _sums(target.db[names[view]].aggregate([_group(None, paths)]), paths)
         for insight in insights.find({}, {"columns": 1}):
             # An altered document must not stop verify, which reports it.
             columns = [c["name"] for c in insight.get("columns", ()) if _is_figure(c)]

@@ -109,7 +109,7 @@ def run_documents(
     Customers come in the order of the mart, the others in no particular order.
 
     Args:
-        marts: holds ``customer_metrics`` and ``insights/<id>``.
+        marts: holds ``customer_metrics``, ``customers`` and ``insights/<id>``.
         rejected: holds one folder per table.
         insights: the text and columns of the insights, in the order of the report.
         run_id: the run that the documents name.
@@ -120,6 +120,7 @@ def run_documents(
     """
     return {
         naming.CUSTOMER_METRICS: customer_documents(marts / "customer_metrics", privacy),
+        naming.CUSTOMERS: customer_documents(marts / "customers", privacy),
         naming.INSIGHTS: insight_documents(
             marts / "insights",
             insights,

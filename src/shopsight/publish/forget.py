@@ -38,7 +38,7 @@ from shopsight.publish.target import Document, Target
 from shopsight.record import Forgotten, RunRecord
 
 #: ``customer_metrics`` comes last, because a repeated ``forget`` finds the rest through it.
-_ORDER = (naming.REJECTED_ROWS, naming.INSIGHTS, naming.CUSTOMER_METRICS)
+_ORDER = (naming.REJECTED_ROWS, naming.INSIGHTS, naming.CUSTOMERS, naming.CUSTOMER_METRICS)
 _BATCH_BYTES = 8 * 2**20
 _PERSONAL = NAMES | ADDRESSES
 
@@ -159,7 +159,7 @@ class _Person:
         }
 
     def blanked_document(self, view: str, document: Document) -> Document:
-        if view == naming.CUSTOMER_METRICS:
+        if view in naming.OF_CUSTOMERS:
             return self.blanked(document, is_theirs=document["_id"] in self.ids)
         if view == naming.INSIGHTS:
             rows = [
@@ -217,7 +217,7 @@ def _is_in_files(raw: Path, person: _Person) -> bool:
 def _portions(target: Target, view: str, generation: int, person: _Person) -> Iterator[list[Document]]:
     """The changed documents, in batches that fit into the generation's note, a document of at most 16 MB."""
     collection = naming.collections_of(generation)[view]
-    only = {"_id": {"$in": [*person.ids]}} if view == naming.CUSTOMER_METRICS else {}
+    only = {"_id": {"$in": [*person.ids]}} if view in naming.OF_CUSTOMERS else {}
     batch: list[Document] = []
     size = 0
     for raw in raw_documents(target, collection, only):

@@ -66,9 +66,9 @@ def flip(
     valid_for: timedelta,
     on_step: OnStep | None = None,
 ) -> None:
-    """Serve a written generation: wait for its indexes, point the three views, update ``published``.
+    """Serve a written generation: wait for its indexes, point the views, update ``published``.
 
-    Each view changes from one moment to the next, and all three within milliseconds. A reader that needs them
+    Each view changes from one moment to the next, and all within milliseconds. A reader that needs them
     of one generation asks ``published`` (:mod:`shopsight.reader`). The record is given its generation and
     until when it is valid.
 
@@ -221,6 +221,8 @@ def serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnSte
     done("checked")
     try:
         for view in naming.VIEWS:
+            if view not in entry["collections"]:
+                continue  # a generation of an older version; the view is dropped below
             lease.guard()
             point_view(target, view, entry["collections"][view])
             done(view)

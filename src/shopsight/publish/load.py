@@ -40,6 +40,7 @@ _IN_MEMORY = WriteConcern(w=1, j=False)
 #: The fields that readers look up by, beside ``_id``.
 INDEXES = {
     naming.CUSTOMER_METRICS: ("total_amount_spent", "country", "email"),
+    naming.CUSTOMERS: ("segment", "last_order_date", "total_amount_spent"),
     naming.INSIGHTS: (),
     naming.REJECTED_ROWS: ("table", "rule"),
 }
@@ -115,7 +116,7 @@ def write_generation(
     Args:
         target: where.
         lease: held by this run.
-        marts: holds ``customer_metrics`` and ``insights/<id>``.
+        marts: holds ``customer_metrics``, ``customers`` and ``insights/<id>``.
         rejected: holds one folder per table.
         record: the run: its id, its snapshot and its figures.
         insights: the text and columns of the insights, in the order of the report.

@@ -12,13 +12,18 @@ from shopsight.errors import ConfigurationError
 from shopsight.publish.target import Document, Target
 
 CUSTOMER_METRICS = "customer_metrics"
+CUSTOMERS = "customers"
 INSIGHTS = "insights"
 REJECTED_ROWS = "rejected_rows"
 
 #: The names that readers read, each a view of a collection of the served generation.
-VIEWS = (CUSTOMER_METRICS, INSIGHTS, REJECTED_ROWS)
+VIEWS = (CUSTOMER_METRICS, CUSTOMERS, INSIGHTS, REJECTED_ROWS)
+
+#: These have a document a customer, ``_id`` = customer_id, and are written in its order.
+OF_CUSTOMERS = (CUSTOMER_METRICS, CUSTOMERS)
 
 PIPELINE_RUNS = "pipeline_runs"
+INSIGHTS_HISTORY = "insights_history"
 PUBLISHED = "published"
 GENERATIONS = "generations"
 LEASE = "lease"
@@ -28,6 +33,7 @@ _SHAPES: dict[str, Document] = {
     LEASE: {"_id": "publish", "token": {"$type": "number"}, "expires_at": {"$type": "date"}},
     PUBLISHED: {"_id": "current", "token": {"$type": "number"}, "generation": {"$type": "number"}},
     GENERATIONS: {"_id": {"$type": "number"}, "state": {"$type": "string"}},
+    INSIGHTS_HISTORY: {"_id": {"$type": "string"}, "insights": {"$type": "object"}},
     PIPELINE_RUNS: {"_id": {"$type": "string"}, "kind": {"$type": "string"}, "status": {"$type": "string"}},
 }
 #: The number of documents that are checked in each of them, because histories grow for years.

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from shopsight.errors import PublishError
 from shopsight.publish import naming
 from shopsight.publish.bson import plain
+from shopsight.publish.flat_views import refresh_flat_views
 from shopsight.publish.target import DURABLE, Document, Target
 
 _NAMESPACE_NOT_FOUND = 26
@@ -147,6 +148,7 @@ def heal_views(target: Target) -> list[str]:
         astray = [view for view in naming.VIEWS if found.get(view) != expected.get(view)]
         if not astray:
             if current is not None:
+                refresh_flat_views(target, current.collections[naming.INSIGHTS])
                 _note_published(target, current)
             return sorted(healed)
         naming.check_names(target)

@@ -209,6 +209,10 @@ class Settings(BaseSettings):
         ge=timedelta(hours=1),
         description="How long MongoDB keeps rejected rows; by default as long as their generation.",
     )
+    keep_history: Duration = Field(
+        timedelta(days=730),
+        description="How long `insights_history` keeps the figures of a published run; 0 keeps none.",
+    )
     keep_runs: int = Field(3, ge=1, description="Run directories kept on disk.")
     lease_duration: Duration = Field(
         timedelta(seconds=60),

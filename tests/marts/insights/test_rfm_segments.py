@@ -8,7 +8,7 @@ import pytest
 from tests.support.clean_tables import Row, shop
 
 from shopsight.marts.insights import INSIGHTS, InsightOptions
-from shopsight.marts.insights.rfm_segments import SEGMENTS, SEGMENTS_BY_RECENCY
+from shopsight.marts.insights.rfm import SEGMENTS, SEGMENTS_BY_RECENCY
 
 FIRST = date(2025, 1, 1)
 

@@ -8,7 +8,7 @@ from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.evidence import ROWS, Evidence, buying_customers
 from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
-from shopsight.marts.insights.shop import Shop
+from shopsight.marts.insights.shop import Shop, day_number
 from shopsight.marts.money import share_of
 
 
@@ -27,22 +27,12 @@ def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
         is_repeat.sum().fill_null(0).cast(nw.Int64).alias("repeat_customers"),
     )
     gaps = shop.purchases.filter(nw.col("order_date") > nw.col("previous_date")).select(
-        (_day_number("order_date") - _day_number("previous_date")).alias("days")
+        (day_number("order_date") - day_number("previous_date")).alias("days")
     )
     waited = gaps.select(nw.col("days").median().alias("median_days_between_orders"))
     return counted.join(waited, how="cross").with_columns(
         share_of(nw.col("repeat_customers"), nw.col("customers")).alias("repeat_share")
     )
-
-
-def _day_number(column: str) -> nw.Expr:
-    """Days of the Gregorian calendar up to a date.
-
-    Dates subtracted give a number on one engine, a duration on another, and one without days on a third.
-    """
-    years = nw.col(column).dt.year().cast(nw.Int64) - 1
-    leap_days = years // 4 - years // 100 + years // 400
-    return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
 
 
 INSIGHT = Insight(

@@ -9,6 +9,7 @@ import narwhals as nw
 
 from shopsight.engine.protocol import Frame, cache
 from shopsight.marts.insights.baskets import Baskets
+from shopsight.marts.insights.rfm import score_customers
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Shop:
         )
 
     @cached_property
+    def scored_customers(self) -> Frame:
+        """The customers with a counting order, scored: see :func:`score_customers`."""
+        return cache(score_customers(self.buyers, self.counting_orders))
+
+    @cached_property
     def monthly_totals(self) -> Frame:
         """Counting orders by month: month (its first day), revenue, orders; no row for a month without."""
         return cache(
@@ -64,3 +70,13 @@ class Shop:
 def month_of(column: str) -> nw.Expr:
     """The first day of a date's month, a Date on every engine."""
     return nw.col(column).dt.truncate("1mo").cast(nw.Date)
+
+
+def day_number(column: str) -> nw.Expr:
+    """Days of the Gregorian calendar up to a date.
+
+    Dates subtracted give a number on one engine, a duration on another, and one without days on a third.
+    """
+    years = nw.col(column).dt.year().cast(nw.Int64) - 1
+    leap_days = years // 4 - years // 100 + years // 400
+    return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
