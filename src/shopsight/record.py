@@ -241,6 +241,30 @@ class OwnInsight:
     proved: str
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A watched figure in a run.
+
+    Attributes:
+        rule: what is watched, in words.
+        value: the figure; None if there is none.
+        before: the one that it was compared with; None without one.
+        alarm: why it alerts, in words; empty if it does not.
+    """
+
+    rule: str
+    value: Figure
+    before: Figure
+    alarm: str
+
+    @property
+    def sentence(self) -> str:
+        """The figure, and the reason for an alert."""
+        told = "has no figure" if self.value is None else f"is {self.value:,}"
+        before = f" ({self.before:,} before)" if self.before is not None else ""
+        return f"{self.rule} {told}{before}{f': it {self.alarm}' if self.alarm else ''}."
+
+
 @dataclass
 class RunRecord:
     """One run, from its start to its end.
@@ -256,6 +280,7 @@ class RunRecord:
         figures: by mart or collection, the figures and the digest that link 4 found in MongoDB.
         forgotten: of a ``forget``, what it blanked.
         own_insights: the user's own insights that were in it.
+        watched: the figures that ``[[watch]]`` names.
         error: see :meth:`shopsight.errors.ShopsightError.as_document`.
     """
 
@@ -278,6 +303,7 @@ class RunRecord:
     versions: dict[str, str] = field(default_factory=dict)
     forgotten: list[Forgotten] = field(default_factory=list)
     own_insights: list[OwnInsight] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
     def shop_figures(self) -> dict[str, Figure | float]:

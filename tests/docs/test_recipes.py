@@ -38,6 +38,7 @@ def test_the_notebook_runs(shop: PublishedShop) -> None:
     )
     said: dict[str, Any] = {}
     exec(source, said)  # noqa: S102 - the page is ours
+    said["db"].client.close()
     assert said["customers"].schema["total_amount_spent"].is_decimal()
     assert said["by_segment"]["len"].sum() == said["customers"].height == 3
     assert (said["monthly"].height > 0, said["history"].height) == (True, 1)

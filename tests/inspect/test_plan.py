@@ -33,6 +33,7 @@ def test_the_first_plan_adds_everything_and_writes_nothing(sqlite_shop: Publishe
     assert plan.served is None
     assert counts(plan) == {
         "customer_metrics": (3, 0, 0, 0),
+        "customers": (3, 0, 0, 0),
         "insights": (10, 0, 0, 0),
         "rejected_rows": (3, 0, 0, 0),
     }
@@ -44,6 +45,7 @@ def test_a_plan_over_an_unchanged_source_changes_nothing(shop: PublishedShop) ->
     plan = make_plan(shop.settings)
     assert counts(plan) == {
         "customer_metrics": (0, 0, 0, 3),
+        "customers": (0, 0, 0, 3),
         "insights": (0, 0, 0, 10),
         "rejected_rows": (0, 0, 0, 3),
     }

@@ -15,6 +15,7 @@ from tests.support.published_shop import PublishedShop
 from shopsight import publish
 from shopsight.inspect.verify import verify
 from shopsight.publish import flat_views
+from shopsight.reader import open_generation
 
 KEEP = timedelta(days=30)
 
@@ -59,6 +60,7 @@ def test_flat_views_are_healed_and_those_of_insights_that_are_gone_are_dropped(
     db.command("collMod", "insight_top_customers", viewOn="insights", pipeline=[{"$limit": 1}])
     db.drop_collection(before[0])
     db.command("create", "insight_gone", viewOn="insights", pipeline=[])
+    db["insights.g1"].insert_one({"_id": "$$ no insight"})
     db["insight_mine"].insert_one({"mine": True})
     served = publish.served(publisher.target)
     assert served is not None
@@ -71,6 +73,31 @@ def test_flat_views_are_healed_and_those_of_insights_that_are_gone_are_dropped(
     publish.heal_views(publisher.target)
     assert flat(publisher) == sorted([*before, "insight_mine"])
     assert not any(publish.altered_flat_views(publisher.target, insights).values())
+
+
+def test_a_generation_of_an_older_version_is_served_without_customers(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    for i in (1, 2):
+        publisher.publish(write_shop(tmp_path / str(i), [customer(1, f"{i}.00", orders=i)]))
+    db = publisher.target.db
+    db.drop_collection("customers.g1")
+    gone = {f"{name}.customers": "" for name in ("collections", "counts", "bytes", "digests")}
+    db["generations"].update_one({"_id": 1}, {"$unset": gone})
+    with publish.hold_lease(publisher.target, "20261123T000000Z-aaaaaa", KEEP) as lease:
+        publish.rollback(publisher.target, lease, 1)
+    assert db.list_collection_names(filter={"name": "customers"}) == []
+    served = publish.served(publisher.target)
+    assert served is not None
+    assert publish.read_digests(publisher.target, served).keys() == served.collections.keys()
+    assert "customers" not in publish.read_back(publisher.target, served)
+    found = open_generation(db).customers.find_one()
+    assert found is not None
+    assert "segment" not in found
+    with publish.hold_lease(publisher.target, "20261123T000001Z-aaaaaa", KEEP) as lease:
+        publish.unpin(publisher.target, lease)
+    publisher.publish(write_shop(tmp_path / "3", [customer(1)]))
+    assert publisher.view("customers")[0]["segment"] == "At risk"
 
 
 def test_a_taken_name_is_left_alone_and_warned_of(

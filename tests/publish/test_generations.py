@@ -128,8 +128,8 @@ def test_nothing_of_a_written_generation_is_seen_before_the_flip(
     record = record_of(LATE_RUN)
     with hold_lease(publisher.target, LATE_RUN, LEASE) as lease:
         written = publisher.write(lease, shops[2], record)
-        assert written.counts == {"customer_metrics": 4, "insights": 2, "rejected_rows": 0}
-        assert written.documents == 6
+        assert written.counts == {"customer_metrics": 4, "customers": 4, "insights": 2, "rejected_rows": 0}
+        assert written.documents == 10
         assert shown(publisher) == [1, 1]
         assert record.generation is None
         publish.flip(publisher.target, lease, written, record, valid_for=VALID_FOR)
@@ -209,7 +209,7 @@ def test_a_first_run_killed_in_its_flip_leaves_no_view_behind(
     publisher: Publisher, mongo_url: str, shops: list[ShopFolders], agent: Agent
 ) -> None:
     killed_at(agent, publisher, mongo_url, shops[2], "insights")
-    assert publish.heal_views(publisher.target) == ["customer_metrics", "insights"]
+    assert publish.heal_views(publisher.target) == ["customer_metrics", "customers", "insights"]
     assert views(publisher) == {}
     publisher.publish(shops[1], keep=1)
     assert shown(publisher) == [1, 1]

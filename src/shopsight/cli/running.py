@@ -128,6 +128,8 @@ def print_run(record: RunRecord) -> None:
 
     for view in run_views(record.as_document()):
         out.print(view)
+    for watched in record.watched:
+        say(("✗ ", "yellow") if watched.alarm else ("✓ ", "green"), watched.sentence)
     for own in record.own_insights:
         say((f"{own.id}: ", "bold"), own.proved)
     if record.pinned is not None:

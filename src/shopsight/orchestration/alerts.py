@@ -1,9 +1,9 @@
 """Alerts to an operator, by webhook (Slack-compatible JSON) and by command.
 
 There is an alert for a run that failed, crashed, broke its proof or was refused; for a run that rejected a
-greater share of a table than ``alert_rejected_share``; once a day, for a run whose generation was not served
-because another one is pinned; and if nothing was published for too long. A run that
-was stopped on purpose, or refused because another one publishes, sends none.
+greater share of a table than ``alert_rejected_share``; for each figure beyond a limit of ``watch``; once a
+day, for a run whose generation was not served because another one is pinned; and if nothing was published for
+too long. A run that was stopped on purpose, or refused because another one publishes, sends none.
 
 A failure to send is logged and changes nothing else. Neither a webhook's URL nor a command's arguments and
 output are logged, because they may hold a token.
@@ -35,7 +35,7 @@ from shopsight.errors import ShopsightError
 from shopsight.errors.redaction import redact
 from shopsight.inspect.freshness import freshness
 from shopsight.pipeline.databases import open_target
-from shopsight.record import RunRecord, TableLedger
+from shopsight.record import RunRecord, TableLedger, Watched
 from shopsight.settings import Settings
 
 #: How long a receiver may take. A second try is made after a pause, for a webhook that is restarting.
@@ -53,6 +53,7 @@ class AlertKind(StrEnum):
     CRASHED = "crashed"
     PROOF_BROKEN = "proof_broken"
     REFUSED = "refused"
+    WATCH = "watch"
     REJECTED_ROWS = "rejected_rows"
     PINNED = "pinned"
     STALE = "stale"
@@ -79,7 +80,7 @@ class Alert:
             "attachments": [
                 {
                     "color": "warning"
-                    if self.kind in (AlertKind.REJECTED_ROWS, AlertKind.PINNED)
+                    if self.kind in (AlertKind.REJECTED_ROWS, AlertKind.PINNED, AlertKind.WATCH)
                     else "danger",
                     "fallback": self.text,
                     "fields": [
@@ -119,6 +120,7 @@ def alerts_for(record: RunRecord, rejected_share: float) -> list[Alert]:
         share = table.rejected / table.rows_in if table.rows_in else 0.0
         if share > rejected_share:
             alerts.append(_of_rejected_rows(record.run_id, table, share, rejected_share))
+    alerts += [_of_watched(record.run_id, watched) for watched in record.watched if watched.alarm]
     if record.pinned is not None:
         alerts.append(_of_pin(record))
     return alerts
@@ -196,6 +198,18 @@ def _of_rejected_rows(run_id: str, table: TableLedger, share: float, limit: floa
             "rows": table.rows_in,
             "share": round(share, 4),
         },
+    )
+
+
+def _of_watched(run_id: str, watched: Watched) -> Alert:
+    figures = {
+        name: None if figure is None else str(figure)
+        for name, figure in (("value", watched.value), ("before", watched.before))
+    }
+    return Alert(
+        AlertKind.WATCH,
+        f"shopsight: run {run_id}: {watched.sentence} Nothing was withheld.",
+        {"run_id": run_id, "rule": watched.rule, **figures, "alarm": watched.alarm},
     )
 
 

@@ -97,6 +97,11 @@ def _add_run(gauges: _Gauges, run: RunRecord) -> None:
     for rule in run.ledger.rules:
         labels = {"table": rule.table, "rule": rule.rule, "action": rule.action}
         gauges.add("rule_rows", "How many rows each cleaning rule applied to.", rule.rows, **labels)
+    for watched in run.watched:
+        value = None if watched.value is None else float(watched.value)
+        gauges.add("watch_value", "The figures that [[watch]] names.", value, rule=watched.rule)
+        told = "1 when a watched figure is beyond its limit."
+        gauges.add("watch_alarm", told, int(bool(watched.alarm)), rule=watched.rule)
     for link in run.proof:
         told = "1 when every equality of a link of the proof holds."
         gauges.add("proof_holds", told, int(not link.broken), link=link.name)

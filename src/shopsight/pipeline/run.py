@@ -17,6 +17,7 @@ import structlog
 import tenacity
 
 from shopsight import __version__, publish
+from shopsight.audit.watch import check_rules
 from shopsight.errors import ExitCode, RunStopped, ShopsightError, defect, is_retryable
 from shopsight.pipeline import stages
 from shopsight.pipeline.databases import open_target
@@ -120,7 +121,7 @@ def open_run(
         on_progress: see :func:`run`.
 
     Raises:
-        ConfigurationError: one of the user's own insights cannot be used.
+        ConfigurationError: one of the user's own insights, or a rule of ``watch``, cannot be used.
         TargetUnavailable: MongoDB does not answer.
         WorkspaceError: the directory cannot be made, or another process works on this run.
     """
@@ -135,6 +136,7 @@ def open_run(
         try:
             workspace.write_record(record)
             record.own_insights = [own.as_record() for own in run.own_insights]
+            check_rules(settings.watch, run.insights)
             served = None
             if publishes:
                 run.target = stack.enter_context(open_target(settings))

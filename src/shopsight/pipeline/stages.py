@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -20,8 +21,9 @@ from shopsight import __version__, publish
 from shopsight.audit import guards, proof
 from shopsight.audit.customer_checks import customer_checks
 from shopsight.audit.ledger import build_ledger, read_totals
-from shopsight.audit.parquet import count_rows
+from shopsight.audit.parquet import count_rows, read_batches
 from shopsight.audit.shop_files import ShopFiles
+from shopsight.audit.watch import Figures, watch
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.opening import open_engine
@@ -42,7 +44,7 @@ from shopsight.pipeline.databases import source_address
 from shopsight.pipeline.own_insights import LoadedInsight, blame, own_insights
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.publish.privacy import Privacy
-from shopsight.record import RunRecord, Snapshot
+from shopsight.record import RunRecord, Snapshot, Watched
 from shopsight.settings import Settings
 from shopsight.settings.table_mapping import UNMAPPED
 
@@ -331,6 +333,7 @@ def publish_generation(run: Run) -> StageResult:
             on_rows=_tally(run, "publish"),
         )
         _prove_written(run, run.target, lease, written)
+        run.record.watched = _watched(run, run.target)
         served, valid_for = publish.served(run.target), run.settings.valid_for
         if served is None or served.pinned is None or run.unpin:
             publish.flip(run.target, lease, written, run.record, valid_for=valid_for)
@@ -346,6 +349,22 @@ def publish_generation(run: Run) -> StageResult:
             # The generation is served, and the next run does what is left undone.
             log.warning("sweep", run_id=run.run_id, error=str(error))
     return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
+
+
+def _watched(run: Run, target: publish.Target) -> list[Watched]:
+    def rows_of(insight: str) -> list[dict[str, Any]]:
+        batches = read_batches(run.workspace.folder("marts/insights") / insight, None)
+        return [row for batch in batches for row in batch.to_pylist()]
+
+    def earlier(age: timedelta) -> Figures | None:
+        kept = publish.figures_before(target, run.snapshot.as_of - age)
+        return Figures(kept["totals"], lambda id_: kept["insights"].get(id_, [])) if kept else None
+
+    now = Figures(run.record.shop_figures(), rows_of)
+    watched = list(watch(run.settings.watch, run.insights, now, earlier))
+    for figure in (figure for figure in watched if figure.alarm):
+        log.warning("watch", run_id=run.run_id, alarm=figure.sentence)
+    return watched
 
 
 def _guard(run: Run, target: publish.Target) -> None:

@@ -10,7 +10,7 @@ The names below are those that other packages use.
 from shopsight.publish.bson import plain
 from shopsight.publish.digest import Difference, differences_from, read_back, read_digests
 from shopsight.publish.documents import run_documents
-from shopsight.publish.figures_history import keep_figures
+from shopsight.publish.figures_history import figures_before, keep_figures
 from shopsight.publish.flat_views import altered_flat_views
 from shopsight.publish.forget import forget, forgotten_in, require_known
 from shopsight.publish.generations import flip, keep, list_generations, sweep
@@ -41,6 +41,7 @@ __all__ = [
     "check_target",
     "connect",
     "differences_from",
+    "figures_before",
     "find_run",
     "flip",
     "forget",

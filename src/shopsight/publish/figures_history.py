@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shopsight.publish import naming
-from shopsight.publish.bson import to_bson
+from shopsight.publish.bson import plain, to_bson
 from shopsight.publish.history import find_run
 from shopsight.publish.privacy import Privacy
 from shopsight.publish.target import Target
@@ -56,6 +56,14 @@ def keep_figures(target: Target, *, keep_for: timedelta) -> None:
                 },
             }
             history.replace_one({"_id": note["run_id"]}, document, upsert=True)
+
+
+def figures_before(target: Target, moment: datetime) -> dict[str, Any] | None:
+    """The kept figures of the newest run whose snapshot is older than a moment, as plain values."""
+    with target.translated():
+        found = target.db[naming.INSIGHTS_HISTORY].find({"as_of": {"$lt": moment}})
+        newest: dict[str, Any] | None = plain(next(iter(found.sort("_id", -1).limit(1)), None))
+    return newest
 
 
 def _figures_of(document: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -25,9 +25,7 @@ def refresh_flat_views(target: Target, collection: str) -> None:
     lease.
     """
     with target.translated():
-        wanted = {
-            f"{PREFIX}{row['_id']}": _options(row["_id"]) for row in target.db[collection].find({}, ["_id"])
-        }
+        wanted = {f"{PREFIX}{id_}": _options(id_) for id_ in _ids(target, collection)}
         found = _found(target)
         for name in found.keys() - wanted.keys():
             if _is_ours(found[name]):
@@ -44,9 +42,15 @@ def refresh_flat_views(target: Target, collection: str) -> None:
 def altered_flat_views(target: Target, collection: str) -> dict[str, bool]:
     """By name, whether the view of a served insight is missing or shows something else."""
     with target.translated():
-        ids = [row["_id"] for row in target.db[collection].find({}, ["_id"])]
+        ids = _ids(target, collection)
         found = _found(target)
     return {f"{PREFIX}{id_}": found.get(f"{PREFIX}{id_}") != _options(id_) for id_ in ids}
+
+
+def _ids(target: Target, collection: str) -> list[str]:
+    """The insights' ids, of those that could be one: somebody may have altered the collection."""
+    named = {"_id": {"$regex": "^[a-z][a-z0-9_]*$"}}
+    return [document["_id"] for document in target.db[collection].find(named, ["_id"])]
 
 
 def _options(insight: str) -> Document:

@@ -7,6 +7,7 @@ is changed; when they disagree with it, :func:`heal_views` points them back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -148,7 +149,8 @@ def heal_views(target: Target) -> list[str]:
         astray = [view for view in naming.VIEWS if found.get(view) != expected.get(view)]
         if not astray:
             if current is not None:
-                refresh_flat_views(target, current.collections[naming.INSIGHTS])
+                with suppress(PublishError):  # the next run makes up for it
+                    refresh_flat_views(target, current.collections[naming.INSIGHTS])
                 _note_published(target, current)
             return sorted(healed)
         naming.check_names(target)

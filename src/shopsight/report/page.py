@@ -91,6 +91,7 @@ def render_report(
             newest_order=None if newest_order is None else format_day(in_utc(newest_order)),
             shop=shop,
             pin=pin,
+            watched=[watched for watched in run_tables.watched(document) if watched.alarm],
             trend=trend,
             tiles=run_tables.tiles(document, trend),
             sections=[(table, draw(table), table_of(table)) for table in tables],

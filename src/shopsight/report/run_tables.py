@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.record import Link
+from shopsight.record import Link, Watched
 from shopsight.report.formatting import (
     divide_money,
     format_count,
@@ -199,6 +199,11 @@ def rules(record: Document) -> ReportTable:
 def links(record: Document) -> list[Link]:
     """The proof, link by link."""
     return [Link.from_document(link) for link in record["proof"]]
+
+
+def watched(record: Document) -> list[Watched]:
+    """The watched figures, as the rules are listed."""
+    return [Watched(**figure) for figure in record["watched"]]
 
 
 def compared(*links: Link) -> ReportTable:

@@ -45,6 +45,7 @@ from shopsight.settings.table_mapping import (
     with_addresses,
     without_addresses,
 )
+from shopsight.settings.watch_rule import WatchRule
 from shopsight.time_zone import UTC_NAME, check_zone
 
 #: The address of the demo's own servers, which run under the working directory.
@@ -210,7 +211,7 @@ class Settings(BaseSettings):
         description="How long MongoDB keeps rejected rows; by default as long as their generation.",
     )
     keep_history: Duration = Field(
-        timedelta(days=730),
+        timedelta(days=365),
         description="How long `insights_history` keeps the figures of a published run; 0 keeps none.",
     )
     keep_runs: int = Field(3, ge=1, description="Run directories kept on disk.")
@@ -249,6 +250,11 @@ class Settings(BaseSettings):
     )
     alert_command: str | None = Field(
         None, description="A command that receives alerts as JSON on its input."
+    )
+    watch: list[WatchRule] = Field(
+        [],
+        description="Figures that each run looks at, and the limits at which it alerts: see"
+        " docs/operations.md.",
     )
     alert_rejected_share: float = Field(
         0.1,
@@ -371,13 +377,22 @@ def shown_value(value: Any, *, hide: bool = False) -> str:
             return spoken(value)
         case frozenset():
             return ", ".join(sorted(value))
-        case dict():
-            details = {
-                name: part.as_details() if isinstance(part, TableMapping) else part
-                for name, part in sorted(value.items())
-            }
-            return redact(json.dumps(details)) if details else ""
+        case list() | dict():
+            return redact(json.dumps(_details(value))) if value else ""
     return str(value)
+
+
+def _details(value: Any) -> Any:
+    match value:
+        case TableMapping():
+            return value.as_details()
+        case WatchRule():
+            return value.model_dump(exclude_defaults=True)
+        case dict():
+            return {name: _details(part) for name, part in sorted(value.items())}
+        case list():
+            return [_details(part) for part in value]
+    return value
 
 
 def setting_origins(settings: Settings) -> dict[str, str]:
