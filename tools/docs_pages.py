@@ -45,8 +45,8 @@ API = {
 ERRORS_HEAD = """\
 # Errors by message
 
-What commands and runs say when something is wrong, with the remedy that they give; `…` stands for a name or a
-figure. Exit codes: 1 failed, 2 wrong usage or settings, 3 refused.
+What commands and runs say when something is wrong, with the remedy that they give. `‹where›` stands for a
+name or a figure, `…` for any text. Exit codes: 1 failed, 2 wrong usage or settings, 3 refused.
 """
 
 
@@ -133,17 +133,21 @@ def raised(tree: ast.Module, kinds: set[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def literal(node: ast.expr, constants: Mapping[str, ast.expr]) -> str:
-    """A text in the code, for a cell of a table; what is put into it is an ellipsis."""
+    """A text in the code, for a cell of a table; what is put into it is its name, or an ellipsis."""
     match node:
         case ast.Constant(value=str(text)):
-            return re.sub(r"\s+", " ", text).replace("|", "\\|").replace("<", "&lt;")
+            shown = re.sub(r"\s+", " ", text).replace("|", "\\|").replace("<", "&lt;")
         case ast.JoinedStr(values=parts):
-            return "".join(literal(part, constants) for part in parts)
+            shown = "".join(literal(part, constants) for part in parts)
         case ast.BinOp(left=left, right=right):
-            return literal(left, constants) + literal(right, constants)
-        case ast.Name(id=name) if name in constants:
-            return literal(constants[name], {})
-    return "…"
+            shown = literal(left, constants) + literal(right, constants)
+        case ast.Name(id=name) | ast.FormattedValue(value=ast.Name(id=name)) if name in constants:
+            shown = literal(constants[name], {})
+        case ast.FormattedValue(value=ast.Name(id=name) | ast.Attribute(attr=name)):
+            shown = f"‹{name.replace('_', ' ').strip()}›"
+        case _:
+            shown = "…"
+    return shown
 
 
 def api_page() -> str:

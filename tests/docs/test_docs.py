@@ -34,7 +34,7 @@ def test_site_has_every_page_every_command_and_the_messages_of_errors(tmp_path: 
     commands = (tmp_path / "pages" / "commands.md").read_text()
     assert [name for name in SHOWN if f"## `shopsight {name}`" not in commands] == []
     errors = (tmp_path / "pages" / "errors.md").read_text()
-    assert "| MongoDB at … …: …. | Check that MongoDB runs" in errors
+    assert "| MongoDB at ‹where› ‹waited›: ‹said›. | Check that MongoDB runs" in errors
     assert "(samples/sql/schema.sql)" in (tmp_path / "pages" / "settings.md").read_text()
 
 
