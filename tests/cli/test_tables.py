@@ -120,6 +120,9 @@ def test_cohorts_are_a_matrix_that_loses_its_last_months_first(width: int, left_
     assert re.search(r"^Mar 2025 +30 *$", text, flags=re.MULTILINE)
     assert ("Too narrow" in text) == bool(left_out)
     assert left_out in text
+    assert "no rows" in printed(
+        insight_table(replace(table, chart=INSIGHTS["cohort_retention"].chart, rows=[]))
+    )
 
 
 def test_keys_give_way_to_the_names_beside_them() -> None:

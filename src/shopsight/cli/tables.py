@@ -53,7 +53,7 @@ def terminal_table(table: ReportTable) -> TerminalTable:
 def insight_table(table: ReportTable) -> TerminalTable:
     """An insight, as a matrix if the report draws one; where there is no room, without its last columns."""
     chart = table.chart
-    if chart is None or chart.kind != "heat" or not fits(table, chart):
+    if chart is None or chart.kind != "heat" or not table.rows or not fits(table, chart):
         return terminal_table(table)
     cells = {(row[chart.label], row[chart.across]): row for row in table.rows}
     across = sorted({place for _, place in cells}, key=lambda place: (place is None, place))

@@ -105,10 +105,12 @@ def require_hosts(url: str, timeout: timedelta) -> None:
     """Fail at once where each host refuses or is unknown; the driver would ask again until its timeout.
 
     Raises:
+        ConfigurationError: the URL cannot be used.
         TargetUnavailable: no host can be connected to.
     """
     if url.startswith("mongodb+srv://"):
         return
+    _client(url, timeout).close()  # what is wrong with the URL comes first
     refusals = []
     for host, port in parse_uri(url, validate=False, warn=False)["nodelist"]:
         try:
