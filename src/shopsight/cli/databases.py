@@ -104,7 +104,10 @@ def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = Fals
     epilog="Examples:\n\n    shopsight forget 42\n\n    shopsight forget --email ann@example.com --json"
 )
 def forget(
-    customer_id: Annotated[int | None, typer.Argument(help="The customer's id.", show_default=False)] = None,
+    customer_id: Annotated[
+        int | None,
+        typer.Argument(help="The customer's id; `--` goes before a negative one.", show_default=False),
+    ] = None,
     email: Annotated[
         str | None, typer.Option(help="The customer's address, in place of the id.", show_default=False)
     ] = None,
