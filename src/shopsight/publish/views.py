@@ -1,4 +1,4 @@
-"""The three views that readers read, and the document that says which generation is served.
+"""The views that a flip points, and the document that says which generation is served.
 
 ``published`` / ``_id: "current"`` is the one truth about what is served. The views are pointed just before it
 is changed; when they disagree with it, :func:`heal_views` points them back.
