@@ -13,7 +13,7 @@ from shopsight.clean.names import clean_names, name_rules
 from shopsight.clean.policy import CleaningPolicy
 from shopsight.clean.rule import MEASURE, Cleaned, check_rows, repair, split_rows, table_rules
 from shopsight.contract import CATEGORIES
-from shopsight.engine.protocol import Frame
+from shopsight.engine.protocol import Frame, distinct_rows
 
 UNCATEGORISED = "Uncategorised"
 _SPELLINGS = ("uncategorised", "uncategorized")
@@ -71,7 +71,7 @@ def with_uncategorised(categories: Cleaned, products: Frame, category_id: int) -
         products: the kept products.
         category_id: see :func:`uncategorised_id`.
     """
-    needed = products.filter(col("category_id") == category_id).select("category_id").unique()
+    needed = distinct_rows(products.filter(col("category_id") == category_id).select("category_id"))
     added = needed.join(categories.kept, on="category_id", how="anti")
     repairs = added.select(
         nw.lit(CATEGORIES.name).alias("table"),

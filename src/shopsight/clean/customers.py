@@ -13,7 +13,7 @@ from shopsight.clean.rule import Cleaned, check_rows, flag, merge, repair, split
 from shopsight.clean.text import is_valid_email, shortened, tidied
 from shopsight.contract import CUSTOMERS
 from shopsight.countries import UNKNOWN_COUNTRY, display_names
-from shopsight.engine.protocol import Frame, is_empty, materialize
+from shopsight.engine.protocol import Frame, distinct_rows, is_empty, materialize
 
 #: The rule of the customers that :mod:`shopsight.clean.guests` makes.
 GUEST_ADDED = "customers.guest_added"
@@ -144,7 +144,7 @@ def _distinct_countries(rows: Frame) -> Frame:
 
     Grain: one row per distinct text that is not blank; few, however many customers there are. Held in memory.
     """
-    distinct = rows.select("country").unique().with_columns(tidy_country=tidied(col("country")))
+    distinct = distinct_rows(rows.select("country")).with_columns(tidy_country=tidied(col("country")))
     distinct = materialize(distinct.filter(~col("tidy_country").is_null()))
     spellings: dict[str, list[str]] = {}
     for spelling, name in display_names(distinct.collect()["tidy_country"].to_list()).items():

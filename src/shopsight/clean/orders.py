@@ -31,7 +31,7 @@ from shopsight.clean.rule import (
 )
 from shopsight.clean.text import tidied
 from shopsight.contract import ORDERS, STATUS_SPELLINGS
-from shopsight.engine.protocol import MONEY, Frame, materialize
+from shopsight.engine.protocol import MONEY, Frame, distinct_rows, materialize
 from shopsight.errors import DataQualityError
 
 #: The status of an order without one.
@@ -180,8 +180,8 @@ def distinct_statuses(rows: Frame) -> Frame:
     Args:
         rows: as read.
     """
-    distinct = (
-        rows.select("status").unique().with_columns(clean_status=tidied(col("status")).str.to_lowercase())
+    distinct = distinct_rows(rows.select("status")).with_columns(
+        clean_status=tidied(col("status")).str.to_lowercase()
     )
     is_long = col("clean_status").str.len_chars() > STATUS_LENGTH_LIMIT
     clean = col("clean_status")

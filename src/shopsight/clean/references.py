@@ -16,7 +16,7 @@ from shopsight.clean.policy import FIRST_DATE
 from shopsight.clean.rule import Phase, Rule, reject, repair
 from shopsight.contract import Table
 from shopsight.engine.key_ranges import KeyRange
-from shopsight.engine.protocol import Frame, materialize
+from shopsight.engine.protocol import Frame, distinct_rows, materialize
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Parents:
 
     def named_by(self, rows: Frame) -> Parents:
         """The parents that the rows name."""
-        named = materialize(rows.select(self.key).unique())
+        named = materialize(distinct_rows(rows.select(self.key)))
         kept, rejected = (some.join(named, on=self.key, how="semi") for some in (self.kept, self.rejected))
         return Parents(self.key, kept, rejected)
 
@@ -77,10 +77,10 @@ def parents(table: Table, clean: Frame, rejected: Frame, *also: str, merged: Fra
     kept = clean.select(table.key, *also).with_columns(col(table.key).alias(f"kept_{table.key}"))
     if merged is not None:
         # A key has several merged rows where identical copies were merged as well.
-        moved = merged.filter(col("key") != col("into_key")).select("key", "into_key").unique()
+        moved = distinct_rows(merged.filter(col("key") != col("into_key")).select("key", "into_key"))
         kept = nw.concat([kept, moved.rename({"key": table.key, "into_key": f"kept_{table.key}"})])
     keys = read(rejected, table).select(table.key)
-    return Parents(table.key, kept, keys.filter(~col(table.key).is_null()).unique())
+    return Parents(table.key, kept, distinct_rows(keys.filter(~col(table.key).is_null())))
 
 
 def follow_merges(rows: Frame) -> Frame:

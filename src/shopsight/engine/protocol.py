@@ -93,6 +93,16 @@ def materialize(frame: Frame) -> Frame:
     return frame.collect().lazy(frame.implementation)
 
 
+def distinct_rows(frame: Frame) -> Frame:
+    """Each different row once.
+
+    On Spark, Narwhals' ``unique`` numbers the copies of each row: all orders of one status pass one task.
+    """
+    if not is_distributed(frame):
+        return frame.unique()
+    return frame.group_by(frame.collect_schema().names()).agg(nw.len().alias("copies")).drop("copies")
+
+
 def is_empty(frame: Frame) -> bool:
     """Whether the frame has no row."""
     return len(frame.head(1).collect()) == 0
