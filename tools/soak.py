@@ -189,9 +189,9 @@ def _nothing_more(_: Ground) -> None:
 #: What happens during a run, in turns.
 _EVENTS: dict[str, Callable[[Ground], None]] = {
     "PostgreSQL is killed and restarted": lambda ground: ground.restart(ground.postgres),
-    FAST_CLOCK: _nothing_more,
-    "MongoDB is killed and restarted": lambda ground: ground.restart(ground.mongo),
     DISK_FULL: _nothing_more,
+    "MongoDB is killed and restarted": lambda ground: ground.restart(ground.mongo),
+    FAST_CLOCK: _nothing_more,
     "Prefect's server is killed": Ground.kill_prefect,
     SERVICE_STOPPED: Ground.restart_service,
 }
