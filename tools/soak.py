@@ -49,14 +49,15 @@ ENDINGS = {
 }
 #: How much a figure's median may be greater in the last tenth of the runs than in the first.
 LIMITS: dict[str, Callable[[float], float]] = {
-    "memory of serve and its children, MB": lambda first: 1.25 * first + 20,
+    "memory of serve, MB": lambda first: 1.25 * first + 20,
+    "memory of Prefect's server, MB": lambda first: 1.25 * first + 20,
     "open files of serve and its children": lambda first: first + 10,
     "processes": lambda first: first,
     "threads": lambda first: first + 10,
     "run directories": lambda _: 4,
     "disk of the runs, MB": lambda first: 1.5 * first + 1,
     "generations in MongoDB": lambda _: 3,
-    "collections in MongoDB": lambda first: first,
+    "collections in MongoDB": lambda _: 20,
     "MongoDB's storage, MB": lambda first: 2 * first + 20,
 }
 

@@ -26,10 +26,12 @@ def sample(service: psutil.Process, workdir: Path, db: Database[dict[str, object
         workdir: its working directory.
         db: where it publishes to.
     """
-    family = [service, *service.children(recursive=True)]
+    children = service.children(recursive=True)
+    family = [service, *children]
     statistics = db.command("dbStats")
     return {
-        "memory of serve and its children, MB": sum(one.memory_info().rss for one in family) / MEGABYTE,
+        "memory of serve, MB": service.memory_info().rss / MEGABYTE,
+        "memory of Prefect's server, MB": sum(one.memory_info().rss for one in children) / MEGABYTE,
         "open files of serve and its children": sum(one.num_fds() for one in family),
         "processes": len(family),
         "threads": sum(one.num_threads() for one in family),
