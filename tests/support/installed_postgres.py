@@ -86,8 +86,12 @@ class Standby(InstalledPostgres):
         if not backup.exists():
             backup = PostgresServer.programs(self) / "pg_basebackup"
         source = ["--host", self._primary.socket_folder, "--username", USER]
-        target = ["--pgdata", self.data, "--write-recovery-conf", "--checkpoint", "fast"]
+        target = ["--pgdata", self.data, "--checkpoint", "fast"]
         self.run(["env", f"PGPASSWORD={self.password}", backup, *source, *target])
+        # Not by --write-recovery-conf: an older server does not know all options of a newer program.
+        primary = f"host={self._primary.socket_folder} user={USER} password={self.password}"
+        follow = 'touch "$0/standby.signal" && cat >> "$0/postgresql.auto.conf"'
+        self.run(["sh", "-c", follow, self.data], given=f"primary_conninfo = '{primary}'\n")
 
     def wait_for(self, primary_url: str) -> None:
         """Until it has replayed what the primary has written."""
