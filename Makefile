@@ -110,7 +110,7 @@ faults: .venv/stamp ## kill runs and servers a hundred times, and count what sur
 
 docs: .venv/stamp .venv-docs/stamp ## the documentation as a site in .docs/site, every link checked
 	$(BIN)/python tools/docs_pages.py .docs/pages
-	@# It announces its successor at each build: docs/adr/0013-a-site-made-by-mkdocs-material.md
+	@# It announces its successor at each build: docs/adr/0015-a-site-made-by-mkdocs-material.md
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "The site is .docs/site/index.html"
 
