@@ -44,7 +44,7 @@ help: ## list what there is to do
 .venv-airflow/stamp: requirements/airflow.txt requirements/bootstrap.txt tools/make_environment.sh
 	@tools/make_environment.sh .venv-airflow requirements/airflow.txt
 
-.venv-spark: .venv-spark/stamp ## make Spark's own environment (with Spark it takes 0.9 GB)
+.venv-spark: .venv-spark/stamp ## make Spark's own environment (with Spark it takes 1.4 GB)
 	@:
 
 .venv-spark/stamp: requirements/spark.txt requirements/bootstrap.txt tools/make_environment.sh pyproject.toml

@@ -122,7 +122,7 @@ class TableLedger:
     ``measure_in + measure_repaired = measure_out + measure_rejected + measure_merged``.
 
     Attributes:
-        added: rows that cleaning made itself: the category ``Uncategorised``, at most one.
+        added: rows that cleaning made itself: the category ``Uncategorised``, and guests.
         measure: which sum, in words (``sum(total_amount)``); None for tables that carry none.
         measure_repaired: what repairs added to (or took from) the measure.
     """

@@ -15,6 +15,7 @@ from shopsight import publish
 from shopsight.errors import ConfigurationError
 from shopsight.inspect.plan import make_plan
 from shopsight.inspect.verify import verify
+from shopsight.pipeline.run import roll_back
 from shopsight.settings import load_settings
 
 
@@ -69,7 +70,10 @@ def test_mongodb_removes_them_and_the_generation_stays_intact(expiring: Publishe
     found = verify(expiring.settings)
     assert found.is_intact
     assert found.rejected_until == datetime(2026, 1, 1, tzinfo=UTC)
-    # The rest is compared as before.
+    # It can be served again, and the rest is compared as before.
+    expiring.run()
+    roll_back(expiring.settings)
+    assert expiring.served_generation() == 1
     expiring.tamper("customer_metrics", lambda collection: collection.update_one({}, {"$set": {"name": "X"}}))
     assert not verify(expiring.settings).is_intact
 

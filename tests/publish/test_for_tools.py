@@ -59,7 +59,8 @@ def test_flat_views_are_healed_and_those_of_insights_that_are_gone_are_dropped(
     db, before = publisher.target.db, flat(publisher)
     db.command("collMod", "insight_top_customers", viewOn="insights", pipeline=[{"$limit": 1}])
     db.drop_collection(before[0])
-    db.command("create", "insight_gone", viewOn="insights", pipeline=[])
+    db.command("create", "insight_gone", viewOn="insights", pipeline=[{"$match": {"_id": "gone"}}])
+    db.command("create", "insight_of_mine", viewOn="insights", pipeline=[{"$limit": 1}])
     db["insights.g1"].insert_one({"_id": "$$ no insight"})
     db["insight_mine"].insert_one({"mine": True})
     served = publish.served(publisher.target)
@@ -71,7 +72,7 @@ def test_flat_views_are_healed_and_those_of_insights_that_are_gone_are_dropped(
         if is_altered
     ]
     publish.heal_views(publisher.target)
-    assert flat(publisher) == sorted([*before, "insight_mine"])
+    assert flat(publisher) == sorted([*before, "insight_mine", "insight_of_mine"])
     assert not any(publish.altered_flat_views(publisher.target, insights).values())
 
 

@@ -90,6 +90,15 @@ def test_an_address_in_another_column_is_blanked_too(twice: PublishedShop) -> No
     assert verify(twice.settings).is_intact
 
 
+def test_another_address_on_a_persons_rejected_order_is_blanked_by_the_id(twice: PublishedShop) -> None:
+    order = {"order_id": 9, "customer_id": "2", "customer_email": "bob@work.example", "status": "open"}
+    document = {"_id": "orders.x:9:1", "table": "orders", "key": 9, "rule": "orders.x", "row": order}
+    twice.tamper("rejected_rows", lambda collection: collection.insert_one(document))
+    forget(twice.settings, 2, None)
+    [found] = [row for row in twice.served("rejected_rows") if row["_id"] == document["_id"]]
+    assert found == {**document, "row": {**order, "customer_email": None}}
+
+
 def test_an_address_in_the_id_column_of_their_own_row_is_blanked(twice: PublishedShop) -> None:
     assert {"fay@", "gus@"} <= found_in(collections(twice))
     forget(twice.settings, None, "fay@example.org")

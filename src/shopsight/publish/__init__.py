@@ -1,8 +1,9 @@
 """Publishing to MongoDB: a generation is written beside the served one, then flipped to.
 
-In: the run's marts and rejected rows as Parquet, and its record. Out: ``customer_metrics``, ``insights`` and
-``rejected_rows``, views of the served generation's collections; ``published``, which names them;
-``pipeline_runs``. Readers see a generation only when it is whole, and at most one run publishes (``lease``).
+In: the run's marts and rejected rows as Parquet, and its record. Out: ``customer_metrics``, ``customers``,
+``insights`` and ``rejected_rows``, views of the served generation's collections, and ``insight_<id>`` of each
+insight's rows; ``published``, which names them; ``pipeline_runs`` and ``insights_history``. Readers see a
+generation only when it is whole, and at most one run publishes (``lease``).
 
 The names below are those that other packages use.
 """

@@ -4,6 +4,7 @@
 collection          one document is               ``_id``
 ==================  ============================  ==================================================
 customer_metrics    a customer                    customer_id
+customers           a customer, with more fields  customer_id
 insights            an insight                    the insight's id
 rejected_rows       a row that cleaning rejected  ``<rule>:<key>:<n>``
 ==================  ============================  ==================================================

@@ -28,13 +28,14 @@ def refresh_flat_views(target: Target, collection: str) -> None:
         wanted = {f"{PREFIX}{id_}": _options(id_) for id_ in _ids(target, collection)}
         found = _found(target)
         for name in found.keys() - wanted.keys():
-            if _is_ours(found[name]):
+            begin = [{"$match": {"_id": name.removeprefix(PREFIX)}}]
+            if _shows_insights(found[name]) and found[name].get("pipeline", [])[:1] == begin:
                 target.db.drop_collection(name)
         for name, options in wanted.items():
             if name not in found:
                 target.db.command("create", name, **options)
-            elif not _is_ours(found[name]):
-                log.warning("flat view", name=name, warning="the name is taken by what is not shopsight's")
+            elif not _shows_insights(found[name]):
+                log.warning("flat view", name=name, warning="another collection or view has this name")
             elif found[name] != options:
                 target.db.command("collMod", name, **options)
 
@@ -48,7 +49,7 @@ def altered_flat_views(target: Target, collection: str) -> dict[str, bool]:
 
 
 def _ids(target: Target, collection: str) -> list[str]:
-    """The insights' ids, of those that could be one: somebody may have altered the collection."""
+    """The insights' ids, those that are valid ones: somebody may have altered the collection."""
     named = {"_id": {"$regex": "^[a-z][a-z0-9_]*$"}}
     return [document["_id"] for document in target.db[collection].find(named, ["_id"])]
 
@@ -72,5 +73,5 @@ def _found(target: Target) -> dict[str, Any]:
     return {entry["name"]: entry["options"] if entry["type"] == "view" else {} for entry in entries}
 
 
-def _is_ours(options: Document) -> bool:
+def _shows_insights(options: Document) -> bool:
     return options.get("viewOn") == naming.INSIGHTS

@@ -167,11 +167,13 @@ class _Person:
             ]
             return {**document, "rows": rows}
         row, key = document["row"], str(document["key"])
-        is_theirs = key in map(str, self.ids) or any(map(self.named_in, row.values()))
-        is_theirs = is_theirs and document["table"] == "customers"
+        if is_customer := document["table"] == "customers":
+            is_theirs = key in map(str, self.ids) or any(map(self.named_in, row.values()))
+        else:
+            is_theirs = str(row.get("customer_id")).strip() in map(str, self.ids)
         return {
             **document,
-            "key": self.blanked({"key": document["key"]}, is_theirs=is_theirs)["key"],
+            "key": self.blanked({"key": document["key"]}, is_theirs=is_theirs and is_customer)["key"],
             "row": self.blanked(row, is_theirs=is_theirs),
         }
 
