@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.published_shop import PublishedShop
 
 from shopsight.audit.watch import AGES, Figures, check_rules, watch
@@ -27,6 +29,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"month": date(2026, 11, 1), "revenue": Decimal("60.00"), "orders": 6},
     ],
     "repeat_purchase": [{"customers": 10, "repeat_share": 0.25}],
+    "country_sales": [{"country": "Korea, Republic of", "orders": 2}],
     "cohort_retention": [{"cohort_month": date(2026, 10, 1), "months_since": 1, "customers": 3}],
 }
 NOW = Figures(
@@ -57,12 +60,33 @@ def of(before: dict[str, Any] | None, **rule: Any) -> Watched:
         (None, {"below": 70}, "is below 70"),
         (None, {"below": 69.99}, ""),
         (None, {"above": 1, "below": 100}, "is above 1 and is below 100"),
+        ({"revenue": math.inf}, {"falls_by": 0.3}, ""),
     ],
 )
 def test_a_rule_alerts_beyond_its_limit_and_not_at_it(
     before: dict[str, Any] | None, rule: dict[str, Any], alarm: str
 ) -> None:
     assert of(before, figure="revenue", **rule).alarm == alarm
+
+
+@pytest.mark.parametrize(
+    ("before", "rule", "alarm"),
+    [
+        (Decimal("5.00"), {"falls_by": 0.3, "below": 1}, "is gone"),
+        (None, {"below": 1}, "is missing"),
+        (None, {"falls_by": 0.3, "above": 1}, ""),
+        (Decimal("5.00"), {"above": 1}, ""),
+    ],
+)
+def test_a_figure_that_is_gone_alerts(before: Decimal | None, rule: dict[str, Any], alarm: str) -> None:
+    assert of({"average_order_value": before}, figure="average_order_value", **rule).alarm == alarm
+
+
+@pytest.mark.parametrize("figure", [math.nan, math.inf, Decimal("NaN"), Decimal("-Infinity")])
+def test_a_figure_that_is_not_finite_is_none(figure: Any) -> None:
+    rule = WatchRule(figure="revenue", falls_by=0.3, above=1, below=1)
+    (found,) = watch([rule], INSIGHTS, Figures({"revenue": figure}, ROWS.__getitem__), lambda _: None)
+    assert (found.value, found.alarm) == (None, "is missing")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +99,7 @@ def test_a_rule_alerts_beyond_its_limit_and_not_at_it(
         ({"insight": "monthly_sales", "key": "2026-12", "figure": "orders"}, None),
         ({"insight": "repeat_purchase", "figure": "repeat_share"}, "0.25"),
         ({"insight": "cohort_retention", "key": "2026-10, 1", "figure": "customers"}, "3"),
+        ({"insight": "country_sales", "key": "Korea, Republic of", "figure": "orders"}, "2"),
     ],
 )
 def test_a_figure_is_one_of_the_shop_or_a_column_by_its_key(rule: dict[str, Any], value: str | None) -> None:
@@ -91,7 +116,7 @@ def test_a_figure_is_one_of_the_shop_or_a_column_by_its_key(rule: dict[str, Any]
         ({"figure": "customers", "insight": "repeat_purchase", "key": "1"}, "its key must be none"),
     ],
 )
-def test_a_rule_about_what_there_is_not_stops_before_anything_is_read(
+def test_an_unknown_insight_or_figure_stops_before_anything_is_read(
     sqlite_shop: PublishedShop, rule: dict[str, Any], message: str
 ) -> None:
     settings = sqlite_shop.settings.model_copy(update={"watch": [WatchRule(above=1, **rule)]})
@@ -102,9 +127,16 @@ def test_a_rule_about_what_there_is_not_stops_before_anything_is_read(
 
 @pytest.mark.parametrize(
     "line",
-    ['figure = "revenue"', 'figure = "revenue"\nkey = "1"\nabove = 1', 'figure = "revenue"\nfalls_by = 30'],
+    [
+        'figure = "revenue"',
+        'figure = "revenue"\nkey = "1"\nabove = 1',
+        'figure = "revenue"\nfalls_by = 30',
+        'figure = "revenue"\nabove = nan',
+        'figure = "revenue"\nbelow = -inf',
+        'figure = "revenue"\nabove = 1\n[[watch]]\nfigure = "revenue"\nabove = 1.0',
+    ],
 )
-def test_a_rule_without_a_limit_or_with_a_wrong_one_is_refused(line: str) -> None:
+def test_a_rule_without_a_limit_or_with_a_wrong_one_or_twice_is_refused(line: str) -> None:
     Path("shopsight.toml").write_text(f"[[watch]]\n{line}\n")
     with pytest.raises(ConfigurationError, match="watch"):
         load_settings()
@@ -146,10 +178,15 @@ def test_a_fall_alerts_everywhere_and_withholds_nothing(sqlite_shop: PublishedSh
     assert kept is not None
     assert kept.watched == record.watched
     alerts = [alert for alert in alerts_for(record, 1.0) if alert.kind is AlertKind.WATCH]
-    assert [alert.fields["rule"] for alert in alerts] == ["revenue", "order_statuses, cancelled: orders"]
+    assert [alert.fields["rule"] for alert in alerts] == [
+        "revenue (falls_by 0.3 against the run before)",
+        "order_statuses, cancelled: orders (above 0)",
+    ]
     assert before.sentence in alerts[0].text
     exposed = prometheus_text(record.as_document(), None, record.started_at)
-    assert 'shopsight_watch_alarm{rule="order_statuses, cancelled: orders"} 1' in exposed
+    assert 'shopsight_watch_alarm{rule="order_statuses, cancelled: orders (above 0)"} 1' in exposed
+    assert 'shopsight_watch_alarm{rule="revenue (falls_by 0.3 against the run before)"} 1' in exposed
+    assert 'shopsight_watch_alarm{rule="revenue (falls_by 0.3 against a day before)"} 0' in exposed
     published = read_published(shop.settings)
     published.write_report(tmp_path / "report.html")
     assert before.sentence in (tmp_path / "report.html").read_text()
@@ -160,6 +197,26 @@ def test_a_fall_alerts_everywhere_and_withholds_nothing(sqlite_shop: PublishedSh
         )
     shop.execute("UPDATE orders SET total_amount = 0 WHERE status = 'completed'")
     assert shop.run().watched[1].before == record.totals["revenue"]
+
+
+def test_an_error_in_the_watching_withholds_nothing(
+    sqlite_shop: PublishedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = PublishedShop(
+        sqlite_shop.settings.model_copy(update={"watch": [WatchRule(figure="units", above=1)]})
+    )
+    monkeypatch.setattr("shopsight.audit.watch._exact", lambda _: 1 / 0)
+    with capture_logs() as logs:
+        record = shop.run()
+    assert (record.status, shop.served_generation(), record.watched) == ("succeeded", 1, [])
+    assert [line["error"] for line in logs if line["event"] == "watch"] == ["division by zero"]
+
+
+def test_a_rule_whose_row_never_had_a_figure_is_logged(sqlite_shop: PublishedShop) -> None:
+    rule = WatchRule(insight="order_statuses", key="canceled", figure="orders", above=1)
+    with capture_logs() as logs:
+        PublishedShop(sqlite_shop.settings.model_copy(update={"watch": [rule]})).run()
+    assert [line["no_figure"] for line in logs if line["event"] == "watch"] == [rule.name]
 
 
 def test_a_day_is_about_a_day() -> None:

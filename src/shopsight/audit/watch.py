@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -57,7 +57,7 @@ class Figures:
 
 
 def check_rules(rules: Iterable[WatchRule], insights: Mapping[str, WatchedInsight]) -> None:
-    """Refuse rules about figures that there are not.
+    """Refuse rules that name an unknown figure.
 
     Raises:
         ConfigurationError: names the rule, and what there is.
@@ -68,7 +68,7 @@ def check_rules(rules: Iterable[WatchRule], insights: Mapping[str, WatchedInsigh
             insight = insights.get(rule.insight)
             if insight is None:
                 raise _wrong(rule, f"there is no insight {rule.insight!r}", insights)
-            if len(rule.key.split(",") if rule.key is not None else ()) != len(insight.key):
+            if len(split_key(rule.key, insight.key)) != len(insight.key):
                 wanted = f"{', '.join(insight.key)}, separated by commas" if insight.key else "none"
                 raise _wrong(rule, f"its key must be {wanted}", ())
             known = [column.name for column in insight.columns if column.kind in _NUMBERS]
@@ -84,6 +84,9 @@ def watch(
 ) -> Iterator[Watched]:
     """Each rule's figure, the one compared with, and why it alerts, if it does.
 
+    A figure that is null, not finite or in no row is none. It alerts a rule with ``below``, and one with
+    ``falls_by`` if there was a figure before.
+
     Args:
         rules: as checked.
         insights: by id.
@@ -95,7 +98,9 @@ def watch(
         value, before, reasons = _figure(rule, key, now), None, []
         if rule.falls_by is not None:
             before = _figure(rule, key, earlier(AGES[rule.compared_with]))
-            if value is not None and before is not None and before > 0:
+            if value is None and before is not None:
+                reasons.append("is gone")
+            elif value is not None and before is not None and before > 0:
                 fall = (before - value) / before
                 if fall > _exact(rule.falls_by):
                     reasons.append(f"fell by {fall:.1%} (limit {rule.falls_by:.1%})")
@@ -103,23 +108,33 @@ def watch(
             reasons.append(f"is above {rule.above:g}")
         if value is not None and rule.below is not None and value < _exact(rule.below):
             reasons.append(f"is below {rule.below:g}")
+        if value is None and rule.below is not None and not reasons:
+            reasons.append("is missing")
         yield Watched(rule.name, value, before, " and ".join(reasons))
 
 
 def _figure(rule: WatchRule, key: tuple[str, ...], figures: Figures | None) -> Decimal | None:
-    """The rule's figure, exact; None if there is none, as for a row that is not in the list."""
+    """The rule's figure, exact and finite; None if there is none, as for a row that is not in the list."""
     if figures is None:
         return None
     found = figures.shop.get(rule.figure)
     if rule.insight is not None:
-        wanted = [part.strip() for part in rule.key.split(",")] if rule.key is not None else []
+        wanted = split_key(rule.key, key)
         rows = (
             row
             for row in figures.rows_of(rule.insight)
             if all(_is_written(row.get(name), text) for name, text in zip(key, wanted, strict=True))
         )
         found = next(rows, {}).get(rule.figure)
-    return None if found is None else _exact(found)
+    exact = None if found is None else _exact(found)
+    return exact if exact is not None and exact.is_finite() else None
+
+
+def split_key(text: str | None, columns: Sequence[str]) -> list[str]:
+    """The values of a key as people write it: separated by commas if it has several columns."""
+    if text is None:
+        return []
+    return [part.strip() for part in (text.split(",") if len(columns) > 1 else [text])]
 
 
 def _is_written(value: Any, text: str) -> bool:

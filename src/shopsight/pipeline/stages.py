@@ -44,7 +44,7 @@ from shopsight.pipeline.databases import source_address
 from shopsight.pipeline.own_insights import LoadedInsight, blame, own_insights
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.publish.privacy import Privacy
-from shopsight.record import RunRecord, Snapshot, Watched
+from shopsight.record import RunRecord, Snapshot
 from shopsight.settings import Settings
 from shopsight.settings.table_mapping import UNMAPPED
 
@@ -333,7 +333,6 @@ def publish_generation(run: Run) -> StageResult:
             on_rows=_tally(run, "publish"),
         )
         _prove_written(run, run.target, lease, written)
-        run.record.watched = _watched(run, run.target)
         served, valid_for = publish.served(run.target), run.settings.valid_for
         if served is None or served.pinned is None or run.unpin:
             publish.flip(run.target, lease, written, run.record, valid_for=valid_for)
@@ -341,6 +340,7 @@ def publish_generation(run: Run) -> StageResult:
             pinned = served.generation
             publish.keep(run.target, lease, written, run.record, pinned=pinned, valid_for=valid_for)
             log.warning("pinned", run_id=run.run_id, kept=written.generation, served=pinned)
+        _watch(run, run.target)
         try:
             publish.save_run(run.target, run.record)
             publish.keep_figures(run.target, keep_for=run.settings.keep_history)
@@ -351,7 +351,9 @@ def publish_generation(run: Run) -> StageResult:
     return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
 
 
-def _watched(run: Run, target: publish.Target) -> list[Watched]:
+def _watch(run: Run, target: publish.Target) -> None:
+    """Record and log the watched figures. An error is only logged, because the generation is published."""
+
     def rows_of(insight: str) -> list[dict[str, Any]]:
         batches = read_batches(run.workspace.folder("marts/insights") / insight, None)
         return [row for batch in batches for row in batch.to_pylist()]
@@ -360,11 +362,16 @@ def _watched(run: Run, target: publish.Target) -> list[Watched]:
         kept = publish.figures_before(target, run.snapshot.as_of - age)
         return Figures(kept["totals"], lambda id_: kept["insights"].get(id_, [])) if kept else None
 
-    now = Figures(run.record.shop_figures(), rows_of)
-    watched = list(watch(run.settings.watch, run.insights, now, earlier))
-    for figure in (figure for figure in watched if figure.alarm):
-        log.warning("watch", run_id=run.run_id, alarm=figure.sentence)
-    return watched
+    try:
+        now = Figures(run.record.shop_figures(), rows_of)
+        run.record.watched = list(watch(run.settings.watch, run.insights, now, earlier))
+    except Exception as error:  # noqa: BLE001 - watching withholds nothing
+        log.warning("watch", run_id=run.run_id, error=str(error))
+    for figure in run.record.watched:
+        if figure.alarm:
+            log.warning("watch", run_id=run.run_id, alarm=figure.sentence)
+        elif figure.value is None and figure.before is None:
+            log.warning("watch", run_id=run.run_id, no_figure=figure.rule, remedy="Look at its key.")
 
 
 def _guard(run: Run, target: publish.Target) -> None:

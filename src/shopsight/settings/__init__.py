@@ -327,6 +327,15 @@ class Settings(BaseSettings):
             check_zone(time_zone)
         return time_zone
 
+    @field_validator("watch")
+    @classmethod
+    def _distinct(cls, rules: list[WatchRule]) -> list[WatchRule]:
+        """Refuse equal rules: each would be one series of the metrics."""
+        names = [rule.name for rule in rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules are equal: {twice[0]}")
+        return rules
+
     @field_validator("excluded_order_statuses")
     @classmethod
     def _normalised(cls, statuses: frozenset[str]) -> frozenset[str]:

@@ -27,14 +27,23 @@ class WatchRule(BaseModel):
     key: str | None = None
     falls_by: float | None = Field(None, gt=0, le=1)
     compared_with: Literal["before", "day", "week"] = "before"
-    above: float | None = None
-    below: float | None = None
+    above: float | None = Field(None, allow_inf_nan=False)
+    below: float | None = Field(None, allow_inf_nan=False)
 
     @property
     def name(self) -> str:
-        """What it watches, in words: ``order_statuses, cancelled: orders``."""
+        """What it watches, and its limits, in words: ``order_statuses, cancelled: orders (above 500)``."""
         row = ", ".join(part for part in (self.insight, self.key) if part)
-        return f"{row}: {self.figure}" if row else self.figure
+        figure = f"{row}: {self.figure}" if row else self.figure
+        against = "the run before" if self.compared_with == "before" else f"a {self.compared_with} before"
+        limits = {
+            f"falls_by {{}} against {against}": self.falls_by,
+            "above {}": self.above,
+            "below {}": self.below,
+        }
+        # A float's own digits, because two rules that differ must not have one name.
+        told = (words.format(str(at).removesuffix(".0")) for words, at in limits.items() if at is not None)
+        return f"{figure} ({', '.join(told)})"
 
     @model_validator(mode="after")
     def _can_alert(self) -> Self:

@@ -11,6 +11,7 @@ from typing import Any
 
 import narwhals as nw
 
+from shopsight.audit.watch import split_key
 from shopsight.contract import TABLES
 from shopsight.engine.protocol import Frame
 from shopsight.errors import ConfigurationError
@@ -123,8 +124,8 @@ def parse_key(insight: Insight, text: str) -> dict[str, Any]:
         ConfigurationError: there are too few or too many of them, or they are of another kind.
     """
     kinds = {column.name: column.kind for column in insight.columns}
-    parts = text.split(",") if len(insight.key) > 1 else [text]
-    if not insight.key or len(parts) != len(insight.key):
+    parts = split_key(text, insight.key)
+    if len(parts) != len(insight.key):
         wanted = ", ".join(insight.key)
         raise ConfigurationError(
             f"{text!r} is no key of {insight.id}.",
@@ -132,7 +133,7 @@ def parse_key(insight: Insight, text: str) -> dict[str, Any]:
             if insight.key
             else f"{insight.id} has one row, about the whole shop: leave --key out.",
         )
-    return {name: _parse(part.strip(), kinds[name]) for name, part in zip(insight.key, parts, strict=True)}
+    return {name: _parse(part, kinds[name]) for name, part in zip(insight.key, parts, strict=True)}
 
 
 def _parse(text: str, kind: InsightKind) -> Any:
