@@ -49,6 +49,6 @@ def test_the_settings_of_the_page_publish_the_insight(written: Path, tmp_path: P
 
 
 def test_an_existing_file_and_a_name_that_is_no_id_are_refused(written: Path) -> None:
-    for name in ("countries_lately", "Countries", "files"):
+    for name in ("countries_lately", "Countries", "files", "customers"):
         assert shopsight("insight", "new", name).code == 2
     assert (written / "countries_lately.py").read_text() == INSIGHT

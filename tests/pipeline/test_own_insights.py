@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from rich.text import Text
 from tests.support.staged import literal_shop, read, staged
 
 from shopsight.cli.explain_views import trace_view
-from shopsight.errors import ConfigurationError, ProofBroken
+from shopsight.engine.opening import open_engine
+from shopsight.errors import ConfigurationError, EngineUnavailable, ProofBroken
 from shopsight.inspect.explain import TracedRun, explain_insight
+from shopsight.logs import bind_structlog
 from shopsight.marts.insights import INSIGHTS
 from shopsight.orchestration.environment import settings_environment
 from shopsight.pipeline import stages
@@ -121,7 +125,7 @@ def test_an_option_reaches_the_function(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"sales_by_year": {"weeks": 1}}, r"\[insights.sales_by_year\].*weeks = 1 is not one of none"),
-        ({"sales_by_yaer": {}}, r"\[insights.sales_by_yaer\].* none of your own"),
+        ({"sales_by_yaer": {}}, r"\[insights.sales_by_yaer\].* unknown own insight"),
         ({"sales_by_year": 3}, "the options of each insight are a table"),
     ],
 )
@@ -141,12 +145,18 @@ def test_options_that_no_insight_has_are_refused(
         ("INSIGHT = Insight(", "INSIGHTS = Insight(", None, "no INSIGHT"),
         ('id="sales_by_year"', 'id="monthly_sales"', "INSIGHT =", "is taken by shopsight"),
         ('id="sales_by_year"', 'id="Sales by year"', "INSIGHT =", "not made of small letters"),
+        ('id="sales_by_year"', "id=2024", "INSIGHT =", "the id 2024"),
+        ('id="sales_by_year"', 'id="customer_metrics"', "INSIGHT =", "or is one of files, customer_metrics,"),
+        ('SumsTo("revenue", "revenue"), SumsTo(', "SumsTo(", "INSIGHT =", r"identities=\(…,\)"),
+        ("        InsightColumn(", "        (", "INSIGHT =", "AttributeError"),
+        ('key=("year",)', 'key=("year")', "INSIGHT =", "key is not a tuple"),
         ('key=("year",)', 'key=("yaer",)', "INSIGHT =", "the key 'yaer' is not among its columns"),
         ('"year", "count"', '"year", "whole"', "INSIGHT =", "is of the kind 'whole'"),
         ('SumsTo("orders", "counting', 'SumsTo("number", "counting', "INSIGHT =", "names 'number'"),
         ('"orders", "counting_orders"', '"orders", "all_orders"', "INSIGHT =", "no total 'all_orders'"),
         ('nw.col("order_date")', 'nw.col("date")', "orders.group_by(", "cannot be computed"),
         ("shop.counting_orders", "shop.good_orders", "shop.good_orders", "AttributeError"),
+        ("compute=sales_by_year", "compute=__import__('functools').partial(print)", "INSIGHT =", "'select'"),
         ('.alias("orders")', '.alias("number")', "orders.group_by(", "cannot be computed"),
     ],
 )
@@ -172,6 +182,23 @@ def test_a_folder_without_an_insight_is_refused(tmp_path: Path) -> None:
         own_insights(load_settings(insights=["mine"]))
 
 
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "a_folder.py").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .*a_folder\.py"):
+        own_insights(load_settings(insights=["mine"]))
+
+
+def test_an_open_folder_is_warned_of_because_everybody_may_add_an_insight(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bind_structlog()
+    folder = write(tmp_path)
+    Path(folder).chmod(0o777)
+    own_insights(load_settings(insights=[folder]))
+    (warned,) = [one.getMessage() for one in caplog.records if "every user" in one.getMessage()]
+    assert folder in warned
+
+
 def test_two_files_with_one_id_are_refused(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(ConfigurationError, match="the id 'sales_by_year' is taken by"):
@@ -186,6 +213,18 @@ def test_an_entry_point_declares_an_insight(tmp_path: Path, monkeypatch: pytest.
     (found / "entry_points.txt").write_text("[shopsight.insights]\nby_year = sales_by_year\n")
     monkeypatch.syspath_prepend(tmp_path / "mine")
     assert "sales_by_year" in insights_of(load_settings())
+
+
+def test_an_entry_point_whose_package_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tmp_path / "gone-1.dist-info"
+    found.mkdir()
+    (found / "METADATA").write_text("Metadata-Version: 2.1\nName: gone\nVersion: 1\n")
+    (found / "entry_points.txt").write_text("[shopsight.insights]\nby_year = gone.sales_by_year\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"'by_year' .* names 'gone\.sales_by_year'"):
+        own_insights(load_settings())
 
 
 def test_an_added_insight_is_computed_proven_and_explained(tmp_path: Path) -> None:
@@ -236,15 +275,31 @@ def test_an_added_insight_that_breaks_its_identity_breaks_the_proof(
         staged(tmp_path, literal_shop(), insights=[write(tmp_path, wrong)])
 
 
-def test_an_insight_that_fails_on_the_shop_alone_is_named(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        SALES_BY_YEAR.replace("nw.len()", 'nw.col("status").cast(nw.Int64).sum()').replace(
-            "shop.counting_orders", "shop.orders"
-        ),
-    )
-    with pytest.raises(ConfigurationError, match=r"sales_by_year\.py, line \d+: it cannot be computed"):
-        staged(tmp_path, literal_shop(), insights=[str(tmp_path / "mine")])
+FAILS_ON_THE_SHOP = SALES_BY_YEAR.replace("nw.len()", 'nw.col("status").cast(nw.Int64).sum()').replace(
+    "shop.counting_orders", "shop.orders"
+)
+
+
+def test_an_insight_that_fails_on_the_shop_alone_is_named_without_the_shops_values(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"line \d+: it cannot be computed: \w+\.$") as caught:
+        staged(tmp_path, literal_shop(), insights=[write(tmp_path, FAILS_ON_THE_SHOP)])
+    assert "sales_by_year.py" in caught.value.message
+
+
+def test_an_error_that_the_engine_knows_is_not_blamed_on_an_insight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def losing(*given: Any) -> Iterator[Any]:
+        with open_engine(*given) as engine:
+            try:
+                yield engine
+            except pl.exceptions.PolarsError as error:
+                raise EngineUnavailable("lost") from error
+
+    monkeypatch.setattr(stages, "open_engine", losing)
+    with pytest.raises(EngineUnavailable):
+        staged(tmp_path, literal_shop(), insights=[write(tmp_path, FAILS_ON_THE_SHOP)])
 
 
 def test_a_resumed_run_computes_again_what_a_changed_file_says(tmp_path: Path) -> None:

@@ -220,6 +220,12 @@ def test_a_young_shop_compares_fewer_months(whole_months: int, span: str | None)
     assert (trend and trend.span) == span
 
 
+def test_a_line_over_weeks_before_the_months_does_not_take_the_trend_away() -> None:
+    sales = sample_insights()["monthly_sales"]
+    weeks = replace(sales, rows=[{**row, "month": row["month"].replace(day=8)} for row in sales.rows])
+    assert trend_of([weeks, sales]) == trend_of([sales]) is not None
+
+
 def test_nothing_is_said_to_have_grown_from_nothing() -> None:
     trend = Trend("Oct 2026", "Sep 2026", {"revenue": Decimal(5)}, {"revenue": Decimal(0)})
     assert [tile.change for tile in tiles(sample_record().as_document(), trend)] == [None] * 6

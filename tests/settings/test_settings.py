@@ -103,16 +103,17 @@ def test_an_unknown_setting_is_refused() -> None:
     assert "Did you mean top_n?" in caught.value.message
 
 
-def test_a_file_that_every_user_may_write_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_every_user_may_write_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     bind_structlog()
     file = Path("shopsight.toml")
     file.write_text("top_n = 7\n")
-    for mode, warnings in ((0o644, 0), (0o666, 1)):
+    for mode, folder_mode, warnings in ((0o644, 0o755, 0), (0o666, 0o755, 1), (0o644, 0o777, 2)):
         file.chmod(mode)
+        Path.cwd().chmod(folder_mode)
         warn_if_writable.cache_clear()
         load_settings()
         load_settings()
-        assert len([one for one in caplog.records if "shopsight.toml" in one.getMessage()]) == warnings
+        assert len([one for one in caplog.records if "every user" in one.getMessage()]) == warnings
 
 
 def test_a_misspelt_variable_is_refused_and_an_unrelated_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

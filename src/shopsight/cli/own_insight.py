@@ -33,12 +33,14 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Write a commented insight that works, and its test."""
-    import re
     from importlib import resources
 
-    if not re.fullmatch("[a-z][a-z0-9_]*", name) or name == "files":
+    from shopsight.pipeline.own_insights import TAKEN, is_id
+
+    if not is_id(name):
         raise ConfigurationError(
-            f"{name!r} cannot be an insight's id.", remedy="Use small letters, digits and _."
+            f"{name!r} cannot be an insight's id.",
+            remedy=f"Use small letters, digits and _, but not {TAKEN}.",
         )
     templates = resources.files("shopsight.cli").joinpath("templates")
     paths = {folder / f"{name}.py": "insight.py.txt", folder / f"test_{name}.py": "test_insight.py.txt"}

@@ -12,6 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -33,6 +34,7 @@ from shopsight.errors import ConfigurationError
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.insights import INSIGHTS, Insight, InsightOptions, Shop, in_report_order
 from shopsight.marts.insights.insight import DTYPES
+from shopsight.publish.naming import VIEWS
 from shopsight.record import OwnInsight
 from shopsight.settings import Settings, warn_if_writable
 
@@ -45,6 +47,9 @@ _NOT_PURE = {
     *("requests", "urllib", "socket", "subprocess"),
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: A setting, and the views in MongoDB, whose figures the proof holds by the same names.
+_TAKEN = ("files", *VIEWS)
+TAKEN = f"one of {', '.join(_TAKEN)}"
 _TRIAL = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 1, 1))
 _DTYPES = {Kind.MONEY: MONEY, Kind.DATE: nw.Date(), Kind.TEXT: nw.String()}
 
@@ -80,7 +85,7 @@ def own_insights(settings: Settings) -> list[LoadedInsight]:
     loaded = [_with_options(one, options.get(one.insight.id, {})) for one in _loaded(settings)]
     for id_ in options.keys() - {one.insight.id for one in loaded}:
         raise ConfigurationError(
-            f"[insights.{id_}] in the settings sets options of an insight that is none of your own.",
+            f"[insights.{id_}] in the settings sets options of an unknown own insight.",
             remedy=f"Your own are {', '.join(one.insight.id for one in loaded) or 'none'}.",
         )
     for one in loaded:
@@ -107,6 +112,11 @@ def insights_in(settings: Settings, record: Mapping[str, Any]) -> dict[str, Insi
     except ConfigurationError as error:
         log.warning("insights", error=error.message)
     return in_report_order([*INSIGHTS.values(), *own])
+
+
+def is_id(name: object) -> bool:
+    """Whether an insight of the user's own may have this id, if no other has it."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name)) and name not in _TAKEN
 
 
 def load_file(path: Path) -> Insight:
@@ -155,14 +165,14 @@ def blame(insights: Iterable[LoadedInsight], shop: Shop, options: InsightOptions
         try:
             one.insight.frame(shop, options).collect()
         except Exception as error:
-            raise _failed(one, error) from error
+            # The engine's message may quote the shop's rows.
+            raise _failed(one, error, type(error).__name__) from error
 
 
 def _loaded(settings: Settings) -> list[LoadedInsight]:
     loaded: dict[str, LoadedInsight] = {}
-    for path in _paths(settings):
-        warn_if_writable(path)
-        one = _load(path, path.read_bytes())
+    for path, source in _sources(settings):
+        one = _load(path, source)
         taken = "shopsight" if one.insight.id in INSIGHTS else None
         if one.insight.id in loaded:
             taken = str(loaded[one.insight.id].path)
@@ -170,6 +180,18 @@ def _loaded(settings: Settings) -> list[LoadedInsight]:
             raise _wrong(path, _line(path), f"the id {one.insight.id!r} is taken by {taken}")
         loaded[one.insight.id] = one
     return list(loaded.values())
+
+
+def _sources(settings: Settings) -> Iterator[tuple[Path, bytes]]:
+    try:
+        for path in _paths(settings):
+            warn_if_writable(path)
+            warn_if_writable(path.parent)
+            yield path, path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The insights cannot be read: {error}.", remedy="Correct `insights`, or the file's permissions."
+        ) from error
 
 
 def _paths(settings: Settings) -> Iterator[Path]:
@@ -187,7 +209,9 @@ def _paths(settings: Settings) -> Iterator[Path]:
             )
         yield from found
     for entry in entry_points(group="shopsight.insights"):
-        spec = find_spec(entry.module)
+        spec = None
+        with suppress(Exception):  # it imports the packages above the module, which may be gone
+            spec = find_spec(entry.module)
         if spec is None or spec.origin is None:
             raise ConfigurationError(
                 f"The entry point {entry.name!r} of shopsight.insights names {entry.module!r}, which is no"
@@ -207,20 +231,24 @@ def _load(path: Path, source: bytes) -> LoadedInsight:
         tree = ast.parse(source, str(path))
         _refuse_engines(path, tree)
         exec(compile(tree, str(path), "exec"), module.__dict__)  # noqa: S102 - what the user asks for
+        insight = _checked(path, getattr(module, "INSIGHT", None))
+        proved = described(insight, [column.name for column in insight.columns])
     except ConfigurationError:
         raise
     except SyntaxError as error:
         raise _wrong(path, error.lineno or 1, f"{error.msg}") from error
     except Exception as error:
-        raise _wrong(path, _line_in(path, error) or 1, f"{type(error).__name__}: {error}") from error
-    insight = getattr(module, "INSIGHT", None)
+        raise _wrong(path, _line_in(path, error) or _line(path), _quoted(error)) from error
+    insight = replace(insight, description=f"{insight.description} {proved}")
+    return LoadedInsight(insight, path, hashlib.sha256(source).hexdigest(), proved)
+
+
+def _checked(path: Path, insight: object) -> Insight:
     if not isinstance(insight, Insight):
         raise _wrong(path, _line(path), "there is no INSIGHT = Insight(…)")
     for fault in _faults(insight):
         raise _wrong(path, _line(path), fault)
-    proved = described(insight, [column.name for column in insight.columns])
-    insight = replace(insight, description=f"{insight.description} {proved}")
-    return LoadedInsight(insight, path, hashlib.sha256(source).hexdigest(), proved)
+    return insight
 
 
 def _refuse_engines(path: Path, tree: ast.Module) -> None:
@@ -238,9 +266,12 @@ def _refuse_engines(path: Path, tree: ast.Module) -> None:
 
 def _faults(insight: Insight) -> Iterator[str]:
     """What is wrong with its declaration, the most general first."""
+    for name in ("columns", "key", "identities"):
+        if not isinstance(getattr(insight, name), tuple | list):
+            yield f"{name} is not a tuple; with one entry it ends in a comma: {name}=(…,)"
     names = [column.name for column in insight.columns]
-    if not _NAME.fullmatch(insight.id) or insight.id == "files":
-        yield f"the id {insight.id!r} is not made of small letters, digits and _, or is `files`"
+    if not is_id(insight.id):
+        yield f"the id {insight.id!r} is not made of small letters, digits and _, or is {TAKEN}"
     for name in names:
         if not _NAME.fullmatch(name) or names.count(name) > 1:
             yield f"the column {name!r} comes twice, or is not made of small letters, digits and _"
@@ -249,6 +280,10 @@ def _faults(insight: Insight) -> Iterator[str]:
             yield f"{column.name} is of the kind {column.kind!r}; the kinds are {', '.join(DTYPES)}"
     for name in [name for name in insight.key if name not in names] or ([] if names else ["any column"]):
         yield f"the key {name!r} is not among its columns"
+    yield from _identity_faults(insight, names)
+
+
+def _identity_faults(insight: Insight, names: list[str]) -> Iterator[str]:
     for identity in insight.identities:
         total = identity.total if isinstance(identity, SumsTo | Quotient) else ""
         if total and total not in SHOP_TOTALS:
@@ -284,14 +319,19 @@ def _try_out(one: LoadedInsight) -> None:
     try:
         one.insight.frame(example_shop(), _TRIAL).collect()
     except Exception as error:
-        raise _failed(one, error) from error
+        raise _failed(one, error, _quoted(error)) from error
 
 
-def _failed(one: LoadedInsight, error: Exception) -> ConfigurationError:
+def _failed(one: LoadedInsight, error: Exception, what: str) -> ConfigurationError:
     """The error for an insight that cannot be computed, at its own last line, or at its function."""
-    line = _line_in(one.path, error) or one.insight.compute.__code__.co_firstlineno
-    what = str(error).partition("\n")[0]
-    return _wrong(one.path, line, f"it cannot be computed: {type(error).__name__}: {what}")
+    code = getattr(one.insight.compute, "__code__", None)
+    line = _line_in(one.path, error) or (code.co_firstlineno if code else _line(one.path))
+    return _wrong(one.path, line, f"it cannot be computed: {what}")
+
+
+def _quoted(error: Exception) -> str:
+    first_line = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}"
 
 
 def _line_in(path: Path, error: BaseException) -> int | None:
@@ -301,7 +341,7 @@ def _line_in(path: Path, error: BaseException) -> int | None:
 
 def _line(path: Path) -> int:
     """The line of ``INSIGHT = …``; 1 if there is none."""
-    lines = path.read_text("utf-8").splitlines()
+    lines = path.read_text("utf-8", "replace").splitlines()
     return next((at for at, line in enumerate(lines, 1) if re.match(r"INSIGHT\b", line)), 1)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -27,7 +28,8 @@ from shopsight.audit.watch import Figures, watch
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.opening import open_engine
-from shopsight.errors import ConfigurationError, PublishError
+from shopsight.engine.protocol import Engine
+from shopsight.errors import ConfigurationError, PublishError, ShopsightError
 from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
@@ -256,19 +258,26 @@ def insights(run: Run) -> StageResult:
     )
     folder, of_customers = run.workspace.folder("marts/insights"), run.workspace.folder("marts/customers")
 
-    def work() -> dict[str, Any]:
+    @contextmanager
+    def opened() -> Iterator[tuple[Engine, Shop]]:
         with open_engine(settings, run.workspace.folder("scratch")) as engine:
             tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
             metrics = engine.scan(run.workspace.folder("marts/customer_metrics"))
-            shop = Shop(**tables, customer_metrics=metrics)
-            try:
+            yield engine, Shop(**tables, customer_metrics=metrics)
+
+    def work() -> dict[str, Any]:
+        try:
+            with opened() as (engine, shop):
                 frames = compute_insights(shop, options, run.insights)
                 every = {of_customers: customers(shop, options.as_of).sort("customer_id")}
                 engine.sink({folder / name: frame for name, frame in frames.items()} | every)
-            except Exception:
+                return {"engine": dict(engine.versions)}
+        except ShopsightError:
+            raise  # a full disk or a lost engine is no insight's fault
+        except Exception:
+            with opened() as (_, shop):
                 blame(run.own_insights, shop, options)
-                raise
-            return {"engine": dict(engine.versions)}
+            raise
 
     inputs = {
         "top_n": options.top_n,

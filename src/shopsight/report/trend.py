@@ -46,7 +46,7 @@ def trend_of(tables: Iterable[ReportTable]) -> Trend | None:
             del months[-1]
         length = next((length for length in _LENGTHS if len(months) >= 2 * length), None)
         if length is None or table.namer(chart.label) is not format_month:
-            return None
+            continue
 
         def sums(rows: list[dict[str, Any]], columns: dict[str, str] = table.totals) -> dict[str, Any]:
             return {total: sum(row[column] or 0 for row in rows) for total, column in columns.items()}

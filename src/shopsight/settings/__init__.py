@@ -428,7 +428,9 @@ def load_settings(**given: Any) -> Settings:
     """
     remedy = f"Correct {_FILE}, the {_PREFIX}* environment or the command line."
     _refuse_misspelt(os.environ)
-    warn_if_writable()
+    if Path(_FILE).exists():
+        warn_if_writable(Path(_FILE))
+        warn_if_writable(Path.cwd())
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -463,9 +465,9 @@ def _refuse_misspelt(environment: Iterable[str]) -> None:
 
 
 @cache
-def warn_if_writable(file: Path = Path(_FILE)) -> None:
-    """Warn once: who writes the settings or an insight runs commands, or sends the data elsewhere."""
-    if file.exists() and file.stat().st_mode & stat.S_IWOTH:
+def warn_if_writable(file: Path) -> None:
+    """Warn once: who writes the settings or an insight, or adds one, runs commands or moves the data."""
+    if file.stat().st_mode & stat.S_IWOTH:
         structlog.get_logger("shopsight").warning(
             "settings", file=str(file), warning="every user may write to it"
         )
