@@ -19,6 +19,7 @@ from shopsight.marts.insights import INSIGHTS
 from shopsight.orchestration.alerts import AlertKind, alerts_for
 from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.prometheus import prometheus_text
+from shopsight.pipeline.run import roll_back, unpin
 from shopsight.record import RunRecord, Watched
 from shopsight.settings import load_settings
 from shopsight.settings.watch_rule import WatchRule
@@ -197,6 +198,24 @@ def test_a_fall_alerts_everywhere_and_withholds_nothing(sqlite_shop: PublishedSh
         )
     shop.execute("UPDATE orders SET total_amount = 0 WHERE status = 'completed'")
     assert shop.run().watched[1].before == record.totals["revenue"]
+
+
+def test_a_run_is_not_compared_with_one_that_was_rolled_back_from(sqlite_shop: PublishedShop) -> None:
+    rules = [WatchRule(figure="revenue", falls_by=0.3)]
+    shop = PublishedShop(sqlite_shop.settings.model_copy(update={"watch": rules}))
+
+    def before(amount: float) -> Any:
+        shop.execute(f"UPDATE orders SET total_amount = {amount} WHERE status = 'completed'")
+        return shop.run().watched[0].before
+
+    first = shop.run().totals["revenue"]
+    assert before(0.01) == first
+    roll_back(shop.settings)
+    assert before(0.02) == first
+    unpin(shop.settings)
+    waited = shop.run()
+    assert waited.watched[0].before == waited.totals["revenue"]
+    assert shop.run(run_id=waited.run_id).watched == waited.watched
 
 
 def test_an_error_in_the_watching_withholds_nothing(

@@ -139,6 +139,25 @@ def test_the_history_expires_by_a_setting_and_0_keeps_none(sqlite_shop: Publishe
         assert target.db["insights_history"].count_documents({}) == 2
         (index,) = [i for i in target.db["insights_history"].list_indexes() if "expireAfterSeconds" in i]
         assert (dict(index["key"]), index["expireAfterSeconds"]) == ({"expires_at": 1}, 0)
+        publish.keep_figures(target, keep_for=timedelta(days=400))
+        assert {kept["expires_at"] - kept["as_of"] for kept in target.db["insights_history"].find()} == {
+            timedelta(days=400)
+        }
+        publish.keep_figures(target, keep_for=timedelta(0))
+        # MongoDB itself may have removed them meanwhile.
+        assert all(kept["expires_at"] == kept["as_of"] for kept in target.db["insights_history"].find())
+
+
+def test_the_newest_generation_of_a_resumed_run_stays_in_the_history(sqlite_shop: PublishedShop) -> None:
+    record = sqlite_shop.run()
+    sqlite_shop.run(run_id=record.run_id)
+    with sqlite_shop.target() as target:
+        history = target.db["insights_history"]
+        assert [kept["generation"] for kept in history.find()] == [2]
+        history.update_one({}, {"$set": {"mark": 1}})
+        publish.keep_figures(target, keep_for=KEEP)
+        (kept,) = history.find()
+    assert (kept["generation"], kept["mark"]) == (2, 1)
 
 
 def test_a_large_insight_and_a_run_of_another_form_do_not_stop_the_history(

@@ -349,7 +349,6 @@ def publish_generation(run: Run) -> StageResult:
             pinned = served.generation
             publish.keep(run.target, lease, written, run.record, pinned=pinned, valid_for=valid_for)
             log.warning("pinned", run_id=run.run_id, kept=written.generation, served=pinned)
-        _watch(run, run.target)
         try:
             publish.save_run(run.target, run.record)
             publish.keep_figures(run.target, keep_for=run.settings.keep_history)
@@ -357,18 +356,23 @@ def publish_generation(run: Run) -> StageResult:
         except PublishError as error:
             # The generation is served, and the next run does what is left undone.
             log.warning("sweep", run_id=run.run_id, error=str(error))
+        _watch(run, run.target, served)
     return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
 
 
-def _watch(run: Run, target: publish.Target) -> None:
-    """Record and log the watched figures. An error is only logged, because the generation is published."""
+def _watch(run: Run, target: publish.Target, served: publish.Served | None) -> None:
+    """Record and log the watched figures. An error is only logged, because the generation is published.
+
+    They are compared with nothing newer than what was served before: after a rollback, that is wrong.
+    """
 
     def rows_of(insight: str) -> list[dict[str, Any]]:
         batches = read_batches(run.workspace.folder("marts/insights") / insight, None)
         return [row for batch in batches for row in batch.to_pylist()]
 
     def earlier(age: timedelta) -> Figures | None:
-        kept = publish.figures_before(target, run.snapshot.as_of - age)
+        moment = run.snapshot.as_of - age
+        kept = publish.figures_before(target, run.run_id, min(moment, served.as_of) if served else moment)
         return Figures(kept["totals"], lambda id_: kept["insights"].get(id_, [])) if kept else None
 
     try:

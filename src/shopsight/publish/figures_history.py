@@ -24,6 +24,7 @@ def keep_figures(target: Target, *, keep_for: timedelta) -> None:
 
     A document: ``generation``, ``as_of``, ``published_at``, ``expires_at``, ``totals``, and ``insights`` with
     the rows of each small insight by id. It repeats for generations that an earlier run was stopped before.
+    Documents that are there expire by ``keep_for``, too.
 
     Args:
         target: where.
@@ -32,15 +33,19 @@ def keep_figures(target: Target, *, keep_for: timedelta) -> None:
     Raises:
         TargetUnavailable: MongoDB does not answer.
     """
-    if not keep_for:
-        return
     db = target.db
+    history = db[naming.INSIGHTS_HISTORY]
     with target.translated():
+        expires_at = {"$add": ["$as_of", keep_for // timedelta(milliseconds=1)]}
+        history.update_many({}, [{"$set": {"expires_at": expires_at}}])
+        if not keep_for:
+            return
         stored = [*naming.stored_generations(db)]
-        history = db[naming.INSIGHTS_HISTORY]
         history.create_index("expires_at", expireAfterSeconds=0)
         for note in db[naming.GENERATIONS].find({"_id": {"$in": stored}, "state": "published"}):
-            if history.count_documents({"_id": note["run_id"], "generation": note["_id"]}, limit=1):
+            # A resumed run may have published twice; its newest generation stays.
+            kept = {"_id": note["run_id"], "generation": {"$gte": note["_id"]}}
+            if history.count_documents(kept, limit=1):
                 continue
             totals = _figures_of(find_run(target, note["run_id"]))
             document = {
@@ -58,10 +63,10 @@ def keep_figures(target: Target, *, keep_for: timedelta) -> None:
             history.replace_one({"_id": note["run_id"]}, document, upsert=True)
 
 
-def figures_before(target: Target, moment: datetime) -> dict[str, Any] | None:
-    """The kept figures of the newest run whose snapshot is older than a moment, as plain values."""
+def figures_before(target: Target, run_id: str, moment: datetime) -> dict[str, Any] | None:
+    """The figures of the newest other run whose snapshot is of a moment or before, as plain values."""
     with target.translated():
-        found = target.db[naming.INSIGHTS_HISTORY].find({"as_of": {"$lt": moment}})
+        found = target.db[naming.INSIGHTS_HISTORY].find({"_id": {"$ne": run_id}, "as_of": {"$lte": moment}})
         newest: dict[str, Any] | None = plain(next(iter(found.sort("_id", -1).limit(1)), None))
     return newest
 
