@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def line_of(text: str, source: str) -> int:
 def test_an_added_file_is_an_insight_after_the_built_in_ones(tmp_path: Path) -> None:
     settings = load_settings(insights=[write(tmp_path)])
     write(tmp_path, "raise ValueError\n", "test_sales_by_year.py")
-    assert list(insights_of(settings)) == [*INSIGHTS, "sales_by_year"]
+    assert list(insights_of(own_insights(settings))) == [*INSIGHTS, "sales_by_year"]
 
 
 @pytest.mark.parametrize("text", ['insights = ["mine"]', '[insights]\nfiles = ["mine/sales_by_year.py"]'])
@@ -108,7 +109,7 @@ def test_the_environment_hands_insights_and_options_to_a_child_process(
     Path("shopsight.toml").unlink()
     monkeypatch.chdir("/")
     monkeypatch.setenv("SHOPSIGHT_INSIGHTS", handed)
-    assert insights_of(load_settings())["sales_by_year"].options == {"weeks": 12}
+    assert insights_of(own_insights(load_settings()))["sales_by_year"].options == {"weeks": 12}
 
 
 def test_an_option_reaches_the_function(tmp_path: Path) -> None:
@@ -122,11 +123,26 @@ def test_an_option_reaches_the_function(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("usual", "given", "fits"),
+    [(0.5, 1, True), (1, 0.5, False), (1, True, False), (0.5, True, False), (["a"], ["b", "c"], True)],
+)
+def test_an_option_is_of_the_kind_of_its_default(tmp_path: Path, usual: Any, given: Any, fits: bool) -> None:
+    files = [
+        write(tmp_path, SALES_BY_YEAR.replace("    key=", f'    options={{"least": {usual!r}}},\n    key='))
+    ]
+    settings = load_settings(insights={"files": files, "sales_by_year": {"least": given}})
+    with nullcontext() if fits else pytest.raises(ConfigurationError, match="is not a value like"):
+        assert own_insights(settings)[0].insight.options == {"least": given}
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"sales_by_year": {"weeks": 1}}, r"\[insights.sales_by_year\].*weeks = 1 is not one of none"),
         ({"sales_by_yaer": {}}, r"\[insights.sales_by_yaer\].* unknown own insight"),
         ({"sales_by_year": 3}, "the options of each insight are a table"),
+        ({"sales_by_year": {"since": date(2024, 1, 1)}}, "options of sales_by_year are text, numbers"),
+        ({"sales_by_year": {"near": {"km": 1}}}, "options of sales_by_year are text, numbers"),
     ],
 )
 def test_options_that_no_insight_has_are_refused(
@@ -148,6 +164,12 @@ def test_options_that_no_insight_has_are_refused(
         ('id="sales_by_year"', "id=2024", "INSIGHT =", "the id 2024"),
         ('id="sales_by_year"', 'id="customer_metrics"', "INSIGHT =", "or is one of files, customer_metrics,"),
         ('SumsTo("revenue", "revenue"), SumsTo(', "SumsTo(", "INSIGHT =", r"identities=\(…,\)"),
+        (
+            "    key=",
+            "    options={'of': ('a',)},\n    key=",
+            "INSIGHT =",
+            "option of is .* options are text",
+        ),
         ("        InsightColumn(", "        (", "INSIGHT =", "AttributeError"),
         ('key=("year",)', 'key=("year")', "INSIGHT =", "key is not a tuple"),
         ('key=("year",)', 'key=("yaer",)', "INSIGHT =", "the key 'yaer' is not among its columns"),
@@ -212,7 +234,7 @@ def test_an_entry_point_declares_an_insight(tmp_path: Path, monkeypatch: pytest.
     (found / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
     (found / "entry_points.txt").write_text("[shopsight.insights]\nby_year = sales_by_year\n")
     monkeypatch.syspath_prepend(tmp_path / "mine")
-    assert "sales_by_year" in insights_of(load_settings())
+    assert "sales_by_year" in insights_of(own_insights(load_settings()))
 
 
 def test_an_entry_point_whose_package_is_gone_is_named(

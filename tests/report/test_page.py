@@ -589,7 +589,7 @@ def test_report_that_cannot_be_written_says_where_and_leaves_the_place_as_it_was
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "file").write_text("mine")
-    for path in (folder, tmp_path / "file" / "report.html"):
+    for path in (folder, tmp_path / "file" / "report.html", Path()):
         with pytest.raises(WorkspaceError, match=re.escape(str(path))) as caught:
             write_report("new", path)
         assert "-o FILE" in caught.value.remedy

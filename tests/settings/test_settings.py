@@ -116,6 +116,11 @@ def test_what_every_user_may_write_is_warned_of_once(caplog: pytest.LogCaptureFi
         assert len([one for one in caplog.records if "every user" in one.getMessage()]) == warnings
 
 
+def test_an_empty_report_path_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPSIGHT_REPORT_PATH", "")
+    assert load_settings().report_path is None
+
+
 def test_a_misspelt_variable_is_refused_and_an_unrelated_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOPSIGHT_HOME_DIRECTORY_OF_SOMEONE", "x")
     load_settings()

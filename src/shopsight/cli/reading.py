@@ -18,11 +18,11 @@ from shopsight.errors import ConfigurationError, ShopsightError
 def complete_insight(incomplete: str) -> list[str]:
     """The insights' ids with this beginning, for the shell's completion; the built-in ones if others fail."""
     from shopsight.marts.insights import INSIGHTS
-    from shopsight.pipeline.own_insights import insights_of
+    from shopsight.pipeline.own_insights import insights_of, own_insights
     from shopsight.settings import load_settings
 
     try:
-        known = insights_of(load_settings())
+        known = insights_of(own_insights(load_settings()))
     except ShopsightError:
         known = INSIGHTS
     return [name for name in known if name.startswith(incomplete)]

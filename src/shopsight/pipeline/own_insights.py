@@ -37,6 +37,7 @@ from shopsight.marts.insights.insight import DTYPES
 from shopsight.publish.naming import VIEWS
 from shopsight.record import OwnInsight
 from shopsight.settings import Settings, warn_if_writable
+from shopsight.settings.insight_files import OPTION_KINDS, is_option
 
 GUIDE = "docs/your-own-insight.md has an example, and `shopsight insight new NAME` writes one."
 
@@ -93,9 +94,9 @@ def own_insights(settings: Settings) -> list[LoadedInsight]:
     return loaded
 
 
-def insights_of(settings: Settings) -> dict[str, Insight]:
-    """Built-in and own insights by id, in report order; raises as :func:`own_insights` does."""
-    return in_report_order([*INSIGHTS.values(), *(one.insight for one in own_insights(settings))])
+def insights_of(own: Iterable[LoadedInsight]) -> dict[str, Insight]:
+    """Built-in and these own insights by id, in report order."""
+    return in_report_order([*INSIGHTS.values(), *(one.insight for one in own)])
 
 
 def insights_in(settings: Settings, record: Mapping[str, Any]) -> dict[str, Insight]:
@@ -106,12 +107,12 @@ def insights_in(settings: Settings, record: Mapping[str, Any]) -> dict[str, Insi
         record: the run's document.
     """
     then = {own["id"]: own["sha256"] for own in record.get("own_insights") or ()}
-    own: list[Insight] = []
+    own: list[LoadedInsight] = []
     try:
-        own = [one.insight for one in own_insights(settings) if then.get(one.insight.id) == one.sha256]
+        own = [one for one in own_insights(settings) if then.get(one.insight.id) == one.sha256]
     except ConfigurationError as error:
         log.warning("insights", error=error.message)
-    return in_report_order([*INSIGHTS.values(), *own])
+    return insights_of(own)
 
 
 def is_id(name: object) -> bool:
@@ -280,6 +281,9 @@ def _faults(insight: Insight) -> Iterator[str]:
             yield f"{column.name} is of the kind {column.kind!r}; the kinds are {', '.join(DTYPES)}"
     for name in [name for name in insight.key if name not in names] or ([] if names else ["any column"]):
         yield f"the key {name!r} is not among its columns"
+    for name, usual in insight.options.items():
+        if not is_option(usual):
+            yield f"the option {name} is {usual!r}, but options are {OPTION_KINDS}"
     yield from _identity_faults(insight, names)
 
 
@@ -302,7 +306,9 @@ def _with_options(one: LoadedInsight, given: Mapping[str, Any]) -> LoadedInsight
     options = dict(one.insight.options)
     for name, value in given.items():
         usual = options.get(name)
-        if name not in options or not isinstance(value, type(usual)):
+        # A whole number may be given for a float; true and false are no numbers.
+        kinds = (int, float) if type(usual) is float else (type(usual),)
+        if name not in options or type(value) not in kinds:
             wanted = (
                 f"a value like {usual!r}" if name in options else f"one of {', '.join(options) or 'none'}"
             )

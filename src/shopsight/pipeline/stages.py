@@ -34,16 +34,9 @@ from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.customers import customers
-from shopsight.marts.insights import (
-    INSIGHTS,
-    Insight,
-    InsightOptions,
-    Shop,
-    compute_insights,
-    in_report_order,
-)
+from shopsight.marts.insights import Insight, InsightOptions, Shop, compute_insights
 from shopsight.pipeline.databases import source_address
-from shopsight.pipeline.own_insights import LoadedInsight, blame, own_insights
+from shopsight.pipeline.own_insights import LoadedInsight, blame, insights_of, own_insights
 from shopsight.pipeline.workspace import Stage, Workspace, file_hash
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, Snapshot
@@ -98,7 +91,7 @@ class Run:
     @cached_property
     def insights(self) -> dict[str, Insight]:
         """Built-in and own insights by id, in the order of the report."""
-        return in_report_order([*INSIGHTS.values(), *(own.insight for own in self.own_insights)])
+        return insights_of(self.own_insights)
 
     @property
     def state(self) -> str:

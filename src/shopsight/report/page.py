@@ -150,9 +150,9 @@ def write_report(html: str, path: Path) -> None:
     Raises:
         WorkspaceError: it cannot be written there; an older report is then still as it was.
     """
-    # A name that nobody can plant a link at.
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
+        # A name that nobody can plant a link at.
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with draft.open("x", encoding="utf-8") as stream:
@@ -162,9 +162,9 @@ def write_report(html: str, path: Path) -> None:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise WorkspaceError(
-            f"The report cannot be written to {path}: {error.strerror or error}."
+            f"The report cannot be written to {path}: {getattr(error, 'strerror', None) or error}."
             " The published data are not affected.",
             remedy="Name another file with `shopsight report -o FILE`, in a folder that you may write to.",
         ) from error

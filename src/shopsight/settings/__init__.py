@@ -242,7 +242,7 @@ class Settings(BaseSettings):
     connect_timeout: Duration = Field(
         timedelta(seconds=10), description="How long a database may take to answer the first call."
     )
-    report_path: Path | None = Field(
+    report_path: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = Field(
         None, description="A file that `serve` renews after each run: the report, one HTML page."
     )
     alert_webhook: SecretStr | None = Field(

@@ -6,6 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+#: What an insight's option holds: TOML, JSON and a stage's manifest all have it.
+OPTION_KINDS = "text, numbers, true or false, or a list of these"
+
+
+def is_option(value: Any) -> bool:
+    """Whether a value is of :data:`OPTION_KINDS`."""
+    return all(isinstance(one, str | int | float) for one in (value if isinstance(value, list) else [value]))
+
 
 def read_insights(value: Any) -> dict[str, Any]:
     """The table ``[insights]`` with absolute paths; it may be given as JSON, or as the list of files alone.
@@ -24,5 +32,7 @@ def read_insights(value: Any) -> dict[str, Any]:
     for name, part in table.items():
         if not isinstance(part, list if name == "files" else dict):
             raise ValueError("`files` is a list, and the options of each insight are a table")  # noqa: TRY004
+        if isinstance(part, dict) and not all(map(is_option, part.values())):
+            raise ValueError(f"the options of {name} are {OPTION_KINDS}")
     files = [str(file).strip() for file in table.get("files", ())]
     return {**table, "files": [str(Path(file).absolute()) for file in files if file]} if table else {}
