@@ -20,6 +20,9 @@ from shopsight.record import (
     SourceTable,
     StageReport,
     TableLedger,
+    Watched,
+    average_order_value,
+    average_rating,
 )
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -128,3 +131,29 @@ def test_record_survives_its_document_in_json_and_in_mongodb() -> None:
 def test_a_document_that_is_no_run_record_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         RunRecord.from_document(document)
+
+
+@pytest.mark.parametrize(
+    ("revenue", "orders", "expected"),
+    [
+        ("10.00", 3, "3.33"),
+        ("0.01", 2, "0.01"),
+        ("-0.01", 2, "-0.01"),
+        (f"{'9' * 34}.99", 1, f"{'9' * 34}.99"),
+        ("10.00", 0, None),
+        (None, 2, None),
+    ],
+)
+def test_average_order_value_is_rounded_half_up(
+    revenue: str | None, orders: int, expected: str | None
+) -> None:
+    totals = {"revenue": revenue and Decimal(revenue), "counting_orders": orders}
+    assert average_order_value(totals) == (expected and Decimal(expected))
+
+
+def test_an_average_rating_is_exact_and_is_told_with_four_decimals() -> None:
+    reviews = {"table": "reviews", "rows_out": 3, "measure_out": "14"}
+    assert average_rating({"ledger": {"tables": [reviews]}}) == 14 / 3
+    watched = Watched("average_rating (below 4)", Decimal(str(14 / 3)), Decimal("1234.50"), "")
+    assert watched.sentence == "average_rating (below 4) is 4.6667 (1,234.50 before)."
+    assert Watched("orders", 1000, None, "").sentence == "orders is 1,000."

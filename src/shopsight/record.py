@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
@@ -260,9 +260,14 @@ class Watched:
     @property
     def sentence(self) -> str:
         """The figure, and the reason for an alert."""
-        told = "has no figure" if self.value is None else f"is {self.value:,}"
-        before = f" ({self.before:,} before)" if self.before is not None else ""
+        told = "has no figure" if self.value is None else f"is {_shown(self.value)}"
+        before = f" ({_shown(self.before)} before)" if self.before is not None else ""
         return f"{self.rule} {told}{before}{f': it {self.alarm}' if self.alarm else ''}."
+
+
+def _shown(figure: Decimal | int) -> str:
+    """All digits, or four decimals if that is shorter."""
+    return min(f"{figure:,}", f"{figure:,.4f}", key=len)
 
 
 @dataclass
@@ -307,19 +312,13 @@ class RunRecord:
     error: dict[str, Any] | None = None
 
     def shop_figures(self) -> dict[str, Figure | float]:
-        """The totals, and ``average_order_value`` (half up to the cent) and ``average_rating``.
-
-        An average of nothing, and one that is not known, is None.
-        """
-        revenue, orders = self.totals.get("revenue"), self.totals.get("counting_orders")
-        value = None
-        if revenue is not None and orders:
-            value = (Decimal(revenue) / orders).quantize(Decimal("0.01"), ROUND_HALF_UP)
-        reviews = next((table for table in self.ledger.tables if table.table == "reviews"), None)
-        rating = None
-        if reviews is not None and reviews.rows_out and reviews.measure_out is not None:
-            rating = float(reviews.measure_out) / reviews.rows_out
-        return {**self.totals, "average_order_value": value, "average_rating": rating}
+        """The totals, :func:`average_order_value` and :func:`average_rating`."""
+        rating = average_rating(self.as_document())
+        return {
+            **self.totals,
+            "average_order_value": average_order_value(self.totals),
+            "average_rating": rating,
+        }
 
     def as_document(self) -> dict[str, Any]:
         """The record as plain values: dicts, lists, datetimes, Decimals. ``_id`` is the run id."""
@@ -333,6 +332,26 @@ class RunRecord:
             ValueError: it is not a run's document.
         """
         return _RECORD.validate_python(dict(document))
+
+
+# Sums are Decimal(38, 2); Python's default context stops at 28 digits.
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+def average_order_value(totals: Mapping[str, Any]) -> Decimal | None:
+    """Revenue / counting orders, half up to the cent; None without orders, or if one is not known."""
+    revenue, orders = totals.get("revenue"), totals.get("counting_orders")
+    if revenue is None or not orders:
+        return None
+    return _EXACT.quantize(_EXACT.divide(Decimal(revenue), Decimal(orders)), Decimal("0.01"))
+
+
+def average_rating(document: Mapping[str, Any]) -> float | None:
+    """The mean of kept ratings, not rounded, by the ledger of a run's document; None without reviews."""
+    for table in document["ledger"]["tables"]:
+        if table["table"] == "reviews" and table["rows_out"] and table["measure_out"] is not None:
+            return float(table["measure_out"]) / int(table["rows_out"])
+    return None
 
 
 _SNAPSHOT = TypeAdapter(Snapshot)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from shopsight.report.formatting import (
-    divide_money,
     format_compact,
     format_exact,
     format_moment,
@@ -90,17 +89,6 @@ def test_exact_figures_keep_every_digit() -> None:
 def test_moments_are_in_utc_whatever_their_zone() -> None:
     tokyo = timezone(timedelta(hours=9))
     assert format_moment(datetime(2026, 11, 23, 3, 0, 4, tzinfo=tokyo)) == "2026-11-22 18:00:04 UTC"
-
-
-@pytest.mark.parametrize(
-    ("amount", "count", "expected"), [("10.00", 3, "3.33"), ("0.01", 2, "0.01"), ("-0.01", 2, "-0.01")]
-)
-def test_divided_money_is_rounded_half_up(amount: str, count: int, expected: str) -> None:
-    assert divide_money(Decimal(amount), count) == Decimal(expected)
-
-
-def test_money_is_not_divided_by_nothing() -> None:
-    assert divide_money(Decimal("10.00"), 0) is None
 
 
 def test_axis_figures_are_compact() -> None:

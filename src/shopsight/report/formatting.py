@@ -156,11 +156,6 @@ def format_compact(value: float) -> str:
     return f"{value:.4g}"
 
 
-def divide_money(amount: Decimal, count: int) -> Decimal | None:
-    """A quotient of money, half up to the cent; None for a count of zero."""
-    return None if count == 0 else _EXACT.quantize(_EXACT.divide(amount, Decimal(count)), Decimal("0.01"))
-
-
 _FORMATS: dict[str, Callable[[Any], str]] = {
     "money": format_money,
     "count": format_count,

@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.record import Link, Watched
+from shopsight.record import Link, Watched, average_order_value, average_rating
 from shopsight.report.formatting import (
-    divide_money,
     format_count,
     format_money,
     format_number,
@@ -51,20 +50,15 @@ def tiles(record: Document, trend: Trend | None = None) -> list[Tile]:
             kind == "money",
         )
 
-    rating = format_number(_average_rating(record))
+    rating = format_number(average_rating(record))
     return [
         tile("revenue", lambda totals: totals.get("revenue"), "money"),
         tile("counting orders", lambda totals: totals.get("counting_orders"), "count"),
-        tile("average order value", _average_order_value, "money"),
+        tile("average order value", average_order_value, "money"),
         tile("customers", lambda totals: totals.get("customers"), "count"),
         tile("units ordered", lambda totals: totals.get("units"), "count"),
         Tile(rating, "average rating"),
     ]
-
-
-def _average_order_value(totals: Document) -> Decimal | None:
-    revenue, orders = totals.get("revenue"), totals.get("counting_orders")
-    return divide_money(Decimal(revenue), int(orders)) if revenue is not None and orders else None
 
 
 def _change(now: Any, then: Any, kind: str) -> tuple[str, str] | None:
@@ -74,14 +68,6 @@ def _change(now: Any, then: Any, kind: str) -> tuple[str, str] | None:
     share = float((now - then) / then)
     sign = "▲ +" if share > 0 else "▼ −" if share < 0 else "= "
     return f"{sign}{format_share(abs(share))}", format_value(now, kind)
-
-
-def _average_rating(record: Document) -> Decimal | None:
-    """The mean of all kept ratings, from the ledger's exact sum; None without reviews."""
-    for table in record["ledger"]["tables"]:
-        if table["table"] == "reviews" and table["rows_out"] and table["measure_out"] is not None:
-            return Decimal(table["measure_out"]) / int(table["rows_out"])
-    return None
 
 
 def stages(record: Document) -> ReportTable:
