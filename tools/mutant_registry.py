@@ -353,8 +353,8 @@ MUTANTS = (
     Mutant(
         "An order with two lines of a product counts twice (a missing unique)",
         "marts/insights/baskets.py",
-        '.join(keys.filter(self.uncounted_order_ids), on="order_id", how="anti")\n            .unique()\n',
-        '.join(keys.filter(self.uncounted_order_ids), on="order_id", how="anti")\n',
+        "return distinct_rows(lines.join(",
+        "return (lines.join(",
         _INSIGHTS,
     ),
     Mutant(
