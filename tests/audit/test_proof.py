@@ -187,7 +187,11 @@ MARTS = {
     "insights/rfm_segments": {"revenue": "revenue", "customers": "buyers"},
     "insights/repeat_purchase": {"customers": "buyers"},
     "insights/category_ratings": {"reviews": "reviews"},
-    "insights/order_statuses": {"orders": "orders", "amount": "amount"},
+    "insights/order_statuses": {
+        "orders": "orders",
+        "amount": "amount",
+        "counting_orders": "counting_orders",
+    },
 }
 TOTALS = {
     "customers": 2,
@@ -201,10 +205,11 @@ TOTALS = {
 }
 
 
-#: The insights, with no other identities than sums over all rows.
+#: The insights, with no other identities than sums over all rows, and a row's number for a key.
 SUMS = [
     replace(
         insight,
+        key=("row",),
         identities=tuple(i for i in insight.identities if isinstance(i, SumsTo) and i.where is None),
     )
     for insight in INSIGHTS.values()
@@ -220,14 +225,21 @@ def write_marts(root: Path) -> None:
     for mart, columns in MARTS.items():
         rows = {column: [TOTALS[figure], TOTALS[figure] * 0] for column, figure in columns.items()}
         (root / mart).mkdir(parents=True)
-        pl.DataFrame(rows).write_parquet(root / mart / "part-00000.parquet")
+        pl.DataFrame({"row": [1, 2], **rows}).write_parquet(root / mart / "part-00000.parquet")
 
 
 def test_marts_that_add_up_hold(tmp_path: Path) -> None:
     write_marts(tmp_path)
     link = proven(TOTALS, tmp_path)
     assert broken(link) == []
-    assert link.equalities == 1 + sum(map(len, MARTS.values()))
+    assert link.equalities == 1 + sum(map(len, MARTS.values())) + len(SUMS)
+
+
+def test_two_rows_of_an_insight_with_one_key_are_found(tmp_path: Path) -> None:
+    write_marts(tmp_path)
+    path = tmp_path / "insights" / "order_statuses" / "part-00000.parquet"
+    pl.read_parquet(path).with_columns(row=1).write_parquet(path)
+    assert broken(proven(TOTALS, tmp_path)) == [("order_statuses: rows with a key of their own", 2, 1)]
 
 
 @pytest.mark.parametrize(

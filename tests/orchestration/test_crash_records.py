@@ -127,6 +127,6 @@ def test_stage_command_prints_its_report_or_its_error_as_json(
         text=True,
     )
     assert process.returncode == 2
-    assert json.loads(process.stdout)["error"]["message"] == "'polish' is no stage."
+    assert json.loads(process.stdout)["error"]["message"] == "There is no stage 'polish'."
     with pytest.raises(ConfigurationError, match="is not a run's id"):
         run_stage_process(sqlite_shop.settings, "../precious", "extract")
