@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from shopsight import errors, orchestration
 from shopsight.errors import ConfigurationError, TargetUnavailable, error_from_document
+from shopsight.orchestration.child import start_child
 from shopsight.orchestration.environment import settings_environment
 from shopsight.orchestration.schedule import cron_for
 from shopsight.orchestration.serve import FreshnessWatch, scheduled
@@ -72,6 +74,18 @@ def test_a_child_has_the_settings_of_its_parent(
         monkeypatch.setenv(name, value)
 
     assert load_settings() == settings
+
+
+def test_a_child_takes_no_module_from_the_working_directory(tmp_path: Path) -> None:
+    for name in ("calendar", "shopsight"):  # the tests' working directory is tmp_path
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
+
+    with start_child(["calendar", "2026"], environment={}, patience=5, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        said = child.stdout.read()  # its input stays open meanwhile: it would stop at the end of that
+
+    assert b"November" in said
+    assert child.returncode == 0
 
 
 def _all_errors() -> list[type[errors.ShopsightError]]:

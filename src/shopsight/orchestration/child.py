@@ -39,7 +39,8 @@ def start_child(
         stderr: where its log goes; by default where this process's goes.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "shopsight.orchestration.child", str(patience), *arguments],
+        # -P: no module of the working directory's, where others may write, is taken for an installed one.
+        [sys.executable, "-P", "-m", "shopsight.orchestration.child", str(patience), *arguments],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
