@@ -57,7 +57,7 @@ LIMITS: dict[str, Callable[[float], float]] = {
     "run directories": lambda _: 4,
     "disk of the runs, MB": lambda first: 1.5 * first + 1,
     "generations in MongoDB": lambda _: 3,
-    "collections in MongoDB": lambda _: 20,
+    "collections in MongoDB": lambda _: 40,
     "MongoDB's storage, MB": lambda first: 2 * first + 20,
 }
 
