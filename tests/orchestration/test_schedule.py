@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from shopsight import errors, orchestration
 from shopsight.errors import ConfigurationError, TargetUnavailable, error_from_document
 from shopsight.orchestration.child import start_child
 from shopsight.orchestration.environment import settings_environment
+from shopsight.orchestration.prefect_server import PrefectServer
 from shopsight.orchestration.schedule import cron_for
 from shopsight.orchestration.serve import FreshnessWatch, scheduled
 from shopsight.pipeline import run as pipeline
@@ -86,6 +88,24 @@ def test_a_child_takes_no_module_from_the_working_directory(tmp_path: Path) -> N
 
     assert b"November" in said
     assert child.returncode == 0
+
+
+def test_a_server_whose_port_was_taken_meanwhile_gets_another_and_trusts_no_other(tmp_path: Path) -> None:
+    servers = [PrefectServer(tmp_path / name) for name in "ab"]
+    servers[1].port = servers[0].port
+    try:
+        for server in servers:
+            server.start()
+        for server in servers:
+            server.wait()
+        assert servers[0].port != servers[1].port
+        for server in servers:
+            user, _, secret = server.password_path.read_text().partition(":")
+            answer = httpx.get(f"{server.api_url}/admin/version", auth=(user, secret), timeout=30)
+            assert answer.status_code == 200
+    finally:
+        for server in servers:
+            server.stop()
 
 
 def _all_errors() -> list[type[errors.ShopsightError]]:

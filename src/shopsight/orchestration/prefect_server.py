@@ -13,6 +13,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
+
 from shopsight.errors import ShopsightError, translated_disk_errors
 from shopsight.orchestration.child import end_child, start_child
 
@@ -132,13 +134,17 @@ class PrefectServer:
                 return password
 
     def wait(self, seconds: float = START_SECONDS) -> None:
-        """Wait until it answers.
+        """Wait until it answers. If its port was taken meanwhile, it begins again on another.
 
         Raises:
             ShopsightError: it ended, or did not answer in time; the message has the end of its log.
         """
         deadline = time.monotonic() + seconds
-        while not is_healthy(self.api_url):
+        while not (self._listens() and is_healthy(self.api_url)):
+            if not self.is_alive and not _is_free(self.port) and time.monotonic() < deadline:
+                self.stop()
+                self.port = _free_port()
+                self.start()
             if not self.is_alive or time.monotonic() > deadline:
                 how = "does not answer" if self.is_alive else "ended at once"
                 raise ShopsightError(
@@ -147,6 +153,16 @@ class PrefectServer:
                     " the history of schedules and no data of the shop.",
                 )
             time.sleep(0.2)
+
+    def _listens(self) -> bool:
+        """Whether the port is its own: its clients' password must not go to somebody else's server."""
+        try:
+            process = psutil.Process(self._process.pid if self._process else 0)
+            family = [process, *process.children(recursive=True)]
+            found = [one for member in family for one in member.net_connections("inet")]
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in found)
 
     def _last_words(self) -> str:
         try:
@@ -170,12 +186,18 @@ def is_healthy(api_url: str, seconds: float = 2.0) -> bool:
         return False
 
 
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def _free_port() -> int:
-    for port in (USUAL_PORT, 0):
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(listener.getsockname()[1])
-    raise ShopsightError("No port is free on 127.0.0.1.", remedy="Close a program that listens.")
+    if _is_free(USUAL_PORT):
+        return USUAL_PORT
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
