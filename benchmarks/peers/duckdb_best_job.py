@@ -14,8 +14,7 @@ import duckdb
 from bson.decimal128 import Decimal128
 from pymongo import ASCENDING, IndexModel, MongoClient, WriteConcern
 
-from benchmarks.peers.duckdb_job import COLUMNS, INSIGHTS, STATEMENTS, insight_rows
-from benchmarks.peers.duckdb_source import connect
+from benchmarks.peers.duckdb_job import INSIGHTS, insight_rows, read_shop
 from benchmarks.peers.task import INDEXES, TARGET_DATABASE, TARGET_URL
 
 BATCH = 10_000
@@ -53,14 +52,7 @@ FIELDS = (
 
 
 def main() -> None:
-    connection = connect()
-    connection.execute("BEGIN")
-    for table, columns in COLUMNS.items():
-        connection.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM shop.public.{table}")
-    connection.execute("COMMIT")
-    connection.execute(
-        f"CREATE TABLE customer_metrics AS {(STATEMENTS / 'customer_metrics.sql').read_text()}"
-    )
+    connection = read_shop()
     connection.execute("CREATE TABLE lines AS SELECT product_id, count(*) AS n FROM order_items GROUP BY ALL")
     connection.execute(LEADING)
     with MongoClient(TARGET_URL, retryWrites=False) as client, ThreadPoolExecutor(2) as pool:

@@ -46,13 +46,7 @@ INSIGHTS = (
 
 
 def main() -> None:
-    connection = connect()
-    connection.execute("BEGIN")
-    for table, columns in COLUMNS.items():
-        connection.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM shop.public.{table}")
-    connection.execute("COMMIT")
-    statement = (STATEMENTS / "customer_metrics.sql").read_text()
-    connection.execute(f"CREATE TABLE customer_metrics AS {statement}")
+    connection = read_shop()
     insights = [{"_id": name, "rows": insight_rows(connection, name)} for name in INSIGHTS]
     with MongoClient(TARGET_URL) as client:
         database = client[TARGET_DATABASE]
@@ -60,6 +54,18 @@ def main() -> None:
             database.customer_metrics.insert_many(batch, ordered=False)
         database.customer_metrics.create_indexes([IndexModel([(name, ASCENDING)]) for name in INDEXES])
         database.insights.insert_many(insights)
+
+
+def read_shop() -> duckdb.DuckDBPyConnection:
+    """A DuckDB with the shop's needed columns, read in one transaction, and the customers' metrics."""
+    connection = connect()
+    connection.execute("BEGIN")
+    for table, columns in COLUMNS.items():
+        connection.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM shop.public.{table}")
+    connection.execute("COMMIT")
+    statement = (STATEMENTS / "customer_metrics.sql").read_text()
+    connection.execute(f"CREATE TABLE customer_metrics AS {statement}")
+    return connection
 
 
 def customer_documents(connection: duckdb.DuckDBPyConnection) -> Iterator[list[dict[str, Any]]]:
