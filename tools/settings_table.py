@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from shopsight.settings import Settings, shown_value
+from shopsight.settings import Settings
+from shopsight.settings.shown import shown_value
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 

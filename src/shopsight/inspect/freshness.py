@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shopsight.settings import spoken
+from shopsight.settings.duration import spoken
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shopsight.errors import ConfigurationError
-from shopsight.settings import spoken
+from shopsight.settings.duration import spoken
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

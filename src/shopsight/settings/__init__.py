@@ -34,9 +34,10 @@ from pydantic_settings import (
 
 from shopsight.contract import ORDERS, STATUS_SPELLINGS
 from shopsight.errors import ConfigurationError, did_you_mean
-from shopsight.errors.redaction import redact
+from shopsight.settings.duration import Duration
 from shopsight.settings.insight_files import read_insights
 from shopsight.settings.presets import load_preset, with_preset
+from shopsight.settings.shown import shown_value
 from shopsight.settings.table_mapping import (
     UNMAPPED,
     Currency,
@@ -55,44 +56,12 @@ _PREFIX = "SHOPSIGHT_"
 _NESTED = "__"
 _FILE = "shopsight.toml"
 _SECTIONS = ("privacy", "shop")
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _SPARK_URL = re.compile(r"sc://\S+|spark://\S+:\d+|local(?:\[(?:\*|[1-9]\d*)\])?")
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
     r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*/[^@?]*@|[^/?#@]*[?#][^@=]*@)"
 )
-
-
-def _read_duration(value: Any) -> Any:
-    """``3h``, ``90m``, ``1h30m`` or a number of seconds, besides what pydantic reads."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().lower()
-    if text.isdigit():
-        return timedelta(seconds=int(text))
-    if text and (match := _DURATION.fullmatch(text)):
-        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return value
-
-
-def spoken(duration: timedelta, units: int = 4) -> str:
-    """A duration as settings are written, in its greatest units; negative ones are none.
-
-    >>> spoken(timedelta(hours=27, minutes=5)), spoken(timedelta(hours=27, minutes=5), units=2)
-    ('1d3h5m', '1d3h')
-    >>> spoken(timedelta(seconds=7.9)), spoken(timedelta(seconds=0.5)), spoken(timedelta(hours=-1))
-    ('7s', '0.5s', '0s')
-    """
-    seconds = max(duration.total_seconds(), 0)
-    rest, parts = int(seconds), []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        parts.append(f"{count}{unit}" if count else "")
-    while parts and not parts[0]:
-        del parts[0]
-    return "".join(parts[:units]) or f"{seconds:g}s"
 
 
 def _read_list(value: Any) -> Any:
@@ -102,9 +71,6 @@ def _read_list(value: Any) -> Any:
     if value.lstrip().startswith("["):
         return json.loads(value)
     return value.split(",")
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read_duration), Field(ge=timedelta(0))]
 
 
 class _FileSource(TomlConfigSettingsSource):
@@ -373,35 +339,6 @@ class Settings(BaseSettings):
     def valid_for(self) -> timedelta:
         """How long a generation counts as fresh: twice the interval."""
         return 2 * self.every
-
-
-def shown_value(value: Any, *, hide: bool = False) -> str:
-    """A value as one writes it in the file or the environment, without credentials."""
-    match value:
-        case None:
-            return ""
-        case SecretStr():
-            return "***" if hide else redact(value.get_secret_value())
-        case timedelta():
-            return spoken(value)
-        case frozenset():
-            return ", ".join(sorted(value))
-        case list() | dict():
-            return redact(json.dumps(_details(value))) if value else ""
-    return str(value)
-
-
-def _details(value: Any) -> Any:
-    match value:
-        case TableMapping():
-            return value.as_details()
-        case WatchRule():
-            return value.model_dump(exclude_defaults=True)
-        case dict():
-            return {name: _details(part) for name, part in sorted(value.items())}
-        case list():
-            return [_details(part) for part in value]
-    return value
 
 
 def setting_origins(settings: Settings) -> dict[str, str]:
