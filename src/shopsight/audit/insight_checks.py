@@ -58,7 +58,7 @@ def insight_checks(
 
 
 def described(insight: DeclaredInsight, columns: Iterable[str]) -> str:
-    """What the proof shows of an insight and of which columns it shows no row's value, in words."""
+    """In words: what the proof shows of an insight, and which columns it does not check row by row."""
     shown, proved = ["each row has a key of its own"], set[str]()
     for identity in insight.identities:
         match identity:

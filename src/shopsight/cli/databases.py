@@ -106,7 +106,7 @@ def unpin(target: Target = None, workdir: Workdir = None, as_json: AsJson = Fals
 def forget(
     customer_id: Annotated[
         int | None,
-        typer.Argument(help="The customer's id; `--` goes before a negative one.", show_default=False),
+        typer.Argument(help="The customer's id; put `--` before a negative one.", show_default=False),
     ] = None,
     email: Annotated[
         str | None, typer.Option(help="The customer's address, in place of the id.", show_default=False)

@@ -108,7 +108,7 @@ Rows = Annotated[
 
 @explain.command(epilog="Example:\n\n    shopsight explain customer 42")
 def customer(
-    customer_id: Annotated[int, typer.Argument(help="The customer's id; `--` goes before a negative one.")],
+    customer_id: Annotated[int, typer.Argument(help="The customer's id; put `--` before a negative one.")],
     workdir: Workdir = None,
     run: RunId = None,
     rows: Rows = None,

@@ -111,7 +111,7 @@ class SparkEngine:
 
 
 def _path(folder: Path) -> str:
-    """The folder as the cluster is told of it: the one place where an address of object storage would go."""
+    """The folder's path on the cluster. An address of object storage would be made here."""
     return str(folder.absolute())
 
 

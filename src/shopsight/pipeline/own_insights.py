@@ -224,7 +224,7 @@ def _paths(settings: Settings) -> Iterator[Path]:
 
 @lru_cache(maxsize=64)
 def _load(path: Path, source: bytes) -> LoadedInsight:
-    """Run a file once, whatever it is named, and check what can be checked without data."""
+    """Run a file of any name once, and check what can be checked without data."""
     module = ModuleType(f"shopsight_insight_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look their module up
