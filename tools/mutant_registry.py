@@ -565,7 +565,7 @@ MUTANTS = (
     ),
     Mutant(
         "What breaks link 4 is served all the same",
-        "pipeline/stages.py",
+        "pipeline/publishing.py",
         "    proof.require(link)\n",
         "",
         _PROOF,

@@ -30,7 +30,7 @@ from shopsight.contract import TABLES
 from shopsight.errors import ProofBroken
 from shopsight.logs import configure_logging
 from shopsight.marts.insights import INSIGHTS
-from shopsight.pipeline import stages
+from shopsight.pipeline import publishing
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.pipeline.workspace import Stage, Workspace, new_run_id
 from shopsight.settings import Settings, load_settings
@@ -278,11 +278,11 @@ def altered_documents(alteration: Alteration | None) -> Iterator[None]:
             _alter_document(target.db[written.collections[alteration.table]], alteration.what)
         return written
 
-    stages.publish.write_generation = write_and_alter  # type: ignore[attr-defined]
+    publishing.publish.write_generation = write_and_alter  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        stages.publish.write_generation = write  # type: ignore[attr-defined]
+        publishing.publish.write_generation = write  # type: ignore[attr-defined]
 
 
 def _alter_document(collection: Any, what: str) -> None:

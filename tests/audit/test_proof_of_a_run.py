@@ -26,7 +26,7 @@ from shopsight.errors import ProofBroken
 from shopsight.inspect.verify import verify
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Run
+from shopsight.pipeline.current_run import Run
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import documents
 from shopsight.record import RunRecord, Snapshot

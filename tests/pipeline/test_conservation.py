@@ -20,7 +20,7 @@ from tests.support.cleaning import total
 from tests.support.staged import digests, read, staged
 
 from shopsight.contract import TABLES
-from shopsight.pipeline.stages import Run
+from shopsight.pipeline.current_run import Run
 
 Shop = dict[str, pl.DataFrame]
 negatives = st.sampled_from(["reject", "keep"])

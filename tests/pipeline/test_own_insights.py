@@ -23,9 +23,9 @@ from shopsight.logs import bind_structlog
 from shopsight.marts.insights import INSIGHTS
 from shopsight.orchestration.environment import settings_environment
 from shopsight.pipeline import stages
+from shopsight.pipeline.current_run import Run
 from shopsight.pipeline.own_insights import insights_in, insights_of, own_insights
 from shopsight.pipeline.run import open_run
-from shopsight.pipeline.stages import Run
 from shopsight.record import RunRecord
 from shopsight.settings import load_settings
 

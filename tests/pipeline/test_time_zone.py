@@ -21,7 +21,7 @@ from shopsight.extract import extract
 from shopsight.inspect.doctor import examine
 from shopsight.logs import bind_structlog
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Run
+from shopsight.pipeline.current_run import Run
 from shopsight.settings import load_settings
 
 #: In UTC: midnight in each zone, and both changes of summer time in New York in 2024.

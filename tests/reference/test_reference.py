@@ -23,8 +23,8 @@ from tests.reference.table import COLUMNS, OPTIONAL
 from tests.support.literal_rows import DIALECTS, database_url, load_rows
 
 from shopsight.marts.insights import INSIGHTS
+from shopsight.pipeline.current_run import Run
 from shopsight.pipeline.run import open_run, run_stage
-from shopsight.pipeline.stages import Run
 from shopsight.settings import load_settings
 
 SHOPS = int(os.environ.get("REFERENCE_SHOPS", "30"))

@@ -16,7 +16,7 @@ from tests.support.staged import extracted, literal_shop
 from shopsight.errors import ConfigurationError
 from shopsight.extract import source_tables
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Run
+from shopsight.pipeline.current_run import Run
 from shopsight.settings import load_settings
 from shopsight.settings.presets import load_preset, preset_names, recognise, with_preset
 from shopsight_demo.seed.load import open_database

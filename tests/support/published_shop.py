@@ -20,7 +20,7 @@ from shopsight import publish
 from shopsight.cli import main, output
 from shopsight.pipeline import run as pipeline
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Run, StageResult
+from shopsight.pipeline.current_run import Run, StageResult
 from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord
 from shopsight.settings import Settings, load_settings

@@ -15,7 +15,7 @@ from shopsight.audit.control_totals import as_document, totals_as_sent
 from shopsight.contract import TABLES
 from shopsight.marts.insights import INSIGHTS
 from shopsight.pipeline import stages
-from shopsight.pipeline.stages import Run
+from shopsight.pipeline.current_run import Run
 from shopsight.pipeline.workspace import Workspace, new_run_id
 from shopsight.publish.digest import ContentDigest
 from shopsight.publish.documents import run_documents

@@ -25,7 +25,7 @@ from shopsight.cli.application import state
 from shopsight.errors import ShopsightError
 
 if TYPE_CHECKING:
-    from shopsight.pipeline.stages import Progress as ProgressCallback
+    from shopsight.pipeline.current_run import Progress as ProgressCallback
 
 _UNLIMITED = 1_000_000
 # JSON itself escapes those below U+0020; these are C1 and those that change the direction of text.

@@ -13,9 +13,9 @@ from shopsight.contract import TABLES
 from shopsight.errors import ShrinkRefused
 from shopsight.inspect.compare import Counts, CustomerChange, RowChange, compare_insight, largest_changes
 from shopsight.marts.insights import Insight
+from shopsight.pipeline.current_run import Progress, Run
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
-from shopsight.pipeline.stages import Progress, Run
 from shopsight.publish import Difference, Served
 from shopsight.publish.naming import OF_CUSTOMERS
 from shopsight.publish.privacy import Privacy

@@ -20,9 +20,9 @@ from shopsight import __version__, publish
 from shopsight.audit.watch import check_rules
 from shopsight.errors import ExitCode, RunStopped, ShopsightError, defect, is_retryable
 from shopsight.pipeline import stages
+from shopsight.pipeline.current_run import Progress, Run, StageResult
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.memory import peak_bytes, reset_peak
-from shopsight.pipeline.stages import Progress, Run, StageResult
 from shopsight.pipeline.workspace import Workspace, new_run_id, remove_runs, sweep_runs
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord, StageReport

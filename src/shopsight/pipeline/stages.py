@@ -8,12 +8,8 @@ resumed run never mixes two snapshots.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
 import structlog
@@ -22,104 +18,28 @@ from shopsight import __version__, publish
 from shopsight.audit import guards, proof
 from shopsight.audit.customer_checks import customer_checks
 from shopsight.audit.ledger import build_ledger, read_totals
-from shopsight.audit.parquet import count_rows, read_batches
+from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
-from shopsight.audit.watch import Figures, watch
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
 from shopsight.engine.opening import open_engine
 from shopsight.engine.protocol import Engine
-from shopsight.errors import ConfigurationError, PublishError, ShopsightError
+from shopsight.errors import ConfigurationError, ShopsightError
 from shopsight.errors.redaction import redact
 from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.customers import customers
-from shopsight.marts.insights import Insight, InsightOptions, Shop, compute_insights
+from shopsight.marts.insights import InsightOptions, Shop, compute_insights
+from shopsight.pipeline.current_run import Run, StageResult, rows_in, tally
 from shopsight.pipeline.databases import source_address
-from shopsight.pipeline.own_insights import LoadedInsight, blame, insights_of, own_insights
-from shopsight.pipeline.workspace import Stage, Workspace, file_hash
-from shopsight.publish.privacy import Privacy
-from shopsight.record import RunRecord, Snapshot
+from shopsight.pipeline.own_insights import blame
+from shopsight.pipeline.publishing import publish_generation
+from shopsight.pipeline.workspace import Stage, file_hash
+from shopsight.record import Snapshot
 from shopsight.settings import Settings
 from shopsight.settings.table_mapping import UNMAPPED
 
-Progress = Callable[[str, str, int], None]
-
 log = structlog.stdlib.get_logger("shopsight")
-
-
-@dataclass
-class Run:
-    """What the stages work on.
-
-    Attributes:
-        target: where to publish; None for a run that only plans.
-        served: the generation that was served when the run began, if any is known.
-        allow_shrink: publish even if the figures are much smaller than those served.
-        allow_older: publish even if a younger snapshot is served.
-        unpin: serve the new generation even if another one is pinned.
-        on_progress: called as ``(stage, table, rows)``.
-    """
-
-    settings: Settings
-    workspace: Workspace
-    record: RunRecord
-    target: publish.Target | None = None
-    allow_shrink: bool = False
-    allow_older: bool = False
-    unpin: bool = False
-    on_progress: Progress | None = None
-    served: int | None = None
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return self.record.run_id
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The snapshot that extraction took."""
-        if self.record.snapshot is None:
-            raise RuntimeError("no stage may ask for the snapshot before extraction")
-        return self.record.snapshot
-
-    @cached_property
-    def own_insights(self) -> list[LoadedInsight]:
-        """The user's own insights, loaded and checked once."""
-        return own_insights(self.settings)
-
-    @cached_property
-    def insights(self) -> dict[str, Insight]:
-        """Built-in and own insights by id, in the order of the report."""
-        return insights_of(self.own_insights)
-
-    @property
-    def state(self) -> str:
-        """A sentence for messages on what is published and served."""
-        if self.record.pinned is not None:
-            kept = f"Generation {self.record.generation} is proven and kept"
-            return f"{kept}; generation {self.record.pinned} is pinned and stays served."
-        if self.record.generation is not None:
-            return f"Generation {self.record.generation} is published and served."
-        if self.served is not None:
-            return f"Nothing was published; generation {self.served} is still served."
-        return "Nothing was published."
-
-    def progress(self, stage: str, table: str, rows: int) -> None:
-        """Report how many rows of a table a stage has done so far."""
-        if self.on_progress is not None:
-            self.on_progress(stage, table, rows)
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """A stage's row counts. ``seconds`` is set for a kept stage: the time it took when it was done."""
-
-    rows_in: int | None = None
-    rows_out: int | None = None
-    rejected: int | None = None
-    is_kept: bool = False
-    seconds: float | None = None
 
 
 def extract(run: Run) -> StageResult:
@@ -150,7 +70,7 @@ def extract(run: Run) -> StageResult:
                 connect_timeout=settings.connect_timeout,
                 tables=settings.tables,
                 time_zone=settings.shop_time_zone,
-                on_rows=_tally(run, "extract"),
+                on_rows=tally(run, "extract"),
             )
         return {"snapshot": snapshot.as_details(), "source": source}
 
@@ -164,7 +84,7 @@ def extract(run: Run) -> StageResult:
         )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
-    return StageResult(rows, _rows(run, "raw"), None, is_kept, seconds)
+    return StageResult(rows, rows_in(run, "raw"), None, is_kept, seconds)
 
 
 def clean(run: Run) -> StageResult:
@@ -201,7 +121,7 @@ def clean(run: Run) -> StageResult:
     if settings.time_zone is None:
         _warn_of_early_orders(run)
     guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
-    return StageResult(sum(entered.values()), _rows(run, "clean"), sum(rejected.values()), is_kept, seconds)
+    return StageResult(sum(entered.values()), rows_in(run, "clean"), sum(rejected.values()), is_kept, seconds)
 
 
 def cleaning_policy(settings: Settings, snapshot: Snapshot) -> CleaningPolicy:
@@ -236,7 +156,7 @@ def metrics(run: Run) -> StageResult:
 
     details, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
     run.record.versions |= details["engine"]
-    return StageResult(_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
+    return StageResult(rows_in(run, "clean"), count_rows(target), None, is_kept, seconds)
 
 
 def insights(run: Run) -> StageResult:
@@ -281,7 +201,7 @@ def insights(run: Run) -> StageResult:
     details, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
     run.record.versions |= details["engine"]
     rows_out = sum(count_rows(folder / name) for name in run.insights)
-    return StageResult(_rows(run, "clean"), rows_out, None, is_kept, seconds)
+    return StageResult(rows_in(run, "clean"), rows_out, None, is_kept, seconds)
 
 
 def prove(run: Run) -> StageResult:
@@ -303,108 +223,7 @@ def prove(run: Run) -> StageResult:
     record.newest_order = proof.newest_order(files)
     checks = customer_checks(files, totals["customers"].clean, run.snapshot.today)
     record.proof.append(proof.require(proof.prove_marts(record.totals, files, checks)))
-    return StageResult(rows_in=_rows(run, "raw"), rows_out=_rows(run, "clean"))
-
-
-def publish_generation(run: Run) -> StageResult:
-    """Under the lease: write a new generation beside the served one, prove link 4, flip, and sweep.
-
-    If the served one is pinned, the new one is kept instead of flipped to.
-
-    Raises:
-        LeaseHeld: another run publishes now.
-        LeaseLost: another run took over.
-        SnapshotAhead, SnapshotOutdated: the snapshot's moment is not between the served one's and now.
-        ShrinkRefused: the new figures are suspiciously small.
-        ProofBroken: MongoDB says something else than the marts.
-    """
-    if run.target is None:
-        raise RuntimeError("a run that was opened without a target cannot publish")
-    with publish.hold_lease(run.target, run.run_id, run.settings.lease_duration) as lease:
-        publish.heal_views(run.target)
-        _guard(run, run.target)
-        written = publish.write_generation(
-            run.target,
-            lease,
-            marts=run.workspace.folder("marts"),
-            rejected=run.workspace.folder("rejected"),
-            record=run.record,
-            insights=run.insights.values(),
-            privacy=Privacy.of(run.settings),
-            keep_rejected=run.settings.keep_rejected,
-            on_rows=_tally(run, "publish"),
-        )
-        _prove_written(run, run.target, lease, written)
-        served, valid_for = publish.served(run.target), run.settings.valid_for
-        if served is None or served.pinned is None or run.unpin:
-            publish.flip(run.target, lease, written, run.record, valid_for=valid_for)
-        else:
-            pinned = served.generation
-            publish.keep(run.target, lease, written, run.record, pinned=pinned, valid_for=valid_for)
-            log.warning("pinned", run_id=run.run_id, kept=written.generation, served=pinned)
-        try:
-            publish.save_run(run.target, run.record)
-            publish.keep_figures(run.target, keep_for=run.settings.keep_history)
-            publish.sweep(run.target, lease, keep=run.settings.keep_generations)
-        except PublishError as error:
-            # The generation is served, and the next run does what is left undone.
-            log.warning("sweep", run_id=run.run_id, error=str(error))
-        _watch(run, run.target, served)
-    return StageResult(rows_in=_rows(run, "marts"), rows_out=written.documents)
-
-
-def _watch(run: Run, target: publish.Target, served: publish.Served | None) -> None:
-    """Record and log the watched figures. An error is only logged, because the generation is published.
-
-    They are compared with nothing newer than what was served before: after a rollback, that is wrong.
-    """
-
-    def rows_of(insight: str) -> list[dict[str, Any]]:
-        batches = read_batches(run.workspace.folder("marts/insights") / insight, None)
-        return [row for batch in batches for row in batch.to_pylist()]
-
-    def earlier(age: timedelta) -> Figures | None:
-        moment = run.snapshot.as_of - age
-        kept = publish.figures_before(target, run.run_id, min(moment, served.as_of) if served else moment)
-        return Figures(kept["totals"], lambda id_: kept["insights"].get(id_, [])) if kept else None
-
-    try:
-        now = Figures(run.record.shop_figures(), rows_of)
-        run.record.watched = list(watch(run.settings.watch, run.insights, now, earlier))
-    except Exception as error:  # noqa: BLE001 - watching withholds nothing
-        log.warning("watch", run_id=run.run_id, error=str(error))
-    for figure in run.record.watched:
-        if figure.alarm:
-            log.warning("watch", run_id=run.run_id, alarm=figure.sentence)
-        elif figure.value is None and figure.before is None:
-            log.warning("watch", run_id=run.run_id, no_figure=figure.rule, remedy="Look at its key.")
-
-
-def _guard(run: Run, target: publish.Target) -> None:
-    as_of, figures = publish.baseline(target) or (None, None)
-    guards.check_age(run.snapshot.as_of, as_of, target.clock(), allow_older=run.allow_older)
-    if not run.allow_shrink:
-        guards.check_shrink(guards.guarded_figures(run.record), figures, run.settings)
-
-
-def _prove_written(
-    run: Run, target: publish.Target, lease: publish.Lease, written: publish.WrittenGeneration
-) -> None:
-    marts = run.workspace.folder("marts")
-    expected = {name: proof.mart_figures(marts / name) for name in ("customer_metrics", "customers")}
-    expected |= {name: proof.mart_figures(marts / "insights" / name) for name in run.insights}
-    # The digest covers a truncated insight; its sums are not those of the mart.
-    expected |= {name: {"rows": rows} for name, rows in written.truncated.items()}
-    expected["rejected_rows"] = proof.rejected_figures(run.record.ledger)
-    run.record.figures = proof.with_digests(expected, written.digests)
-    link = proof.prove_target(
-        run.record.figures,
-        lambda: proof.with_digests(publish.read_back(target, written), publish.read_digests(target, written)),
-    )
-    # If another run took the lease and removed these documents, report the lost lease, not a broken proof.
-    lease.check()
-    run.record.proof.append(link)
-    proof.require(link)
+    return StageResult(rows_in=rows_in(run, "raw"), rows_out=rows_in(run, "clean"))
 
 
 #: In the order in which they run.
@@ -421,23 +240,6 @@ STAGES: dict[str, Callable[[Run], StageResult]] = {
 def _named(source: dict[str, Any]) -> str:
     parts = ("url", "{}"), ("schema", "schema {}"), ("tables", "tables {}"), ("time_zone", "time zone {}")
     return ", ".join(words.format(source[name]) for name, words in parts if source.get(name))
-
-
-def _tally(run: Run, stage: str) -> Callable[[str, int], None]:
-    """A callback that reports the running row count."""
-    so_far: Counter[str] = Counter()
-
-    def count(table: str, rows: int) -> None:
-        so_far[table] += rows
-        run.progress(stage, table, so_far[table])
-
-    return count
-
-
-def _rows(run: Run, folder: str) -> int:
-    """All rows in the Parquet files under a folder of the run."""
-    root = run.workspace.folder(folder)
-    return sum(count_rows(path) for path in sorted({file.parent for file in root.rglob("*.parquet")}))
 
 
 def _once(
