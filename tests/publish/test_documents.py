@@ -26,6 +26,7 @@ from tests.support.publish_shop import (
 )
 
 from shopsight.publish import documents
+from shopsight.publish.privacy import Privacy
 
 RUN = "20261122T180000Z-1f3a9c"
 AS_OF = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -50,7 +51,7 @@ def rejected_order(order_id: str | None, rule: str, **others: Any) -> dict[str, 
 
 def test_a_customer_document_has_the_id_and_the_nine_fields_in_order(tmp_path: Path) -> None:
     shop = write_shop(tmp_path, [customer(42, "90071992547409.93", email=None, average_rating=None)])
-    (found,) = decoded(documents.customer_documents(shop.marts / "customer_metrics"))
+    (found,) = decoded(documents.customer_documents(shop.marts / "customer_metrics", Privacy()))
     assert list(found.items()) == [
         ("_id", 42),
         ("customer_id", 42),
@@ -68,7 +69,9 @@ def test_a_customer_document_has_the_id_and_the_nine_fields_in_order(tmp_path: P
 def test_an_insight_document_says_what_it_is_and_keeps_the_order_of_its_rows(tmp_path: Path) -> None:
     shop = write_shop(tmp_path, [customer(1, "5.00"), customer(2, "9.00")])
     top, months = decoded(
-        documents.insight_documents(shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF)
+        documents.insight_documents(
+            shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF, privacy=Privacy()
+        )
     )
     assert list(top) == ["_id", "title", "description", "columns", "rows", "run_id", "as_of"]
     assert top["_id"] == "top_customers"
@@ -83,7 +86,11 @@ def test_an_insight_document_says_what_it_is_and_keeps_the_order_of_its_rows(tmp
 
 def test_an_insight_without_rows_is_a_document_with_an_empty_list(tmp_path: Path) -> None:
     shop = write_shop(tmp_path, [], months=[])
-    found = decoded(documents.insight_documents(shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF))
+    found = decoded(
+        documents.insight_documents(
+            shop.marts / "insights", INSIGHTS, run_id=RUN, as_of=AS_OF, privacy=Privacy()
+        )
+    )
     assert [document["rows"] for document in found] == [[], []]
 
 
@@ -95,7 +102,7 @@ def test_insight_beyond_what_a_document_holds_is_truncated_and_says_so(tmp_path:
     write_table(tmp_path / "countries", pa.table({"country": names}))
     told: dict[str, int] = {}
     ((encoded,),) = documents.insight_documents(
-        tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF, on_truncated=told.__setitem__
+        tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF, privacy=Privacy(), on_truncated=told.__setitem__
     )
     assert 0 <= documents.LARGEST_ROWS - len(encoded) + 500 < 1_500, "the next row would not fit"
     found = bson.decode(encoded)
@@ -115,7 +122,9 @@ def test_insight_of_exactly_the_largest_size_is_whole(
     rows_size = len(bson.encode({"rows": [{"country": "xx"}] * 12})) - len(bson.encode({"rows": []}))
     for limit, published in ((rows_size, 12), (rows_size - 1, 11)):
         monkeypatch.setattr(documents, "LARGEST_ROWS", limit)
-        (found,) = decoded(documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF))
+        (found,) = decoded(
+            documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF, privacy=Privacy())
+        )
         assert len(found["rows"]) == published
         assert ("is_truncated" in found) is ("rows_total" in found) is (published < 12)
 
@@ -125,7 +134,7 @@ def test_too_long_text_is_cut_with_a_mark_and_one_of_the_longest_length_is_kept(
     shop = write_shop(tmp_path, [customer(1, name=longer), customer(2, name=longest), customer(3, name=None)])
     names = {
         document["_id"]: document["name"]
-        for document in decoded(documents.customer_documents(shop.marts / "customer_metrics"))
+        for document in decoded(documents.customer_documents(shop.marts / "customer_metrics", Privacy()))
     }
     assert names == {1: "ü" * 16_384 + "… [cut from 16385 characters]", 2: longest, 3: None}
 
@@ -139,7 +148,7 @@ def test_rejected_row_with_a_text_of_17_megabytes_is_published_and_its_file_is_k
         rejected_order(huge, "orders.unreadable_key", total_amount="1.00"),
     ]
     shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", rows)})
-    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy()))
     start = "x" * 16_384 + "… [cut from 1700000"
     stem = f"orders.unreadable_key:{start}"
     assert {document["_id"] for document in found} == {
@@ -159,8 +168,10 @@ def test_cut_texts_and_truncated_insights_are_counted_and_logged(tmp_path: Path)
     shop = write_shop(tmp_path, [customer(i, name="x" * 20_000) for i in range(3)])
     write_table(tmp_path / "countries", pa.table({"country": ["x" * 1000] * 17_000}))
     with capture_logs() as logged:
-        decoded(documents.customer_documents(shop.marts / "customer_metrics"))
-        decoded(documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF))
+        decoded(documents.customer_documents(shop.marts / "customer_metrics", Privacy()))
+        decoded(
+            documents.insight_documents(tmp_path, [COUNTRIES], run_id=RUN, as_of=AS_OF, privacy=Privacy())
+        )
     cut, truncated = logged
     assert (cut["event"], cut["folder"], cut["column"], cut["texts"]) == (
         "texts cut",
@@ -178,7 +189,7 @@ def test_cut_texts_and_truncated_insights_are_counted_and_logged(tmp_path: Path)
 def test_a_rejected_row_stands_as_it_was_with_table_key_rule_and_measure(tmp_path: Path) -> None:
     row = rejected_order("17", "orders.unknown_customer", status="$where")
     shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", [row])})
-    assert decoded(documents.rejected_documents(shop.rejected, run_id=RUN)) == [
+    assert decoded(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy())) == [
         {
             "_id": "orders.unknown_customer:17:1",
             "table": "orders",
@@ -214,7 +225,7 @@ def test_the_rows_of_one_rule_and_key_are_numbered_by_their_values_in_whatever_o
     for seed in range(5):
         random.Random(seed).shuffle(rows)
         shop = write_shop(tmp_path / str(seed), rejected={"orders": rejected_rows("orders", rows)})
-        found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+        found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy()))
         by_id = {document["_id"]: document for document in found}
         assert len(by_id) == len(rows)
         expected = expected or by_id
@@ -228,7 +239,7 @@ def test_the_id_of_a_rejected_row_never_holds_an_address(tmp_path: Path) -> None
     keys = ["ann@example.com", "bob@example.com", None]
     rows = [rejected_order(key, "orders.key_unreadable") for key in keys]
     shop = write_shop(tmp_path, rejected={"orders": rejected_rows("orders", rows)})
-    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    found = decoded(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy()))
     assert sorted(document["_id"] for document in found) == [f"orders.key_unreadable::{n}" for n in (1, 2, 3)]
     assert {document["key"] for document in found} == {*keys}
 
@@ -249,7 +260,7 @@ def test_rejected_rows_keep_the_types_of_the_source(tmp_path: Path) -> None:
         zip(schema.names, (1, None, 3, -(2**62), Decimal("-0.01"), "order_items.x", None), strict=True)
     )
     shop = write_shop(tmp_path, rejected={"order_items": pa.Table.from_pylist([row], schema)})
-    (found,) = decoded(documents.rejected_documents(shop.rejected, run_id=RUN))
+    (found,) = decoded(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy()))
     assert (found["key"], found["measure"]) == (1, None)
     assert found["row"] == {
         "item_id": 1,
@@ -266,8 +277,8 @@ def test_batches_are_bounded_and_cover_every_row(tmp_path: Path, monkeypatch: py
     shop = write_shop(
         tmp_path, [customer(i) for i in range(10)], rejected={"orders": rejected_rows("orders", rows)}
     )
-    batches = list(documents.customer_documents(shop.marts / "customer_metrics"))
+    batches = list(documents.customer_documents(shop.marts / "customer_metrics", Privacy()))
     assert [len(batch) for batch in batches] == [3, 3, 3, 1]
-    found = list(documents.rejected_documents(shop.rejected, run_id=RUN))
+    found = list(documents.rejected_documents(shop.rejected, run_id=RUN, privacy=Privacy()))
     assert max(map(len, found)) <= 3
     assert {document["row"]["customer_id"] for document in decoded(found)} == {str(i) for i in range(10)}

@@ -74,7 +74,7 @@ def test_mongodb_removes_them_and_the_generation_stays_intact(expiring: Publishe
     expiring.run()
     roll_back(expiring.settings)
     assert expiring.served_generation() == 1
-    expiring.tamper("customer_metrics", lambda collection: collection.update_one({}, {"$set": {"name": "X"}}))
+    expiring.tamper("customers", lambda collection: collection.update_one({}, {"$set": {"name": "X"}}))
     assert not verify(expiring.settings).is_intact
 
 

@@ -15,6 +15,7 @@ from tests.support.published_shop import PublishedShop
 from shopsight import publish
 from shopsight.inspect.verify import verify
 from shopsight.publish import flat_views
+from shopsight.publish.privacy import Privacy
 from shopsight.reader import open_generation
 
 KEEP = timedelta(days=30)
@@ -76,29 +77,42 @@ def test_flat_views_are_healed_and_those_of_insights_that_are_gone_are_dropped(
     assert not any(publish.altered_flat_views(publisher.target, insights).values())
 
 
-def test_a_generation_of_an_older_version_is_served_without_customers(
-    publisher: Publisher, tmp_path: Path
+@pytest.mark.parametrize("has_customers", [True, False])
+def test_a_generation_of_an_older_version_is_served(
+    publisher: Publisher, tmp_path: Path, has_customers: bool
 ) -> None:
     for i in (1, 2):
         publisher.publish(write_shop(tmp_path / str(i), [customer(1, f"{i}.00", orders=i)]))
     db = publisher.target.db
-    db.drop_collection("customers.g1")
-    gone = {f"{name}.customers": "" for name in ("collections", "counts", "bytes", "digests")}
-    db["generations"].update_one({"_id": 1}, {"$unset": gone})
+    documents = list(db["customer_metrics.g1"].find())
+    db.drop_collection("customer_metrics.g1")
+    db["customer_metrics.g1"].insert_many(documents)
+    if not has_customers:
+        db.drop_collection("customers.g1")
+        renamed = {f"{name}.customers": f"{name}.customer_metrics" for name in ("counts", "bytes", "digests")}
+        gone = {"collections.customers": ""}
+        db["generations"].update_one({"_id": 1}, {"$rename": renamed, "$unset": gone})
     with publish.hold_lease(publisher.target, "20261123T000000Z-aaaaaa", KEEP) as lease:
+        assert (
+            next(one for one in publish.list_generations(publisher.target) if one.number == 1).customers == 1
+        )
         publish.rollback(publisher.target, lease, 1)
-    assert db.list_collection_names(filter={"name": "customers"}) == []
+    assert db.list_collection_names(filter={"name": "customers"}) == ["customers"] * has_customers
     served = publish.served(publisher.target)
     assert served is not None
     assert publish.read_digests(publisher.target, served).keys() == served.collections.keys()
-    assert "customers" not in publish.read_back(publisher.target, served)
+    assert publish.read_back(publisher.target, served).keys() >= served.collections.keys() - {"insights"}
     found = open_generation(db).customers.find_one()
     assert found is not None
-    assert "segment" not in found
+    assert ("segment" in found) == has_customers
     with publish.hold_lease(publisher.target, "20261123T000001Z-aaaaaa", KEEP) as lease:
+        publish.forget(publisher.target, lease, 1, None, privacy=Privacy(), keep=9)
+        views = {"customer_metrics", *(["customers"] if has_customers else [])}
+        assert all(publisher.view(view)[0]["name"] is None for view in views)
         publish.unpin(publisher.target, lease)
     publisher.publish(write_shop(tmp_path / "3", [customer(1)]))
     assert publisher.view("customers")[0]["segment"] == "At risk"
+    assert "segment" not in publisher.view("customer_metrics")[0]
 
 
 def test_a_taken_name_is_left_alone_and_warned_of(

@@ -65,13 +65,11 @@ def test_a_person_is_gone_from_every_collection_and_file_and_totals_stay(
     assert figures(twice) == before
     assert {row["_id"] for row in twice.served("customer_metrics")} == {1, 2, 3}
     assert [(e.generation, e.view, e.documents) for e in record.forgotten] == [
-        (number, view, 1)
-        for number in (1, 2)
-        for view in ("rejected_rows", "insights", "customers", "customer_metrics")
+        (number, view, 1) for number in (1, 2) for view in ("rejected_rows", "insights", "customers")
     ]
     for generation in (1, 2):
         found = verified(twice, generation)
-        assert (found.is_intact, found.forgotten) == (True, 4)
+        assert (found.is_intact, found.forgotten) == (True, 3)
 
 
 def test_a_rejected_row_is_the_persons_by_its_address_and_keeps_its_figures(twice: PublishedShop) -> None:
@@ -112,7 +110,7 @@ def test_an_address_is_found_in_the_form_in_which_it_was_published(people: Publi
     shop = PublishedShop(load_settings(**{**people.settings.model_dump(), **given}))
     shop.run()
     record, _ = forget(shop.settings, None, "bob@example.com")
-    assert sum(entry.documents for entry in record.forgotten) == 4
+    assert sum(entry.documents for entry in record.forgotten) == 3
     assert [(row["name"], row["email"]) for row in shop.served("customer_metrics")][1] == (None, None)
     assert verify(shop.settings).is_intact
 
@@ -163,16 +161,16 @@ def test_the_next_run_reads_the_person_again_unless_the_source_was_cleaned(twice
 def test_tampered_documents_are_still_reported_after_a_forget(
     twice: PublishedShop,
 ) -> None:
-    twice.tamper("customer_metrics", lambda found: found.update_one({"_id": 1}, {"$set": {"country": "x"}}))
+    twice.tamper("customers", lambda found: found.update_one({"_id": 1}, {"$set": {"country": "x"}}))
     forget(twice.settings, 2, None)
     found = verify(twice.settings)
-    assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
+    assert [check.what for check in found.altered] == ["customers: SHA-256"]
     assert found_in(collections(twice)) & BOB == set()
 
 
 def test_tampering_after_a_forget_is_reported(twice: PublishedShop) -> None:
     forget(twice.settings, 2, None)
-    twice.tamper("customer_metrics", lambda found: found.update_one({"_id": 1}, {"$set": {"name": None}}))
+    twice.tamper("customers", lambda found: found.update_one({"_id": 1}, {"$set": {"name": None}}))
     assert not verify(twice.settings).is_intact
 
 
@@ -193,7 +191,7 @@ def test_without_the_runs_files_blanked_and_altered_documents_are_distinguished(
     forget(people.settings, 2, None)
     elsewhere.rename(runs)
     found = verify(people.settings)
-    assert (found.is_intact, found.forgotten, found.documents) == (True, 4, [])
+    assert (found.is_intact, found.forgotten, found.documents) == (True, 3, [])
 
 
 def test_a_run_at_work_or_a_held_lease_keeps_forget_from_changing_anything(twice: PublishedShop) -> None:
@@ -249,7 +247,7 @@ def test_a_forget_killed_half_way_is_finished_by_the_next(
     forget(people.settings, None, "bob@example.com")
     assert found_in(collections(people)) & BOB == set()
     found = verify(people.settings)
-    assert (found.is_intact, found.forgotten) == (True, 4)
+    assert (found.is_intact, found.forgotten) == (True, 3)
 
 
 def test_the_command_says_what_it_removed_and_that_the_source_is_read_again(
@@ -257,12 +255,12 @@ def test_the_command_says_what_it_removed_and_that_the_source_is_read_again(
 ) -> None:
     assert twice.exit_code(monkeypatch, "forget", "2") == 0
     said = capsys.readouterr().out
-    assert "Generation 2, customer_metrics: 1 documents blanked." in said
+    assert "Generation 2, customers: 1 documents blanked." in said
     assert "Run directories: 2 removed" in said
     assert "The next run reads the source again" in said
     assert found_in(said) == set()
     assert twice.exit_code(monkeypatch, "verify", "--source", "sqlite:///people.db") == 0
-    assert "`shopsight forget` blanked a person in 4 documents" in " ".join(capsys.readouterr().out.split())
+    assert "`shopsight forget` blanked a person in 3 documents" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("given", [("22",), ("--email", "bo@example.com")])

@@ -61,7 +61,7 @@ def test_a_generation_is_read_back_while_its_indexes_are_built_and_served_when_t
         flipped.result(timeout=60)
     assert publish.served(publisher.target) is not None
     for view, fields in (
-        ("customer_metrics", {"_id_", "total_amount_spent", "country", "email"}),
+        ("customers", {"_id_", "total_amount_spent", "country", "email", "segment", "last_order_date"}),
         ("rejected_rows", {"_id_", "table", "rule"}),
     ):
         assert set(publisher.target.db[written.collections[view]].index_information()) == fields

@@ -80,6 +80,10 @@ def stages(plan: Any) -> set[str]:
     return own | stages([value for key, value in plan.items() if key != "rejectedPlans"])
 
 
+def server_version(publisher: Publisher) -> tuple[int, ...]:
+    return tuple(publisher.target.client.server_info()["versionArray"][:2])
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_every_document_is_loaded_once_and_counted(publisher: Publisher, threads: int) -> None:
     told: list[int] = []
@@ -150,7 +154,7 @@ def test_money_is_exact_far_beyond_what_a_float_can_hold(publisher: Publisher, t
     publisher.publish(shop)
     served = publish.served(publisher.target)
     assert served is not None
-    figures = publish.read_back(publisher.target, served)["customer_metrics"]
+    figures = publish.read_back(publisher.target, served)["customers"]
     assert figures["sum(total_amount_spent)"] == 1000 * Decimal(huge)
     assert publisher.target.db["customer_metrics"].find_one({"total_amount_spent": Decimal128(huge)})
     assert publisher.target.db["customer_metrics"].count_documents({"average_order_value": None}) == 1000
@@ -186,13 +190,6 @@ def test_the_server_reads_back_every_figure_of_the_generation(publisher: Publish
         written = publisher.write(lease, shop, record_of(RUN))
         figures = publish.read_back(publisher.target, written)
         assert figures == {
-            "customer_metrics": {
-                "rows": 2,
-                "sum(total_amount_spent)": Decimal("0.30"),
-                "sum(total_orders)": 6,
-                "sum(average_order_value)": Decimal("20.00"),
-                "sum(total_products_ordered)": 12,
-            },
             "customers": {
                 "rows": 2,
                 "sum(total_amount_spent)": Decimal("0.30"),
@@ -214,11 +211,11 @@ def test_the_server_reads_back_every_figure_of_the_generation(publisher: Publish
                 "sum(measure, reviews.rating_out_of_range)": Decimal("17.00"),
             },
         }
-        publisher.target.db[written.collections["customer_metrics"]].update_one(
+        publisher.target.db[written.collections["customers"]].update_one(
             {"_id": 1}, {"$set": {"total_amount_spent": Decimal128("0.11")}}
         )
         altered = publish.read_back(publisher.target, written)
-        assert altered["customer_metrics"]["sum(total_amount_spent)"] == Decimal("0.31")
+        assert altered["customers"]["sum(total_amount_spent)"] == Decimal("0.31")
 
 
 def test_an_empty_shop_is_published_as_one(publisher: Publisher, tmp_path: Path) -> None:
@@ -226,8 +223,8 @@ def test_an_empty_shop_is_published_as_one(publisher: Publisher, tmp_path: Path)
     served = publish.served(publisher.target)
     assert served is not None
     figures = publish.read_back(publisher.target, served)
-    assert figures["customer_metrics"]["rows"] == figures["top_customers"]["rows"] == 0
-    assert figures["customer_metrics"]["sum(total_amount_spent)"] == 0
+    assert figures["customers"]["rows"] == figures["top_customers"]["rows"] == 0
+    assert figures["customers"]["sum(total_amount_spent)"] == 0
     assert [document["_id"] for document in publisher.view("insights")] == ["monthly_sales", "top_customers"]
     assert naming.stored_generations(publisher.target.db) == {1: sorted(served.collections.values())}
 
@@ -249,13 +246,13 @@ def test_hostile_text_stays_text(publisher: Publisher, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("view", "query", "uses"),
     [
-        ("customer_metrics", {"filter": {"_id": 7}}, {"IDHACK"}),
+        ("customer_metrics", {"filter": {"_id": 7}}, {"CLUSTERED_IXSCAN"}),
         ("customer_metrics", {"filter": {"email": "c7@example.com"}}, {"IXSCAN", "FETCH"}),
         ("customer_metrics", {"filter": {"country": "Germany"}}, {"IXSCAN", "FETCH"}),
         ("customers", {"filter": {"segment": "At risk"}}, {"IXSCAN", "FETCH"}),
         ("customers", {"sort": {"last_order_date": -1}, "limit": 5}, {"IXSCAN", "FETCH", "LIMIT"}),
-        ("customer_metrics", {"sort": {"total_amount_spent": -1}, "limit": 5}, {"IXSCAN", "FETCH", "LIMIT"}),
-        ("insights", {"filter": {"_id": "monthly_sales"}}, {"IDHACK"}),
+        ("customers", {"sort": {"total_amount_spent": -1}, "limit": 5}, {"IXSCAN", "FETCH", "LIMIT"}),
+        ("insights", {"filter": {"_id": "monthly_sales"}}, {"CLUSTERED_IXSCAN"}),
         ("rejected_rows", {"filter": {"table": "orders"}}, {"IXSCAN", "FETCH"}),
         ("rejected_rows", {"filter": {"rule": "orders.null_total"}}, {"IXSCAN", "FETCH"}),
     ],
@@ -266,6 +263,8 @@ def test_queries_through_the_views_use_the_indexes(
     rejected = rejected_rows("orders", [{"order_id": "1", "rule": "orders.null_total"}])
     publisher.publish(write_shop(tmp_path, [customer(i) for i in range(50)], rejected={"orders": rejected}))
     plan = publisher.target.db.command("explain", {"find": view, **query}, verbosity="queryPlanner")
+    if "CLUSTERED_IXSCAN" in uses and server_version(publisher) < (5, 3):
+        uses = {"IDHACK"}
     assert stages(plan) >= uses
     assert not stages(plan) & {"COLLSCAN", "SORT"}
 

@@ -73,7 +73,7 @@ def publish_twice_and_go_back(url: str, database: str, shop: ShopFolders) -> Non
             publish.forget(publisher.target, lease, 1, None, privacy=Privacy(), keep=2)
         served = publish.served(publisher.target)
         assert served is not None
-        assert publish.read_back(publisher.target, served)["customer_metrics"]["rows"] == 1
+        assert publish.read_back(publisher.target, served)["customers"]["rows"] == 1
         assert len(publish.list_generations(publisher.target)) == 2
         assert publish.latest_run(publisher.target) is not None
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from tests.support.publish_content import read_documents
 
 from shopsight import publish
+from shopsight.audit.identities import Identity
 from shopsight.contract import TABLES
 from shopsight.publish.privacy import Privacy
 from shopsight.record import Ledger, RunRecord, Snapshot, TableLedger
@@ -59,6 +60,8 @@ class Insight:
     title: str
     description: str
     columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    identities: tuple[Identity, ...] = ()
 
 
 INSIGHTS = (

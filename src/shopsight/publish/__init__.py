@@ -29,6 +29,7 @@ from shopsight.publish.views import (
     newest_waiting,
     served,
     shown_collections,
+    shows_its_customers,
 )
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "save_run",
     "served",
     "shown_collections",
+    "shows_its_customers",
     "sweep",
     "take_pin_alert",
     "unpin",

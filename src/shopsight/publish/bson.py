@@ -23,6 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bson.decimal128 import Decimal128
 
+from shopsight.time_zone import in_utc
+
 #: One column's elements, in pieces to be joined row by row; a scalar piece is the same in each row.
 Pieces = list[Any]
 
@@ -75,7 +77,7 @@ def plain(value: Any) -> Any:
         case Decimal128():
             return value.to_decimal()
         case datetime():
-            return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+            return in_utc(value)
         case Mapping():
             return {key: plain(item) for key, item in value.items()}
         case list():

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import bson
 import numpy as np
@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 import structlog
 from bson.raw_bson import RawBSONDocument
 
+from shopsight.audit.identities import DeclaredInsight
 from shopsight.contract import TABLES
 from shopsight.publish import naming
 from shopsight.publish.bson import Pieces, constant, documents, element, subdocument
@@ -52,52 +53,14 @@ _NOTHING, _COLON, _MARK, _MARK_END = (
     pa.scalar(text, _TEXT) for text in ("", ":", "… [cut from ", " characters]")
 )
 
-PLAIN = Privacy()
-
 #: Called with an insight's id and the number of its rows that are published, if some are not.
 OnTruncated = Callable[[str, int], None]
-
-
-class DescribedColumn(Protocol):
-    """A column of an insight, as its document describes it to readers."""
-
-    @property
-    def name(self) -> str:
-        """The field's name in ``rows``."""
-
-    @property
-    def kind(self) -> str:
-        """key, text, date, money, count, share or number."""
-
-    @property
-    def label(self) -> str:
-        """The heading."""
-
-
-class InsightText(Protocol):
-    """The text and columns of an insight."""
-
-    @property
-    def id(self) -> str:
-        """The ``_id``."""
-
-    @property
-    def title(self) -> str:
-        """A heading."""
-
-    @property
-    def description(self) -> str:
-        """A sentence on what one row is and how it is computed."""
-
-    @property
-    def columns(self) -> Iterable[DescribedColumn]:
-        """In the order in which they are shown."""
 
 
 def run_documents(
     marts: Path,
     rejected: Path,
-    insights: Iterable[InsightText],
+    insights: Iterable[DeclaredInsight],
     *,
     run_id: str,
     as_of: datetime,
@@ -136,7 +99,7 @@ def run_documents(
     }
 
 
-def customer_documents(folder: Path, privacy: Privacy = PLAIN) -> Iterator[list[bytes]]:
+def customer_documents(folder: Path, privacy: Privacy) -> Iterator[list[bytes]]:
     """One document per customer: ``_id``, then the mart's columns."""
     for batch in _batches(folder, privacy):
         pieces = [*element("_id", batch["customer_id"]), *_elements(batch, batch.schema.names)]
@@ -145,11 +108,11 @@ def customer_documents(folder: Path, privacy: Privacy = PLAIN) -> Iterator[list[
 
 def insight_documents(
     folder: Path,
-    insights: Iterable[InsightText],
+    insights: Iterable[DeclaredInsight],
     *,
     run_id: str,
     as_of: datetime,
-    privacy: Privacy = PLAIN,
+    privacy: Privacy,
     on_truncated: OnTruncated | None = None,
 ) -> Iterator[list[bytes]]:
     """One document per insight, ``rows`` in the mart's order; see :func:`run_documents`."""
@@ -176,7 +139,7 @@ def insight_documents(
 
 
 def rejected_documents(
-    folder: Path, *, run_id: str, privacy: Privacy = PLAIN, until: datetime | None = None
+    folder: Path, *, run_id: str, privacy: Privacy, until: datetime | None = None
 ) -> Iterator[list[bytes]]:
     """One document per rejected row of all six tables: table, key, rule, measure, the row as it was, run_id.
 

@@ -68,7 +68,7 @@ def _options(insight: str) -> Document:
 
 
 def _found(target: Target) -> dict[str, Any]:
-    """What has such a name: a view's options, or nothing for a collection."""
+    """By name, the options of each such view; an empty dict for a collection."""
     entries = target.db.list_collections(filter={"name": {"$regex": f"^{PREFIX}"}})
     return {entry["name"]: entry["options"] if entry["type"] == "view" else {} for entry in entries}
 

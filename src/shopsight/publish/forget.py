@@ -37,7 +37,7 @@ from shopsight.publish.privacy import ADDRESS, ADDRESSES, NAMES, Privacy, tidied
 from shopsight.publish.target import Document, Target
 from shopsight.record import Forgotten, RunRecord
 
-#: ``customer_metrics`` comes last, because a repeated ``forget`` finds the rest through it.
+#: Customers come last, because a repeated ``forget`` finds the rest through them.
 _ORDER = (naming.REJECTED_ROWS, naming.INSIGHTS, naming.CUSTOMERS, naming.CUSTOMER_METRICS)
 _BATCH_BYTES = 8 * 2**20
 _PERSONAL = NAMES | ADDRESSES
@@ -71,7 +71,8 @@ def forget(
             _finish(target, note["_id"], note["forgetting"])
         person = _find(target, stored, customer_id, email, privacy)
         for generation in stored:
-            for view in _ORDER:
+            held = naming.with_documents(target, naming.collections_of(generation))
+            for view in (view for view in _ORDER if view in held):
                 for documents in _portions(target, view, generation, person):
                     lease.check()
                     _replace(target, record, generation, view, documents)
@@ -264,5 +265,5 @@ def _finish(target: Target, generation: int, forgetting: Document) -> None:
         note.update_one(
             {"_id": generation, f"digests.{view}": forgetting["before"]}, {"$set": digest, **done}
         )
-        # Still there where the digest was not right before: it stays wrong.
+        # A digest that was already wrong stays wrong; only the mark is removed.
         note.update_one({"_id": generation}, done)

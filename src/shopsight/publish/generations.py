@@ -50,7 +50,8 @@ class Generation:
     @property
     def customers(self) -> int:
         """The number of its customers."""
-        return self.counts[naming.CUSTOMER_METRICS]
+        counted = naming.CUSTOMERS if naming.CUSTOMERS in self.counts else naming.CUSTOMER_METRICS
+        return self.counts[counted]
 
     def as_document(self) -> dict[str, Any]:
         """The generation as plain values."""
@@ -68,9 +69,9 @@ def flip(
 ) -> None:
     """Serve a written generation: wait for its indexes, point the views, update ``published``.
 
-    Each view changes from one moment to the next, and all within milliseconds. A reader that needs them
-    of one generation asks ``published`` (:mod:`shopsight.reader`). The record is given its generation and
-    until when it is valid.
+    Each view changes from one moment to the next, and all within milliseconds. A reader that needs all of
+    them from one generation asks ``published`` (:mod:`shopsight.reader`). The record gets its generation and
+    ``valid_until``.
 
     Args:
         target: where.
@@ -86,8 +87,7 @@ def flip(
         TargetUnavailable: MongoDB went away; the next run heals the views.
         PublishError: an index cannot be built.
     """
-    for built in written.indexes:
-        built.result()
+    written.wait_for_indexes()
     valid_until = written.as_of + valid_for
     entry = {
         "generation": written.generation,
@@ -110,18 +110,8 @@ def keep(
     pinned: int,
     valid_for: timedelta,
 ) -> None:
-    """Keep a proven generation without serving it; otherwise like :func:`flip`.
-
-    Args:
-        target: where.
-        lease: held by this run.
-        written: the generation to keep.
-        record: the run's record.
-        pinned: the generation that stays served.
-        valid_for: how long after its snapshot the generation counts as fresh.
-    """
-    for built in written.indexes:
-        built.result()
+    """Keep a proven generation while ``pinned`` stays served; otherwise like :func:`flip`."""
+    written.wait_for_indexes()
     lease.check()
     valid_until = written.as_of + valid_for
     note = {"state": "proven", "valid_until": {"$literal": valid_until}, "proven_at": "$$NOW"}
@@ -233,7 +223,7 @@ def serve(target: Target, lease: Lease, entry: Mapping[str, Any], on_step: OnSte
         with suppress(ShopsightError):
             heal_views(target)
         raise
-    # It is served from here on, and the next run does what is left undone.
+    # From here on it is served; the next run finishes what fails below.
     with suppress(ShopsightError):
         heal_views(target)
     done(naming.GENERATIONS)

@@ -19,17 +19,20 @@ from pathlib import Path
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel, WriteConcern
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
+from shopsight.audit.guards import guarded_figures
+from shopsight.audit.identities import DeclaredInsight
 from shopsight.errors import TargetUnavailable
 from shopsight.publish import naming
 from shopsight.publish.bson import to_bson
 from shopsight.publish.digest import ContentDigest
-from shopsight.publish.documents import InsightText, run_documents
+from shopsight.publish.documents import run_documents
 from shopsight.publish.lease import Lease
 from shopsight.publish.privacy import Privacy
 from shopsight.publish.target import Target
-from shopsight.record import Figure, RunRecord
+from shopsight.publish.views import point_view
+from shopsight.record import RunRecord
 
 INSERT_DOCUMENTS = 5_000
 _INSERT_BYTES = 12 * 2**20
@@ -39,8 +42,7 @@ _IN_MEMORY = WriteConcern(w=1, j=False)
 
 #: The fields that readers look up by, beside ``_id``.
 INDEXES = {
-    naming.CUSTOMER_METRICS: ("total_amount_spent", "country", "email"),
-    naming.CUSTOMERS: ("segment", "last_order_date", "total_amount_spent"),
+    naming.CUSTOMERS: ("total_amount_spent", "country", "email", "segment", "last_order_date"),
     naming.INSIGHTS: (),
     naming.REJECTED_ROWS: ("table", "rule"),
 }
@@ -68,7 +70,7 @@ class WrittenGeneration:
         generation: its number.
         run_id: the run that wrote it.
         as_of: the moment of the snapshot it was made from.
-        collections: by view, the collection.
+        collections: by view, the collection; for ``customer_metrics`` a view of ``customers``.
         loaded: by view, what was inserted.
         truncated: for each insight whose rows are not all published, the number of published rows.
         indexes: the index builds that the flip waits for.
@@ -97,6 +99,11 @@ class WrittenGeneration:
         """The digest of the encoded documents by view (:mod:`shopsight.publish.digest`)."""
         return {view: loaded.digest for view, loaded in self.loaded.items()}
 
+    def wait_for_indexes(self) -> None:
+        """Wait until all indexes are built; raises what prevented one."""
+        for built in self.indexes:
+            built.result()
+
 
 def write_generation(
     target: Target,
@@ -105,25 +112,23 @@ def write_generation(
     marts: Path,
     rejected: Path,
     record: RunRecord,
-    insights: Iterable[InsightText],
+    insights: Iterable[DeclaredInsight],
     privacy: Privacy,
     keep_rejected: timedelta | None = None,
     on_rows: OnRows | None = None,
-    threads: int = THREADS,
 ) -> WrittenGeneration:
     """Write the run's marts and rejected rows as a new generation.
 
     Args:
         target: where.
         lease: held by this run.
-        marts: holds ``customer_metrics``, ``customers`` and ``insights/<id>``.
+        marts: holds ``customers`` and ``insights/<id>``.
         rejected: holds one folder per table.
         record: the run: its id, its snapshot and its figures.
         insights: the text and columns of the insights, in the order of the report.
         privacy: what becomes of names and addresses.
         keep_rejected: how long MongoDB keeps the rejected rows; None for as long as the generation.
         on_rows: called with the view and the number of documents of each insert.
-        threads: the number of inserts under way at a time.
 
     Raises:
         LeaseLost: another run took over.
@@ -146,20 +151,22 @@ def write_generation(
         rejected_until=rejected_until,
         on_truncated=written.truncated.__setitem__,
     )
-    for view, collection in written.collections.items():
+    metrics, customers = (written.collections[view] for view in naming.OF_CUSTOMERS)
+    point_view(target, metrics, customers, naming.METRICS_OF_CUSTOMERS)
+    for view, fields in INDEXES.items():
+        collection = written.collections[view]
         written.loaded[view] = load_collection(
             target,
             collection,
             batches[view],
             guard=lease.guard,
             on_rows=partial(on_rows, view) if on_rows is not None else None,
-            threads=threads,
         )
         lease.guard()
-        if INDEXES[view]:
+        if fields:
             is_kept = view != naming.REJECTED_ROWS or rejected_until is None
             expiring = [] if is_kept else [_EXPIRING]
-            written.indexes.append(_build_indexes(target, collection, INDEXES[view], expiring))
+            written.indexes.append(_build_indexes(target, collection, fields, expiring))
     loaded = {written.collections[view]: loaded for view, loaded in written.loaded.items()}
     flush(target, loaded, barrier=lease.check)
     # Without this note the generation is a leftover of a run that died.
@@ -173,7 +180,7 @@ def write_generation(
         "bytes": {view: loaded.bytes for view, loaded in written.loaded.items()},
         "digests": written.digests,
         "rejected_until": rejected_until,
-        "figures": to_bson(_figures(record)),
+        "figures": to_bson(guarded_figures(record)),
     }
     with target.translated():
         target.db[naming.GENERATIONS].insert_one(note)
@@ -203,9 +210,7 @@ def load_collection(
         TargetUnavailable: MongoDB went away.
         PublishError: it refuses a document, or its disk is full.
     """
-    with target.translated():
-        if collection not in target.db.list_collection_names(filter={"name": collection}):
-            target.db.create_collection(collection)
+    _create(target, collection)
     count = size = 0
     digest = ContentDigest()
     with _inserter(target, collection, threads) as insert:
@@ -219,6 +224,20 @@ def load_collection(
                 if on_rows is not None:
                     on_rows(len(portion))
     return Loaded(count, size, digest.hexdigest())
+
+
+def _create(target: Target, collection: str) -> None:
+    """Create the collection unless it is there; without an index of ``_id`` beside it, if the server can.
+
+    A clustered collection (MongoDB 5.3) takes a load at 0.6 of the server's CPU.
+    """
+    with target.translated():
+        if collection in target.db.list_collection_names(filter={"name": collection}):
+            return
+        try:
+            target.db.create_collection(collection, clusteredIndex={"key": {"_id": 1}, "unique": True})
+        except OperationFailure:
+            target.db.create_collection(collection)
 
 
 def flush(target: Target, loaded: dict[str, Loaded], *, barrier: Callable[[], None]) -> None:
@@ -317,11 +336,3 @@ def _build_indexes(
     # A daemon and no pool: a run that is stopped or fails does not wait for the server.
     threading.Thread(target=build, name=f"shopsight-index-{collection}", daemon=True).start()
     return built
-
-
-def _figures(record: RunRecord) -> dict[str, Figure]:
-    """The figures that the next run's shrink guard compares with: clean rows by table, and the revenue."""
-    figures: dict[str, Figure] = {table.table: table.rows_out for table in record.ledger.tables}
-    if "revenue" in record.totals:
-        figures["revenue"] = record.totals["revenue"]
-    return figures

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo.database import Database
 
+from shopsight.audit import customer_checks
 from shopsight.errors import ConfigurationError
 from shopsight.publish.target import Document, Target
 
@@ -21,6 +23,11 @@ VIEWS = (CUSTOMER_METRICS, CUSTOMERS, INSIGHTS, REJECTED_ROWS)
 
 #: These have a document a customer, ``_id`` = customer_id, and are written in its order.
 OF_CUSTOMERS = (CUSTOMER_METRICS, CUSTOMERS)
+
+#: The fields of ``customer_metrics``, beside ``_id``.
+METRICS = (*customer_checks.METRICS.column_names, "average_rating")
+#: How a generation's ``customer_metrics`` shows its ``customers``.
+METRICS_OF_CUSTOMERS: list[Document] = [{"$project": dict.fromkeys(METRICS, 1)}]
 
 PIPELINE_RUNS = "pipeline_runs"
 INSIGHTS_HISTORY = "insights_history"
@@ -49,6 +56,16 @@ def collections_of(generation: int) -> dict[str, str]:
     'insights.g7'
     """
     return {view: f"{view}.g{generation}" for view in VIEWS}
+
+
+def with_documents(target: Target, collections: Mapping[str, str]) -> dict[str, str]:
+    """Those of a generation's collections that hold documents.
+
+    Its ``customer_metrics`` is a view of its ``customers``, unless an older version wrote it.
+    """
+    with target.translated():
+        views = target.db.list_collection_names(filter={"type": "view"})
+    return {view: name for view, name in collections.items() if name not in views}
 
 
 def stored_generations(db: Database[Any]) -> dict[int, list[str]]:

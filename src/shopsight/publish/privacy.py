@@ -50,7 +50,7 @@ class Privacy:
 
     @classmethod
     def of(cls, settings: Settings) -> Privacy:
-        """What the settings say."""
+        """The protection that the settings choose."""
         key = settings.privacy_key.get_secret_value() if settings.privacy_key is not None else ""
         return cls(settings.privacy_email, settings.privacy_name, key.encode())
 
@@ -60,7 +60,7 @@ class Privacy:
         return self.email == self.name == "plain"
 
     def mode_of(self, column: str) -> Mode:
-        """What becomes of every value of a column, whether it is an address or not."""
+        """The mode for every value of a column, whether it is an address or not."""
         return self.email if column in ADDRESSES else self.name if column in NAMES else "plain"
 
     def protect(self, column: str, value: Any) -> Any:

@@ -123,10 +123,11 @@ def _kept_entry(target: Target, generation: int) -> Document:
         (document,) = target.db[naming.GENERATIONS].find({"_id": generation})
         until = document.get("rejected_until")
         has_expired = until is not None and until <= target.clock()
-        for view, collection in document["collections"].items():
+        for view, expected in document["counts"].items():
             if view == naming.REJECTED_ROWS and has_expired:
                 continue
-            found, expected = target.db[collection].count_documents({}), document["counts"][view]
+            collection = document["collections"][view]
+            found = target.db[collection].count_documents({})
             if found != expected:
                 raise PublishError(
                     f"{collection} was published with {expected:,} documents and holds {found:,} now."

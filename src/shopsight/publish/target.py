@@ -47,8 +47,12 @@ _SERVERS_OWN = ("admin", "config", "local")
 #: The server's error codes, by name in tests/publish/test_target.py. Refused: the user or the permission.
 _REFUSED_CODES = {11, 13, 18, 8000}
 _FULL_CODES = {14031}
-#: The server stops, is no primary, or was too slow; a later attempt may succeed.
-_AWAY_CODES = {6, 7, 50, 64, 89, 91, 100, 133, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436}
+#: The server stops, has only just begun, is no primary, or was too slow; a later attempt may succeed.
+# fmt: off
+_AWAY_CODES = {
+    6, 7, 50, 64, 89, 91, 100, 133, 134, 189, 211, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+}
+# fmt: on
 
 
 @dataclass(frozen=True)

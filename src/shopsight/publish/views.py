@@ -6,7 +6,7 @@ is changed; when they disagree with it, :func:`heal_views` points them back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -90,9 +90,9 @@ def generation_note(target: Target, generation: int) -> dict[str, Any]:
     return note
 
 
-def point_view(target: Target, view: str, collection: str) -> None:
+def point_view(target: Target, view: str, collection: str, pipeline: Sequence[Document] = ()) -> None:
     """Make a view show a collection, from one moment to the next; open cursors stay where they are."""
-    options: Document = {"viewOn": collection, "pipeline": [], "writeConcern": DURABLE.document}
+    options: Document = {"viewOn": collection, "pipeline": pipeline, "writeConcern": DURABLE.document}
     with target.translated():
         try:
             target.db.command("collMod", view, **options)
@@ -145,7 +145,7 @@ def heal_views(target: Target) -> list[str]:
         current = served(target)
         wanted = current.collections if current else {}
         expected = {view: {"viewOn": name, "pipeline": []} for view, name in wanted.items()}
-        found = _views(target)
+        found = _views(target, naming.VIEWS)
         astray = [view for view in naming.VIEWS if found.get(view) != expected.get(view)]
         if not astray:
             if current is not None:
@@ -170,16 +170,23 @@ def heal_views(target: Target) -> list[str]:
 
 def shown_collections(target: Target) -> dict[str, str | None]:
     """By view, the collection that it shows unchanged; None if it is gone or shows something else."""
-    views = _views(target)
+    views = _views(target, naming.VIEWS)
     shown = {view: options["viewOn"] for view, options in views.items() if not options.get("pipeline")}
     return {view: shown.get(view) for view in naming.VIEWS}
 
 
-def _views(target: Target) -> dict[str, dict[str, Any]]:
-    """The options of the views that have readers' names."""
-    names = {"name": {"$in": [*naming.VIEWS]}, "type": "view"}
+def shows_its_customers(target: Target, generation: Served) -> bool:
+    """Whether the generation's ``customer_metrics`` shows its ``customers`` as when it was written."""
+    view = generation.collections[naming.CUSTOMER_METRICS]
+    customers = generation.collections.get(naming.CUSTOMERS)
+    return _views(target, [view]) == {view: {"viewOn": customers, "pipeline": naming.METRICS_OF_CUSTOMERS}}
+
+
+def _views(target: Target, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The options of the views that have these names."""
+    wanted = {"name": {"$in": [*names]}, "type": "view"}
     with target.translated():
-        return {view["name"]: view["options"] for view in target.db.list_collections(filter=names)}
+        return {view["name"]: view["options"] for view in target.db.list_collections(filter=wanted)}
 
 
 def _note_published(target: Target, current: Served) -> None:
