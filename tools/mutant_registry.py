@@ -323,9 +323,9 @@ MUTANTS = (
     ),
     Mutant(
         "Lines are counted, not units (`len` for `sum`)",
-        "marts/customer_metrics.py",
-        'order_items.group_by("order_id").agg(nw.col("quantity").sum())',
-        'order_items.group_by("order_id").agg(nw.col("quantity").len())',
+        "clean/orders.py",
+        'col("units").sum()',
+        'col("units").len()',
         _METRICS,
     ),
     Mutant(
@@ -379,10 +379,10 @@ MUTANTS = (
         _INSIGHTS,
     ),
     Mutant(
-        "Equal customers get the better score (`max` for `min`)",
+        "Equal customers get the better score (all but one are below them)",
         "marts/insights/rfm.py",
-        'rank("min")',
-        'rank("max")',
+        "cum_sum().over(order_by=value) - same",
+        "cum_sum().over(order_by=value) - 1",
         _INSIGHTS,
     ),
     Mutant(
@@ -516,8 +516,8 @@ MUTANTS = (
     Mutant(
         "A customer counts in a cohort's month once a day",
         "audit/recounts.py",
-        "(cohort * number + months)[is_first_of_month]",
-        "cohort * number + months",
+        "months, is_first = months[is_first_of_month], is_first[is_first_of_month]",
+        "pass",
         _IDENTITIES,
     ),
     Mutant(
@@ -551,9 +551,8 @@ MUTANTS = (
     Mutant(
         "Link 3 lets every order count",
         "audit/proof.py",
-        "counting = [row for (status,), row in by_status if status not in"
-        " files.settings.excluded_order_statuses]",
-        "counting = [row for _, row in by_status]",
+        'counting = [row for row in by_status if row["counting_orders"]]',
+        "counting = list(by_status)",
         _LINKS,
     ),
     Mutant(

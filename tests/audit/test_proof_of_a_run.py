@@ -215,15 +215,15 @@ def insert_another(collection: Collection[Any]) -> None:
     ("view", "tamper", "what"),
     [
         (
-            "customer_metrics",
+            "customers",
             set_first(total_amount_spent=Decimal128("0.01")),
-            "customer_metrics: sum(total_amount_spent)",
+            "customers: sum(total_amount_spent)",
         ),
-        ("customer_metrics", set_first(name="Nobody"), "customer_metrics: SHA-256"),
-        ("customer_metrics", set_first(extra=None), "customer_metrics: SHA-256"),
-        ("customer_metrics", swapped_amounts, "customer_metrics: SHA-256"),
-        ("customer_metrics", delete_first, "customer_metrics: rows"),
-        ("customer_metrics", insert_another, "customer_metrics: rows"),
+        ("customers", set_first(name="Nobody"), "customers: SHA-256"),
+        ("customers", set_first(extra=None), "customers: SHA-256"),
+        ("customers", swapped_amounts, "customers: SHA-256"),
+        ("customers", delete_first, "customers: rows"),
+        ("customers", insert_another, "customers: rows"),
         (
             "insights",
             lambda found: found.update_one(
@@ -334,6 +334,6 @@ def test_a_proof_that_holds_is_in_the_run_s_document_with_its_figures(sqlite_sho
     assert all(set(INSIGHTS) <= set(link["compared"]) for link in document["proof"][2:])
     assert not any(link["broken"] for link in document["proof"])
     figures = document["figures"]
-    assert figures["customer_metrics"]["sum(total_amount_spent)"] == D("57.95")
+    assert figures["customers"]["sum(total_amount_spent)"] == D("57.95")
     assert figures["rejected_rows"]["sum(measure, orders.customer_unknown)"] == D("5.00")
     assert len(figures["rejected_rows"]["SHA-256"]) == 64

@@ -52,7 +52,7 @@ from shopsight.record import Check
 #: ``measure`` in cents or pieces.
 Totals = Counter[tuple[str, str]]
 
-#: What the figures of no column are called in a document, where a name must not be empty.
+#: In a document, the name for the figures of the table itself, because a name must not be empty.
 TABLE = "table"
 
 #: By table, the columns whose product is the table's measure, and limits from which on values add nothing
@@ -85,7 +85,7 @@ def totals_as_sent(folder: Path, table: Table, *, is_ascii: bool = False) -> Tot
 
 
 def is_native(folder: Path, table: Table) -> bool:
-    """Whether all typed columns of a folder arrived as numbers, so that both ways of looking are one."""
+    """Whether all typed columns of a folder arrived as numbers, so that both ways of totalling agree."""
     schema = pq.read_schema(parquet_files(folder)[0])
     return not any(_is_text(schema.field(c.name)) for c in table.columns if c.kind is not Kind.TEXT)
 

@@ -13,17 +13,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from shopsight.audit.control_totals import (
-    Totals,
-    compared_totals,
-    keyed_sum,
-    numbers_of,
-    totals_as_read,
-)
+from shopsight.audit.control_totals import Totals, compared_totals, keyed_sum, numbers_of, totals_as_read
 from shopsight.audit.lookups import Flags, Integers
-from shopsight.audit.parquet import read_batches
-from shopsight.audit.recounts import SEGMENT_NAMES, SEGMENTS_BY_SCORE, fifths
+from shopsight.audit.parquet import parquet_files, read_batches, read_column
+from shopsight.audit.recounts import SEGMENT_NAMES, SEGMENTS_BY_SCORE
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import CUSTOMERS, Column, Kind, Table
 from shopsight.record import Check
@@ -43,12 +38,13 @@ METRICS = Table(
     ),
 )
 
-#: ``segment`` is compared by its place in :data:`shopsight.audit.recounts.SEGMENT_NAMES`.
-CUSTOMERS_MART = Table(
+#: What ``customers`` has beside the columns of ``customer_metrics``; ``segment`` is compared by its place in
+#: :data:`shopsight.audit.recounts.SEGMENT_NAMES`.
+OF_CUSTOMERS = Table(
     "customers",
     "one row per customer",
     (
-        *METRICS.columns,
+        CUSTOMERS.column(CUSTOMERS.key),
         Column("first_order_date", Kind.DATE),
         Column("last_order_date", Kind.DATE),
         Column("cohort_month", Kind.DATE),
@@ -65,24 +61,41 @@ def customer_checks(files: ShopFiles, customers: Totals, today: date) -> Iterato
         customers: the control totals of the clean customers.
         today: the run's day.
     """
+    metrics, mart = (files.marts / name for name in ("customer_metrics", "customers"))
     expected = expected_totals(files, customers)
-    yield from compared_totals("customer_metrics", expected, mart_totals(files.marts / "customer_metrics"))
-    for name, values, is_there in _order_figures(files, today):
-        _add(expected, name, files.customer_ids[is_there], values[is_there])
-    found = mart_totals(files.marts / "customers", CUSTOMERS_MART)
-    for batch in read_batches(files.marts / "customers", ["customer_id", "segment"]):
+    yield from compared_totals("customer_metrics", expected, mart_totals(metrics))
+    yield from _same_columns(metrics, mart)
+    expected = Counter({("", "rows"): len(files.customer_ids)})
+    key = CUSTOMERS.key
+    _add(expected, key, np.ones_like(files.customer_ids), files.customer_ids)
+    for name, values in _order_figures(files, today):
+        _add(expected, name, files.customer_ids[files.orders.number > 0], values)
+    found = totals_as_read(mart, OF_CUSTOMERS)
+    for batch in read_batches(mart, [key, "segment"]):
         named = pc.drop_null(batch)
         places = pc.fill_null(pc.index_in(named["segment"], value_set=pa.array(SEGMENT_NAMES)), -1)
-        _add(found, "segment", numbers_of(named["customer_id"]), numbers_of(places))
+        _add(found, "segment", numbers_of(named[key]), numbers_of(places))
     yield from compared_totals("customers", expected, found)
 
 
-def mart_totals(mart: Path, table: Table = METRICS) -> Totals:
-    """The control totals of a mart of customers as they are in its files, ``average_rating`` by its bits."""
-    totals = totals_as_read(mart, table)
+def _same_columns(metrics: Path, mart: Path) -> Iterator[Check]:
+    """The columns of ``customer_metrics`` in the other mart; both have the customers in one order."""
+    for name in pq.read_schema(parquet_files(metrics)[0]).names:
+        one, other = (read_column(folder, name) for folder in (metrics, mart))
+        same = 0
+        if len(one) == len(other):
+            both_null = pc.and_(one.is_null(), other.is_null())
+            same = pc.sum(pc.or_kleene(pc.equal(one, other), both_null)).as_py() or 0
+        yield Check(f"customers.{name}: rows as in customer_metrics", len(one), same)
+
+
+def mart_totals(mart: Path) -> Totals:
+    """The control totals of ``customer_metrics`` as it is in its files, ``average_rating`` by its bits."""
+    totals = totals_as_read(mart, METRICS)
     for batch in read_batches(mart, ["customer_id", "average_rating"]):
         rated = pc.drop_null(batch)
-        _add(totals, "average_rating", numbers_of(rated["customer_id"]), _bits(rated["average_rating"]))
+        bits = rated["average_rating"].to_numpy().view(np.int64)
+        _add(totals, "average_rating", numbers_of(rated["customer_id"]), bits)
     return totals
 
 
@@ -118,28 +131,14 @@ def _figures(files: ShopFiles) -> Iterator[tuple[str, Integers, Flags]]:
     yield "average_rating", (ratings / np.maximum(reviews, 1)).view(np.int64), reviews > 0
 
 
-def _order_figures(files: ShopFiles, today: date) -> Iterator[tuple[str, Integers, Flags]]:
-    """What the counting orders say of each customer, as :func:`_figures` gives it."""
-    orders = files.orders.number
-    has_ordered = orders > 0
-    customers, visits = files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
-    first, last, recency, frequency, amount = (np.zeros(len(orders), np.int64) for _ in range(5))
-    first[has_ordered] = visits[np.diff(customers, prepend=-1) != 0]
-    last[has_ordered] = visits[np.diff(customers, append=-1) != 0]
-    recency[has_ordered] = fifths(last[has_ordered])
-    frequency[has_ordered] = fifths(orders[has_ordered])
-    amount[has_ordered] = fifths(files.orders.spent[has_ordered])
-    value = (frequency + amount + 1) // 2
-    yield "first_order_date", first, has_ordered
-    yield "last_order_date", last, has_ordered
-    months = first.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
-    yield "cohort_month", months.astype(np.int64), has_ordered
-    yield "days_since_last_order", (today - date(1970, 1, 1)).days - last, has_ordered
-    yield from zip(_SCORES, (recency, frequency, amount), [has_ordered] * 3, strict=True)
+def _order_figures(files: ShopFiles, today: date) -> Iterator[tuple[str, Integers]]:
+    """Each column's number for each customer with a counting order."""
+    buyers = files.buyers
+    yield "first_order_date", buyers.first
+    yield "last_order_date", buyers.last
+    months = buyers.first.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
+    yield "cohort_month", months.astype(np.int64)
+    yield "days_since_last_order", (today - date(1970, 1, 1)).days - buyers.last
+    yield from zip(_SCORES, (buyers.recency, buyers.frequency, buyers.amount), strict=True)
     places = np.array([[SEGMENT_NAMES.index(name) for name in names] for names in SEGMENTS_BY_SCORE])
-    yield "segment", places[recency - 1, value - 1], has_ordered
-
-
-def _bits(column: pa.Array) -> Integers:
-    bits: Integers = column.to_numpy().view(np.int64)
-    return bits
+    yield "segment", places[buyers.recency - 1, buyers.value - 1]

@@ -19,6 +19,11 @@ from shopsight.errors import DataQualityError, ShrinkRefused, SnapshotAhead, Sna
 from shopsight.record import Figure, RunRecord
 from shopsight.settings import Settings
 
+#: How far the easternmost clocks are ahead of UTC.
+FURTHEST_EAST = timedelta(hours=14)
+#: How far the source's clock may be ahead of MongoDB's.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
 
 def check_rejected_share(
     rows_in: Mapping[str, int], rejected: Mapping[str, int], settings: Settings, folder: Path
@@ -43,12 +48,6 @@ def check_rejected_share(
                 remedy=f"Look at the rows and their rules in {folder / table}; if they are right, raise"
                 " SHOPSIGHT_MAX_REJECTED_SHARE.",
             )
-
-
-#: How far the easternmost clocks are ahead of UTC.
-FURTHEST_EAST = timedelta(hours=14)
-#: How far the source's clock may be ahead of MongoDB's.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 def check_age(

@@ -6,7 +6,9 @@ Declarations only: insights state them without importing Arrow, and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 #: The figures of :func:`shopsight.audit.proof.clean_totals`.
 SHOP_TOTALS = (
@@ -96,3 +98,47 @@ class Complete:
 
 
 Identity = SumsTo | Quotient | Recounted | Greatest | Complete
+
+
+class DeclaredColumn(Protocol):
+    """What publishing and the proof need to know of an insight's column."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the rows."""
+
+    @property
+    def kind(self) -> str:
+        """key, text, date, money, count, share or number."""
+
+    @property
+    def label(self) -> str:
+        """Its heading."""
+
+
+class DeclaredInsight(Protocol):
+    """What publishing and the proof need to know of an insight, without importing the insights."""
+
+    @property
+    def id(self) -> str:
+        """The ``_id`` of its document, and the name of its folder in the marts."""
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+
+    @property
+    def description(self) -> str:
+        """A sentence on what one row is and how it is computed."""
+
+    @property
+    def columns(self) -> Iterable[DeclaredColumn]:
+        """In the order in which they are shown."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell one row from all others."""
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """What its rows must satisfy."""

@@ -8,9 +8,9 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from shopsight.audit.exact import exact_sum
-from shopsight.audit.identities import Complete, Greatest, Quotient, Recounted, SumsTo
+from shopsight.audit.identities import Complete, DeclaredInsight, Greatest, Quotient, Recounted, SumsTo
 from shopsight.audit.recounts import RECOUNTS, TOTALS
-from shopsight.audit.shop_files import DeclaredInsight, Key, Row, ShopFiles
+from shopsight.audit.shop_files import Key, Row, ShopFiles
 from shopsight.record import Check, Figure
 
 _ROUNDED = Context(prec=100, rounding=ROUND_HALF_UP)

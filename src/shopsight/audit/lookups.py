@@ -14,6 +14,19 @@ Flags = npt.NDArray[np.bool_]
 #: The widest range of ids, in bytes, that a table of flags is made for.
 LARGEST_TABLE = 2**25
 
+#: How many ids are put into a table at once: to place all of them would take as much memory as they do.
+_PIECE = 2**20
+
+
+def is_new(values: Integers | Small) -> Flags:
+    """Which values differ from the one before; the first does.
+
+    >>> is_new(np.array([7, 7, 8])).tolist(), is_new(np.array([], np.int64)).tolist()
+    ([True, False, True], [])
+    """
+    flags: Flags = np.append(True, values[1:] != values[:-1])[: len(values)]
+    return flags
+
 
 class Ids:
     """A set of ids in which batches of ids are looked up: in a table of flags or, if sparse, by search."""
@@ -49,10 +62,16 @@ class Lookup:
         self._first, self._last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
         span = self._last - self._first + 1
         self._is_dense = span <= 8 * len(ids)
-        in_order = slice(None) if self._is_dense else np.argsort(ids)
-        self._ids = ids[in_order] if not self._is_dense else ids[:0]
-        self.numbers = np.full((span if self._is_dense else len(ids)) + 1, missing, np.int32)
-        self.numbers[ids - self._first if self._is_dense else slice(len(ids))] = numbers[in_order]
+        if self._is_dense:
+            self._ids = ids[:0]
+            self.numbers = np.full(span + 1, missing, np.int32)
+            for at in range(0, len(ids), _PIECE):
+                piece = slice(at, at + _PIECE)
+                self.numbers[ids[piece] - self._first] = numbers[piece]
+        else:
+            in_order = np.argsort(ids)
+            self._ids = ids[in_order]
+            self.numbers = np.append(numbers[in_order], missing).astype(np.int32)
 
     def places(self, ids: Integers) -> Integers:
         """The ids' places."""

@@ -35,8 +35,14 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
     for path in parquet_files(folder):
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
-        # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
+        # The allocator would keep what the file's row groups took: much of the memory of a proof.
         pa.default_memory_pool().release_unused()
+
+
+def read_column(folder: Path, column: str) -> pa.ChunkedArray:
+    """A whole column of a table's folder; only for tables whose rows fit in memory."""
+    parts = [pq.read_table(path, columns=[column], use_threads=False) for path in parquet_files(folder)]
+    return pa.concat_tables(parts)[column]
 
 
 def sum_column(folder: Path, column: str) -> Any:

@@ -123,12 +123,12 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
         customers, orders, amount (of all orders), counting_orders, revenue (of counting orders), units (of
         counting orders), buyers (customers with a counting order), reviews.
     """
-    by_status = statuses(files).items()
-    counting = [row for (status,), row in by_status if status not in files.settings.excluded_order_statuses]
+    by_status = statuses(files).values()
+    counting = [row for row in by_status if row["counting_orders"]]
     return {
         "customers": count_rows(files.clean / "customers"),
-        "orders": sum(row["orders"] for _, row in by_status),
-        "amount": exact_sum(row["amount"] for _, row in by_status),
+        "orders": sum(row["orders"] for row in by_status),
+        "amount": exact_sum(row["amount"] for row in by_status),
         "counting_orders": sum(row["orders"] for row in counting),
         "revenue": exact_sum(row["amount"] for row in counting),
         "units": int(files.items.units.sum()),
@@ -139,10 +139,10 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
 
 def newest_order(files: ShopFiles) -> datetime | None:
     """The day of the newest counting order, as its midnight in UTC; None if there is none."""
-    visits = files.orders.visits
-    if not len(visits):
+    days = files.orders.days
+    if not len(days):
         return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int((visits & (2**32 - 1)).max()))
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(days.max()))
 
 
 def prove_target(

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopsight.audit.exact import EXACT
-from shopsight.audit.lookups import Integers
+from shopsight.audit.lookups import is_new
 from shopsight.audit.parquet import read_batches
 from shopsight.audit.shop_files import Key, Row, ShopFiles
 
@@ -56,7 +56,15 @@ def statuses(files: ShopFiles) -> Rows:
     for (status, month), number in files.orders.rows.items():
         rows[status] += number
         cents[status] += files.orders.cents[status, month]
-    return {(status,): {"orders": rows[status], "amount": _money(cents[status])} for status in rows}
+    excluded = files.settings.excluded_order_statuses
+    return {
+        (status,): {
+            "orders": number,
+            "amount": _money(cents[status]),
+            "counting_orders": 0 if status in excluded else number,
+        }
+        for status, number in rows.items()
+    }
 
 
 def categories(files: ShopFiles) -> Rows:
@@ -100,8 +108,7 @@ def countries(files: ShopFiles) -> Rows:
 
 def buyers(files: ShopFiles) -> Rows:
     """One row about the whole shop: customers who ordered, those who came again, and their median wait."""
-    customers, days = _visits(files)
-    gaps = np.diff(days)[np.diff(customers) == 0]
+    gaps = np.diff(files.orders.days)[~is_new(files.orders.visitors)[1:]]
     return {
         (): {
             "customers": int((files.orders.number > 0).sum()),
@@ -113,16 +120,16 @@ def buyers(files: ShopFiles) -> Rows:
 
 def cohorts(files: ShopFiles) -> Rows:
     """By month of the first counting order and months since, the customers with a counting order."""
-    customers, days = _visits(files)
-    if not len(days):
+    if not len(files.orders.days):
         return {}
-    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    is_first = np.diff(customers, prepend=-1) != 0
-    is_first_of_month = is_first | (np.diff(months, prepend=0) != 0)
+    months = files.orders.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    is_first = is_new(files.orders.visitors)
+    is_first_of_month = is_first | is_new(months)
+    months, is_first = months[is_first_of_month], is_first[is_first_of_month]
     months, start = months - months.min(), months.min()
     number = int(months.max()) + 1
     cohort = months[is_first][np.cumsum(is_first) - 1]
-    counted = np.bincount((cohort * number + months)[is_first_of_month], minlength=number**2)
+    counted = np.bincount(cohort * number + months, minlength=number**2)
     found: Rows = {}
     for first, active in enumerate(counted.reshape(number, number).tolist()):
         month = np.datetime64(int(start) + first, "M").astype(date)
@@ -134,15 +141,11 @@ def cohorts(files: ShopFiles) -> Rows:
 
 def segments(files: ShopFiles) -> Rows:
     """Customers with a counting order and what they spent, by RFM segment."""
-    customers, days = _visits(files)
-    last_days = days[np.diff(customers, append=-1) != 0]
-    has_ordered = files.orders.number > 0
-    orders, spent = files.orders.number[has_ordered], files.orders.spent[has_ordered]
-    recency, value = fifths(last_days), (fifths(orders) + fifths(spent) + 1) // 2
+    buyers, spent = files.buyers, files.orders.spent[files.orders.number > 0]
     found: Rows = {}
     for line, names in enumerate(SEGMENTS_BY_SCORE, start=1):
         for place, name in enumerate(names, start=1):
-            here = (recency == line) & (value == place)
+            here = (buyers.recency == line) & (buyers.value == place)
             figures = found.setdefault((name,), {"customers": 0, "revenue": Decimal(0)})
             figures["customers"] += int(here.sum())
             figures["revenue"] += _money(sum(spent[here].tolist()))
@@ -202,23 +205,11 @@ def orders_of_pairs(files: ShopFiles) -> int:
     total = 0
     for orders_of in files.orders_of(files.product_ids):
         order_ids = np.sort(np.concatenate([*orders_of.values(), np.empty(0, np.int64)]))
-        # np.unique takes 85 times as long. Of no orders, this counts one product, which makes no pair.
+        # np.unique takes 85 times as long. Without orders, this counts one product, which makes no pair.
         starts = np.flatnonzero(np.r_[True, order_ids[1:] != order_ids[:-1], True])
         products = np.diff(starts)
         total += int((products * (products - 1) // 2).sum())
     return total
-
-
-def _visits(files: ShopFiles) -> tuple[Integers, Integers]:
-    """Customer and day of each day on which a customer placed a counting order."""
-    return files.orders.visits >> 32, files.orders.visits & (2**32 - 1)
-
-
-def fifths(figures: Integers) -> Integers:
-    """The score from 1 to 5 of each figure, by the share of figures that are smaller."""
-    smaller = np.searchsorted(np.sort(figures), figures)
-    scores: Integers = smaller * 5 // max(len(figures), 1) + 1
-    return scores
 
 
 def _names(files: ShopFiles, product_ids: Iterable[int]) -> dict[int, str | None]:

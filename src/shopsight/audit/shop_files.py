@@ -14,7 +14,7 @@ from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import numbers_of
-from shopsight.audit.identities import Greatest, Identity, Recounted
-from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small
-from shopsight.audit.parquet import BATCH_ROWS, parquet_files, read_batches
+from shopsight.audit.identities import DeclaredInsight, Greatest, Recounted
+from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small, is_new
+from shopsight.audit.parquet import BATCH_ROWS, count_rows, parquet_files, read_batches
 from shopsight.settings import Settings
 
 Key = tuple[Any, ...]
@@ -39,22 +39,6 @@ LINES_IN_MEMORY = 4_000_000
 THREADS = 2
 
 
-class DeclaredInsight(Protocol):
-    """What the proof needs to know of an insight."""
-
-    @property
-    def id(self) -> str:
-        """The name of its folder in the marts."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell one row from all others."""
-
-    @property
-    def identities(self) -> tuple[Identity, ...]:
-        """What its rows must satisfy."""
-
-
 class Orders(NamedTuple):
     """Kept orders. Customers stand for their places in :attr:`ShopFiles.customer_ids`.
 
@@ -64,7 +48,8 @@ class Orders(NamedTuple):
         customer_of: the customer of each counting order; the number of customers for any other id.
         spent: by customer, the cents of counting orders; Python's integers where 64 bits do not suffice.
         number: by customer, the number of counting orders.
-        visits: each day on which a customer placed a counting order, once: customer * 2^32 + day, ascending.
+        visitors: the customer of each day on which a customer placed a counting order, ascending.
+        days: the day, ascending within a customer.
     """
 
     rows: Counter[tuple[str, date]]
@@ -72,7 +57,28 @@ class Orders(NamedTuple):
     customer_of: Lookup
     spent: Integers
     number: Integers
-    visits: Integers
+    visitors: Small
+    days: Small
+
+
+class Buyers(NamedTuple):
+    """The customers with a counting order, in the order of :attr:`ShopFiles.customer_ids`.
+
+    Attributes:
+        first: the day of the first counting order.
+        last: the day of the last one.
+        recency: the score of ``last``, from 1 to 5: the fifth it is in, by the share of smaller ones.
+        frequency: that of the number of counting orders.
+        amount: that of what was spent.
+        value: the mean of frequency and amount, half up.
+    """
+
+    first: Integers
+    last: Integers
+    recency: Integers
+    frequency: Integers
+    amount: Integers
+    value: Integers
 
 
 class Items(NamedTuple):
@@ -161,7 +167,7 @@ class ShopFiles:
 
         def count(
             batch: pa.RecordBatch,
-        ) -> tuple[Counter[Any], Counter[Any], tuple[Integers, Small, Integers, Integers]]:
+        ) -> tuple[Counter[Any], Counter[Any], tuple[Integers, Small, Small, Integers]]:
             statuses = batch["status"].cast(pa.string()).dictionary_encode()
             is_excluded = pc.is_in(statuses.dictionary, value_set=excluded).to_numpy(zero_copy_only=False)
             codes = statuses.indices.to_numpy().astype(np.int64)
@@ -173,34 +179,51 @@ class ShopFiles:
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
             cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]
             customers = self.customer_of.of(batch["customer_id"].to_numpy()[is_counting])
-            visits = (customers.astype(np.int64) << 32) + days[is_counting]
-            counting = (batch["order_id"].to_numpy()[is_counting], customers, cents[is_counting], visits)
+            order_ids = batch["order_id"].to_numpy()[is_counting]
+            counting = order_ids, customers, days[is_counting], cents[is_counting]
             return _sums(names, groups, np.ones_like(groups)), _sums(names, groups, cents), counting
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
         rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
         # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
-        # kept: their orders then lack in the sums.
+        # kept: their orders are missing from the sums.
         low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
-        ids, customers_of, visits = [_NOBODY], [np.empty(0, np.int32)], [_NOBODY]
-        for more_rows, more_cents, counting in _by_batch(self.clean / "orders", columns, count):
+        # With lists of batches, joined at the end, a proof would take half as much memory again.
+        most, found = count_rows(self.clean / "orders"), 0
+        order_ids, (customers, days) = np.empty(most, np.int64), np.empty((2, most), np.int32)
+        for more_rows, more_cents, (ids, places, dates, cents) in _by_batch(
+            self.clean / "orders", columns, count
+        ):
             rows.update(more_rows)
             cents_of.update(more_cents)
-            order_ids, customers, cents, visited = counting
-            np.add.at(low, customers, cents & (2**31 - 1))
-            np.add.at(high, customers, cents >> 31)
-            np.add.at(number, customers, 1)
-            ids.append(order_ids)
-            customers_of.append(customers)
-            visits.append(visited)
+            np.add.at(low, places, cents & (2**31 - 1))
+            np.add.at(high, places, cents >> 31)
+            np.add.at(number, places, 1)
+            here = slice(found, found := found + len(ids))
+            order_ids[here], customers[here], days[here] = ids, places, dates
         low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
-        customer_of = Lookup(np.concatenate(ids), np.concatenate(customers_of), missing=len(number))
+        customer_of = Lookup(order_ids[:found], customers[:found], missing=len(number))
+        del order_ids
+        every_visit = customers[:found].astype(np.int64) << 32
+        every_visit += days[:found]
+        del customers, days
         # np.unique takes ten times as long.
-        all_visits = np.sort(np.concatenate(visits))
-        all_visits = all_visits[np.diff(all_visits, prepend=-1) != 0]
-        all_visits = all_visits[: np.searchsorted(all_visits, len(number) << 32)]
-        return Orders(rows, cents_of, customer_of, spent, number, all_visits)
+        every_visit.sort()
+        every_visit = every_visit[is_new(every_visit)]
+        every_visit = every_visit[: np.searchsorted(every_visit, len(number) << 32)]
+        visitors = (every_visit >> 32).astype(np.int32)
+        days = (every_visit & (2**32 - 1)).astype(np.int32)
+        return Orders(rows, cents_of, customer_of, spent, number, visitors, days)
+
+    @cached_property
+    def buyers(self) -> Buyers:
+        """The customers with a counting order."""
+        is_first, has_ordered = is_new(self.orders.visitors), self.orders.number > 0
+        first, last = (self.orders.days[ends].astype(np.int64) for ends in (is_first, np.roll(is_first, -1)))
+        figures = last, self.orders.number[has_ordered], self.orders.spent[has_ordered]
+        recency, frequency, amount = map(_fifths, figures)
+        return Buyers(first, last, recency, frequency, amount, value=(frequency + amount + 1) // 2)
 
     @cached_property
     def items(self) -> Items:
@@ -299,6 +322,12 @@ def _column(folder: Path, name: str) -> Integers:
     return np.concatenate([_NOBODY, *(batch[name].to_numpy() for batch in read_batches(folder, [name]))])
 
 
+def _fifths(figures: Integers) -> Integers:
+    smaller = np.searchsorted(np.sort(figures), figures)
+    scores: Integers = smaller * 5 // max(len(figures), 1) + 1
+    return scores
+
+
 def _places_of(ids: Integers) -> Lookup:
     return Lookup(ids, np.arange(len(ids)), missing=len(ids))
 
@@ -310,7 +339,6 @@ def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch],
         with pq.ParquetFile(path) as file:
             batches = file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
             found = [work(batch) for batch in batches if batch.num_rows]
-        # Arrow's allocator would keep what the file's row groups took: much of the memory of a proof.
         pa.default_memory_pool().release_unused()
         return found
 

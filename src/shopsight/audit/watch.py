@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
-from shopsight.audit.identities import SHOP_TOTALS
+from shopsight.audit.identities import SHOP_TOTALS, DeclaredInsight
 from shopsight.audit.shop_files import Row
 from shopsight.errors import ConfigurationError
 from shopsight.record import Watched
@@ -24,30 +24,6 @@ AGES = {"before": timedelta(0), "day": timedelta(days=1) - _SLACK, "week": timed
 _NUMBERS = ("money", "count", "share", "number")
 
 
-class WatchedColumn(Protocol):
-    """A column of an insight."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the rows."""
-
-    @property
-    def kind(self) -> str:
-        """What it holds."""
-
-
-class WatchedInsight(Protocol):
-    """What a rule needs to know of an insight."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell one row from all others."""
-
-    @property
-    def columns(self) -> Iterable[WatchedColumn]:
-        """All columns."""
-
-
 @dataclass(frozen=True)
 class Figures:
     """The figures of one run: those of the shop, and the rows of an insight by its id."""
@@ -56,7 +32,7 @@ class Figures:
     rows_of: Callable[[str], list[Row]]
 
 
-def check_rules(rules: Iterable[WatchRule], insights: Mapping[str, WatchedInsight]) -> None:
+def check_rules(rules: Iterable[WatchRule], insights: Mapping[str, DeclaredInsight]) -> None:
     """Refuse rules that name an unknown figure.
 
     Raises:
@@ -78,14 +54,14 @@ def check_rules(rules: Iterable[WatchRule], insights: Mapping[str, WatchedInsigh
 
 def watch(
     rules: Iterable[WatchRule],
-    insights: Mapping[str, WatchedInsight],
+    insights: Mapping[str, DeclaredInsight],
     now: Figures,
     earlier: Callable[[timedelta], Figures | None],
 ) -> Iterator[Watched]:
     """Each rule's figure, the one compared with, and why it alerts, if it does.
 
-    A figure that is null, not finite or in no row is none. It alerts a rule with ``below``, and one with
-    ``falls_by`` if there was a figure before.
+    A figure that is null, not finite or in no row counts as missing. A rule with ``below`` then alerts, and
+    one with ``falls_by`` if there was a figure before.
 
     Args:
         rules: as checked.
@@ -138,7 +114,7 @@ def split_key(text: str | None, columns: Sequence[str]) -> list[str]:
 
 
 def _is_written(value: Any, text: str) -> bool:
-    """Whether people write a key's value so: a month as 2026-11, or by its first day."""
+    """Whether the text is a way to write this value of a key: a month as 2026-11, or as its first day."""
     if hasattr(value, "isoformat"):
         day = value.isoformat()[:10]
         return day in (text, f"{text}-01")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = date(1970, 1, 1)
 
-# Characters that do not count in a number, wherever they stand, and those that do not at its ends.
+# Characters that are ignored anywhere in a number, and those that are ignored only at its ends.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\u2066-\u206f\ufeff\ufff9-\ufffb]"
