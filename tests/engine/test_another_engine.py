@@ -18,10 +18,11 @@ import pytest
 from tests.support.clean_tables import Recipe, made_up_tables, write_tables
 
 from shopsight.clean import CleaningPolicy, clean_shop
+from shopsight.clean.orders import order_units, with_item_totals
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
 from shopsight.engine.protocol import Engine, Frame
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.customers import customers
 from shopsight.marts.insights import INSIGHTS, Insight, InsightOptions, Shop, compute_insights
@@ -59,7 +60,8 @@ def worked_out(engine: Engine, folder: Path) -> dict[str, pl.DataFrame]:
     """Metrics and insights of ``clean``, from Parquet to Parquet."""
     clean, marts = folder / "clean", folder / "marts"
     tables = {name: engine.scan(clean / name) for name in TABLES}
-    metrics = [tables[name] for name in ("customers", "orders", "order_items", "reviews")]
+    tables["order_units"] = order_units(with_item_totals(tables["orders"], tables["order_items"]))
+    metrics = [tables[name] for name in ("customers", "orders", "order_units", "reviews")]
     engine.sink({marts / "customer_metrics": customer_metrics(*metrics)})
     shop = Shop(**tables, customer_metrics=engine.scan(marts / "customer_metrics"))
     insights = compute_insights(shop, OPTIONS, INSIGHTS | {"own": own_insight(folder)})
@@ -88,16 +90,15 @@ def test_cleaning_is_the_same_on_duckdb(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     seed(url, ShopSize(customers=200, orders=800, products=60, categories=8), dirt=0.2, seed=3)
     raw = tmp_path / "raw"
-    snapshot = extract(
-        url, raw, schema=None, connections=1, batch_rows=10_000, connect_timeout=timedelta(seconds=10)
-    )
+    source = Source(url, None, timedelta(seconds=10))
+    snapshot = extract(source, raw, connections=1, batch_rows=10_000)
     policy = CleaningPolicy(snapshot.as_of.date(), frozenset({"cancelled", "refunded"}), "reject")
 
     for name, engine in (("polars", PolarsEngine()), ("duckdb", DuckEngine())):
         clean_shop(engine, raw, tmp_path / name / "clean", tmp_path / name / "rejected", policy)
 
     folders = {path.parent.relative_to(tmp_path / "polars") for path in tmp_path.glob("polars/**/*.parquet")}
-    assert len(folders) == 30
+    assert len(folders) == 31
     for folder in folders:
         ours, theirs = (pl.read_parquet(tmp_path / name / folder) for name in ("polars", "duckdb"))
         assert theirs.columns == ours.columns, folder

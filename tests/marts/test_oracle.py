@@ -18,9 +18,10 @@ from psycopg import sql
 from tests.support.clean_tables import Recipe, made_up_tables, write_tables
 
 from shopsight.clean import CleaningPolicy, clean_shop
+from shopsight.clean.orders import order_units, with_item_totals
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.insights import INSIGHTS, InsightOptions, Shop, baskets, compute_insights
 from shopsight_demo.seed import ShopSize, Types
@@ -101,14 +102,8 @@ def test_a_dirty_shop_once_cleaned_equals_plain_sql(
 ) -> None:
     size = ShopSize(customers=300, orders=2500, products=400, categories=12)
     seed_shop(postgres_url, size, dirt=0.2, seed=5, types=types, schema="source")
-    snapshot = extract(
-        postgres_url,
-        tmp_path / "raw",
-        schema="source",
-        connections=1,
-        batch_rows=10_000,
-        connect_timeout=timedelta(seconds=30),
-    )
+    source = Source(postgres_url, "source", timedelta(seconds=30))
+    snapshot = extract(source, tmp_path / "raw", connections=1, batch_rows=10_000)
     excluded = frozenset({"cancelled", "refunded", "returned"})
     policy = CleaningPolicy(snapshot.as_of.date(), excluded, negative_amounts)
     clean_shop(PolarsEngine(), tmp_path / "raw", tmp_path / "clean", tmp_path / "rejected", policy)
@@ -152,9 +147,10 @@ def assert_equals_sql(folder: Path, options: InsightOptions, url: str) -> dict[s
 def compute(folder: Path, options: InsightOptions) -> dict[str, pl.DataFrame]:
     """Metrics and insights as a run works them out: streaming, from Parquet to Parquet."""
     engine, clean, marts = PolarsEngine(), folder / "clean", folder / "marts"
-    metrics = [engine.scan(clean / name) for name in ("customers", "orders", "order_items", "reviews")]
-    engine.sink({marts / "customer_metrics": customer_metrics(*metrics)})
     tables = {name: engine.scan(clean / name) for name in TABLES}
+    tables["order_units"] = order_units(with_item_totals(tables["orders"], tables["order_items"]))
+    metrics = [tables[name] for name in ("customers", "orders", "order_units", "reviews")]
+    engine.sink({marts / "customer_metrics": customer_metrics(*metrics)})
     insights = compute_insights(
         Shop(**tables, customer_metrics=engine.scan(marts / "customer_metrics")), options
     )

@@ -13,6 +13,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from shopsight.clean.orders import order_units, with_item_totals
 from shopsight.contract import TABLES, Kind
 from shopsight.engine.protocol import Frame
 from shopsight.marts.customer_metrics import customer_metrics
@@ -73,7 +74,8 @@ def shop_of(tables: Mapping[str, list[Row]]) -> Shop:
     frames: dict[str, Frame] = {
         name: nw.from_native(table_frame(name, rows).lazy()) for name, rows in tables.items()
     }
-    metrics = customer_metrics(*(frames[name] for name in ("customers", "orders", "order_items", "reviews")))
+    frames["order_units"] = order_units(with_item_totals(frames["orders"], frames["order_items"]))
+    metrics = customer_metrics(*(frames[name] for name in ("customers", "orders", "order_units", "reviews")))
     return Shop(**frames, customer_metrics=metrics)
 
 

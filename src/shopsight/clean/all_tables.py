@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,7 +45,8 @@ def clean_shop(
         engine: reads and writes the folders.
         raw: one folder a table, as extraction left them.
         clean: the contract's columns and types, no nulls but ``customers.email``, unique keys, references
-            that hold, and ``orders.is_counting``.
+            that hold, and ``orders.is_counting``. Beside the tables ``order_units``, as
+            :func:`shopsight.clean.orders.order_units` says.
         rejected: ``<table>``, ``repairs/<table>``, ``merged/<table>``, ``flags/<table>``, as
             :class:`shopsight.clean.rule.Cleaned` says.
         policy: the shop's.
@@ -61,7 +62,7 @@ def clean_shop(
         (shop.clean_customers, (CUSTOMERS,)),
         (shop.clean_orders, (ORDERS,)),
         (shop.clean_order_items, (ORDER_ITEMS,)),
-        (shop.flag_orders, ()),
+        (shop.total_orders, ()),
         (shop.clean_reviews, (REVIEWS,)),
     ):
         clean_tables()
@@ -97,14 +98,15 @@ class _Shop:
             self._write(CUSTOMERS, guests.clean_guests(found, self.policy), part=1)
 
     def clean_orders(self) -> None:
-        """Orders by ranges of their keys."""
+        """Orders by two ranges of their keys at a time: each time, a table is made of all customers."""
         rows, of_customers = self._raw(ORDERS), self._parents(CUSTOMERS)
         statuses = orders.distinct_statuses(rows)
         orders.refuse_several_currencies(rows, statuses, self.policy)
         totals = self._totals_from_items(rows, statuses)
         addresses = guests.owners(self._kept(CUSTOMERS)) if self._have_addresses else None
-        for part, key_range in enumerate(self._order_ranges):
-            some = key_range.filter(rows)
+        starts, ends = self._order_ranges[::2], [*self._order_ranges[1::2], self._order_ranges[-1]]
+        for part, (first, last) in enumerate(zip(starts, ends, strict=False)):
+            some = replace(first, end=last.end).filter(rows)
             cleaned = orders.clean_orders(
                 some, of_customers, statuses, totals, self.policy, addresses=addresses
             )
@@ -122,17 +124,23 @@ class _Shop:
             self._write(ORDER_ITEMS, cleaned, part)
         if repeated is not None:
             # Rows with one key may name orders of several ranges, and are compared with each other.
-            some = materialize(rows.join(repeated, on=ORDER_ITEMS.key, how="semi"))
-            some_orders = of_orders.named_by(some)
-            cleaned = order_items.clean_order_items(some, some_orders, of_products, self.policy, repeated)
-            self._write(ORDER_ITEMS, cleaned, len(self._order_ranges))
+            for part, key_range in enumerate(key_ranges(repeated, ORDER_ITEMS.key), len(self._order_ranges)):
+                keys = key_range.filter(repeated)
+                some = materialize(key_range.filter(rows).join(keys, on=ORDER_ITEMS.key, how="semi"))
+                some_orders = of_orders.named_by(some)
+                cleaned = order_items.clean_order_items(some, some_orders, of_products, self.policy, keys)
+                self._write(ORDER_ITEMS, cleaned, part)
 
-    def flag_orders(self) -> None:
-        """The orders' flags, which look at the kept items."""
+    def total_orders(self) -> None:
+        """What needs the sums of an order's kept items: the orders' flags and units."""
         for part, key_range in enumerate(self._order_ranges):
             kept_orders, kept_items = (key_range.filter(self._kept(t)) for t in (ORDERS, ORDER_ITEMS))
-            flags = orders.order_flags(kept_orders, kept_items, self.policy)
-            self.engine.sink({self.rejected / "flags" / ORDERS.name: flags}, part)
+            totalled = orders.with_item_totals(kept_orders, kept_items)
+            frames = {
+                self.rejected / "flags" / ORDERS.name: orders.order_flags(totalled, self.policy),
+                self.clean / "order_units": orders.order_units(totalled),
+            }
+            self.engine.sink(frames, part)
 
     def clean_reviews(self) -> None:
         """Reviews in one go."""
@@ -154,7 +162,7 @@ class _Shop:
         kept = Parents(ORDERS.key, incomplete, incomplete.head(0).select(ORDERS.key))
         of_products, repeated = self._parents(PRODUCTS), repeated_keys(items, ORDER_ITEMS.key)
         cleaned = order_items.clean_order_items(items, kept, of_products, self.policy, repeated)
-        return materialize(orders.item_totals(cleaned.kept))
+        return materialize(orders.item_totals(cleaned.kept).select("order_id", "items_amount"))
 
     @cached_property
     def _order_ranges(self) -> list[KeyRange]:

@@ -13,7 +13,7 @@ from shopsight.clean.rule import Cleaned, check_rows, flag, merge, repair, split
 from shopsight.clean.text import is_valid_email, shortened, tidied
 from shopsight.contract import CUSTOMERS
 from shopsight.countries import UNKNOWN_COUNTRY, display_names
-from shopsight.engine.protocol import Frame, distinct_rows, is_empty, materialize
+from shopsight.engine.protocol import Frame, distinct_rows, is_distributed, is_empty, materialize
 
 #: The rule of the customers that :mod:`shopsight.clean.guests` makes.
 GUEST_ADDED = "customers.guest_added"
@@ -112,8 +112,12 @@ def clean_customers(rows: Frame, policy: CleaningPolicy) -> Cleaned:
 
     repeated = repeated_keys(rows, CUSTOMERS.key)
     checked = mark_duplicates(rows, CUSTOMERS, evaluate, repeated, _PREFERENCE)
+    with_emails = clean_emails(rows)
+    if is_distributed(rows):
+        # Spark takes far longer to tidy a text than to write it and read it again.
+        checked = with_emails = materialize(checked)
     merged_into = col("customer_id")
-    owners = _owners_of_shared_emails(rows, checked)
+    owners = _owners_of_shared_emails(with_emails, checked)
     if owners is not None:
         checked = checked.join(owners, on="email", how="left")
         merged_into = nw.coalesce("owner_id", "customer_id")
@@ -162,12 +166,12 @@ def _distinct_countries(rows: Frame) -> Frame:
     )
 
 
-def _owners_of_shared_emails(rows: Frame, checked: Frame) -> Frame | None:
+def _owners_of_shared_emails(with_emails: Frame, checked: Frame) -> Frame | None:
     """For each valid address of several sound customers the smallest of them; None if there is none.
 
     Grain: one row per ``email``, with ``owner_id``; held in memory.
     """
-    addresses = clean_emails(rows).filter(~col("email").is_null()).select("email")
+    addresses = with_emails.filter(~col("email").is_null()).select("email")
     counted = addresses.group_by("email").agg(nw.len().alias("customers"))
     shared = materialize(counted.filter(col("customers") > 1).select("email"))
     if is_empty(shared):

@@ -31,7 +31,7 @@ from shopsight.clean.rule import (
 )
 from shopsight.clean.text import tidied
 from shopsight.contract import ORDERS, STATUS_SPELLINGS
-from shopsight.engine.protocol import MONEY, Frame, distinct_rows, materialize
+from shopsight.engine.protocol import MONEY, Frame, cache, distinct_rows, materialize
 from shopsight.errors import DataQualityError
 
 #: The status of an order without one.
@@ -233,27 +233,43 @@ def orders_without_total(rows: Frame, statuses: Frame, policy: CleaningPolicy) -
 
 
 def item_totals(items: Frame) -> Frame:
-    """The sum of each order's kept items: ``order_id``, ``items_amount`` in Decimal(38, 2).
+    """The sums of each order's kept items: ``order_id``, ``items_amount`` in Decimal(38, 2), and ``units``.
 
     Grain: one row per ``order_id`` that has items.
     """
     amount = (col("quantity") * col("price")).cast(MEASURE)
-    return items.select("order_id", items_amount=amount).group_by("order_id").agg(col("items_amount").sum())
+    lines = items.select("order_id", items_amount=amount, units=col("quantity"))
+    return lines.group_by("order_id").agg(col("items_amount").sum(), col("units").sum())
 
 
-def order_flags(orders: Frame, items: Frame, policy: CleaningPolicy) -> Frame:
+def with_item_totals(orders: Frame, items: Frame) -> Frame:
+    """The clean orders with what :func:`item_totals` gives of the clean items; null where there are none."""
+    rows = orders.select("order_id", "customer_id", "total_amount", "is_counting")
+    return cache(rows.join(item_totals(items), on="order_id", how="left"))
+
+
+def order_flags(orders: Frame, policy: CleaningPolicy) -> Frame:
     """How many kept orders the flags apply to, and the sum of their totals.
 
     Grain: one row per flag that applies.
 
     Args:
-        orders: the clean orders.
-        items: the clean items.
+        orders: see :func:`with_item_totals`.
         policy: the shop's.
     """
-    rows = orders.select("order_id", "total_amount").join(item_totals(items), on="order_id", how="left")
-    rows = rows.with_columns(is_kept=nw.lit(True), clean_measure=col("total_amount"))
+    rows = orders.with_columns(is_kept=nw.lit(True), clean_measure=col("total_amount"))
     return count_flags(rows, ORDERS, _FLAGS, policy)
+
+
+def order_units(orders: Frame) -> Frame:
+    """The units of each counting order: ``customer_id``, ``units``.
+
+    Grain: one row per counting order that has items.
+
+    Args:
+        orders: see :func:`with_item_totals`.
+    """
+    return orders.filter(col("is_counting") & ~col("units").is_null()).select("customer_id", "units")
 
 
 def _fill_totals(rows: Frame, totals: Frame) -> Frame:

@@ -10,10 +10,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# Polars' allocator reads this once, when it is loaded: memory goes back to the system half a second after it
-# was freed. By default it stays with the process until the machine runs short.
-os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0")
-
 import narwhals as nw
 import polars as pl
 

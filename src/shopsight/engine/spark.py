@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shopsight.engine.protocol import Frame, keeping
-from shopsight.errors import ConfigurationError, EngineUnavailable, disk_error, translated_disk_errors
+from shopsight.errors import ConfigurationError, EngineUnavailable, WorkspaceError, translated_disk_errors
 
 #: The oldest version that has everything the stages use.
 LEAST_VERSION = (4, 0)
@@ -47,15 +47,22 @@ _LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
 }
+# A cluster's driver plans and touches no rows: Java's optimising compiler costs it more than it saves.
+_DRIVER = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
+# By default Spark Connect's client waits ten minutes for a server that is gone, and as long again to tell it
+# that the session has ended. These are twenty seconds each; later tries are the run's own.
+_CONNECT_RETRIES = {"max_retries": 6, "max_backoff": 8000}
 _CLASSIC = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
 
 # What Spark, its transports and its cluster say when they are gone, by their own words.
 _IS_GONE = re.compile(
-    r"UNAVAILABLE|SESSION_CLOSED|SESSION_CHANGED|SESSION_NOT_FOUND|NO_ACTIVE_SESSION|HANDLE_NOT_FOUND"
+    r"UNAVAILABLE|DEADLINE_EXCEEDED|RETRIES_EXCEEDED|RetriesExceeded"
+    r"|SESSION_CLOSED|SESSION_CHANGED|SESSION_NOT_FOUND|NO_ACTIVE_SESSION|HANDLE_NOT_FOUND"
     r"|Py4JNetworkError|Connection (?:refused|reset)|SparkContext (?:was|has been) (?:shut down|stopped)"
     r"|stopped SparkContext|Master removed our application|All masters are unresponsive|ExecutorLostFailure"
     r"|FetchFailed"
 )
+_IS_FULL = re.compile("No space left on device|Disk quota exceeded")
 
 
 class SparkEngine:
@@ -165,9 +172,12 @@ def _session(url: str) -> Any:
 
     builder = SparkSession.builder.appName("shopsight")
     if url.startswith("sc://"):
+        from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
+
         session = builder.remote(url).create()
+        session.client.set_retry_policies([DefaultPolicy(**_CONNECT_RETRIES)])
     else:
-        for name, value in {**_CLASSIC, **(_LOCAL if url.startswith("local") else {})}.items():
+        for name, value in {**_CLASSIC, **(_LOCAL if url.startswith("local") else _DRIVER)}.items():
             builder = builder.config(name, value)
         session = builder.master(url).getOrCreate()
     for name, value in _SESSION.items():
@@ -186,11 +196,15 @@ def _require_package(url: str) -> None:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin" if home else None)
     if extra == "spark-classic" and java is None:
-        raise ConfigurationError(
-            f"Spark needs Java 17 or later, and there is no `java` {'in JAVA_HOME' if home else 'on PATH'}.",
-            remedy="Install it (on Debian: apt-get install openjdk-17-jre-headless), or use a Spark Connect"
-            " server (spark_url = sc://…), which needs no Java on this machine.",
-        )
+        raise _no_java(f"there is no `java` {'in JAVA_HOME' if home else 'on PATH'}")
+
+
+def _no_java(found: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Spark needs Java 17 or later, and {found}.",
+        remedy="Install it (on Debian: apt-get install openjdk-17-jre-headless), or use a Spark Connect"
+        " server (spark_url = sc://…), which needs no Java on this machine.",
+    )
 
 
 def _require_answer(url: str, timeout: timedelta) -> None:
@@ -222,7 +236,7 @@ def _probe(engine: SparkEngine) -> None:
         engine.sink({theirs: frame})
         rows = sum(pq.read_metadata(path).num_rows for path in theirs.glob("*.parquet"))
     except Exception as error:
-        if _IS_GONE.search(repr(error)):
+        if _IS_GONE.search(repr(error)) or _IS_FULL.search(repr(error)):
             raise
         problem = f" ({str(error).strip().splitlines()[0]})"
     if rows != _PROBE_ROWS:
@@ -242,8 +256,14 @@ def _translated_errors(url: str, scratch: Path) -> Iterator[None]:
         text = f"{type(error).__module__}.{type(error).__name__}: {error}"
         if not text.startswith(("pyspark.", "py4j.", "grpc.")) and not isinstance(error, ConnectionError):
             raise
-        if "No space left on device" in text:
-            raise disk_error(scratch, OSError(28, "No space left on device")) from error
+        if "JAVA_GATEWAY_EXITED" in text:
+            raise _no_java("the `java` that was found did not start it: see its own words above") from error
+        if _IS_FULL.search(text):
+            raise WorkspaceError(
+                f"Spark has no space left: on the disk that holds {scratch}, or on that of a machine's"
+                " spark.local.dir.",
+                remedy="Free some space there, then `shopsight run --resume`.",
+            ) from error
         if _IS_GONE.search(text) or isinstance(error, ConnectionError):
             raise _unavailable(f"Spark at {url} was lost: {text.splitlines()[0][:300]}.") from error
         raise

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from shopsight.engine.key_ranges import key_ranges, summed
 from shopsight.engine.protocol import Frame
 from shopsight.marts.money import MONEY_SUM, divide_money
 
 
-def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, reviews: Frame) -> Frame:
+def customer_metrics(customers: Frame, orders: Frame, order_units: Frame, reviews: Frame) -> Frame:
     """Each customer's spending, orders and mean rating; customers without orders included.
 
     Grain: one row per row of ``customers``; key: ``customer_id``. Rows come in no particular order.
@@ -17,6 +16,8 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
     Units and rounding: money is exact, in the shop's currency; ``average_order_value`` is rounded once, half
     up to the cent (away from zero); ``average_rating`` is not rounded; ``total_products_ordered`` counts
     units, not lines.
+
+    ``order_units`` has the units of each counting order: ``customer_id``, ``units``.
 
     Nulls: ``email`` as cleaned; ``average_order_value`` without counting orders; ``average_rating`` without
     reviews. Sums and counts of nothing are 0.
@@ -26,19 +27,22 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
     ...     schema=["customer_id", "name", "email", "country"], orient="row")
     >>> orders = pl.LazyFrame([(10, 1, "5.00", True), (11, 1, "2.51", True), (12, 1, "9.00", False)],
     ...     schema=["order_id", "customer_id", "total_amount", "is_counting"], orient="row")
-    >>> items = pl.LazyFrame({"order_id": [10, 10, 12], "quantity": [2, 1, 7]})
+    >>> units = pl.LazyFrame({"customer_id": [1], "units": [3]})
     >>> reviews = pl.LazyFrame({"customer_id": [1, 1], "rating": [4, 5]})
     >>> orders = orders.with_columns(pl.col("total_amount").cast(pl.Decimal(18, 2)))
-    >>> metrics = customer_metrics(*map(nw.from_native, (customers, orders, items, reviews)))
+    >>> metrics = customer_metrics(*map(nw.from_native, (customers, orders, units, reviews)))
     >>> for row in metrics.sort("customer_id").drop("name", "email", "country").collect().rows():
     ...     print(*row)
     1 7.51 2 3.76 3 4.5
     2 0.00 0 None 0 None
     """
-    counting = orders.filter(nw.col("is_counting")).select("order_id", "customer_id", "total_amount")
+    counting = orders.filter(nw.col("is_counting")).select("customer_id", "total_amount")
     spent = counting.group_by("customer_id").agg(
         nw.col("total_amount").sum().alias("total_amount_spent"),
         nw.len().cast(nw.Int64).alias("total_orders"),
+    )
+    ordered = order_units.group_by("customer_id").agg(
+        nw.col("units").sum().cast(nw.Int64).alias("total_products_ordered")
     )
     rated = reviews.group_by("customer_id").agg(
         nw.col("rating").sum().cast(nw.Float64).alias("rating_sum"),
@@ -47,7 +51,7 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
     return (
         customers.select("customer_id", "name", "email", "country")
         .join(spent, on="customer_id", how="left")
-        .join(_units_ordered(counting, order_items), on="customer_id", how="left")
+        .join(ordered, on="customer_id", how="left")
         .join(rated, on="customer_id", how="left")
         .select(
             "customer_id",
@@ -60,24 +64,4 @@ def customer_metrics(customers: Frame, orders: Frame, order_items: Frame, review
             nw.col("total_products_ordered").fill_null(0),
             (nw.col("rating_sum") / nw.col("reviews")).alias("average_rating"),
         )
-    )
-
-
-def _units_ordered(counting_orders: Frame, order_items: Frame) -> Frame:
-    """Units by customer, for customers with items; each order's items are summed before the join.
-
-    Computed immediately, by ranges of orders, and held in memory.
-    """
-    orders = counting_orders.select("order_id", "customer_id")
-    by_range = (
-        _units_of(key_range.filter(orders), key_range.filter(order_items))
-        for key_range in key_ranges(orders, "order_id")
-    )
-    return summed(by_range, ["customer_id"], "total_products_ordered")
-
-
-def _units_of(orders: Frame, order_items: Frame) -> Frame:
-    per_order = order_items.group_by("order_id").agg(nw.col("quantity").sum())
-    return orders.join(per_order, on="order_id", how="inner").select(
-        "customer_id", nw.col("quantity").cast(nw.Int64).alias("total_products_ordered")
     )

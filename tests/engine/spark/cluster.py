@@ -18,81 +18,53 @@ _PATIENCE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the cluster listens, and its workers' processes."""
+    """Where the master listens, its process and its workers'; a worker's process group has its executors."""
 
     master: str
-    connect: str
+    process: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
-
-    def kill_worker(self) -> None:
-        """SIGKILL for the first worker and its executors."""
-        kill(self.workers.pop(0))
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A master, workers of one core and a Connect server that uses them, on 127.0.0.1."""
-    master_port, connect_port = free_port(), free_port()
-    master, connect = f"spark://127.0.0.1:{master_port}", f"sc://127.0.0.1:{connect_port}"
-    deploy = "org.apache.spark.deploy"
+def cluster(folder: Path, workers: int = 2, disk: str = "") -> Iterator[Cluster]:
+    """A master and workers of one core, on 127.0.0.1.
+
+    Args:
+        folder: for logs and work.
+        workers: their number.
+        disk: the size of each worker's local disk, as ``64k``; without it, they share this machine's.
+    """
+    port = free_port()
+    master = f"spark://127.0.0.1:{port}"
+    classes, local = "org.apache.spark.deploy", ["--host", "127.0.0.1", "--webui-port", "0"]
     with ExitStack() as stack:
-        stack.enter_context(
-            _java(
-                folder / "master.log",
-                [
-                    "spark-class",
-                    f"{deploy}.master.Master",
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(master_port),
-                    "--webui-port",
-                    "0",
-                ],
-            )
-        )
-        wait_for(master_port)
+        command = ["spark-class", f"{classes}.master.Master", *local, "--port", str(port)]
+        process = stack.enter_context(_java(folder / "master.log", command))
+        wait_for(port)
+        command = ["spark-class", f"{classes}.worker.Worker", *local, "--cores", "1", "--memory", "1g"]
         started = [
             stack.enter_context(
                 _java(
                     folder / f"worker-{number}.log",
-                    [
-                        "spark-class",
-                        f"{deploy}.worker.Worker",
-                        "--host",
-                        "127.0.0.1",
-                        "--webui-port",
-                        "0",
-                        "--cores",
-                        "1",
-                        "--memory",
-                        "1g",
-                        "-d",
-                        str(folder / f"work-{number}"),
-                        master,
-                    ],
+                    [*command, "-d", str(folder / f"work-{number}"), master],
+                    disk=disk,
                 )
             )
             for number in range(workers)
         ]
-        yield Cluster(master, connect, started)
+        yield Cluster(master, process, started)
 
 
 @contextmanager
-def connect_server(running: Cluster, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Spark Connect server whose tasks the cluster does; it holds the workers while it lives."""
-    port = running.connect.rpartition(":")[2]
+def connect_server(folder: Path, master: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Spark Connect server's address and process; it holds the master's workers while it lives."""
+    port = free_port()
     command = ["spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-    settings = {
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": port,
-        "spark.ui.enabled": "false",
-        "spark.log.level": "ERROR",
-    }
-    command += ["--master", running.master, *(f"--conf={name}={value}" for name, value in settings.items())]
-    with _java(folder / "connect.log", [*command, "spark-internal"]) as server:
-        wait_for(int(port))
-        yield server
+    settings = {"address": "127.0.0.1", "port": str(port)}
+    command += [f"--conf=spark.connect.grpc.binding.{name}={value}" for name, value in settings.items()]
+    with _java(folder / "connect.log", [*command, "--master", master, "spark-internal"]) as server:
+        wait_for(port)
+        yield f"sc://127.0.0.1:{port}", server
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -120,16 +92,24 @@ def wait_for(port: int) -> None:
 
 
 @contextmanager
-def _java(log: Path, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _java(log: Path, command: list[str], disk: str = "") -> Iterator[subprocess.Popen[bytes]]:
     spec = find_spec("pyspark")
     assert spec is not None
     assert spec.origin is not None
     home = Path(spec.origin).parent
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
     log.parent.mkdir(parents=True, exist_ok=True)
+    command = [str(home / "bin" / command[0]), *command[1:]]
+    if disk:
+        local = log.with_suffix(".local")
+        local.mkdir()
+        environment["SPARK_LOCAL_DIRS"] = str(local)
+        # A file system that only this process and its children see; it needs no rights and ends with them.
+        mount = f'mount -t tmpfs -o size={disk} tmpfs "$SPARK_LOCAL_DIRS" && exec "$0" "$@"'
+        command = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, *command]
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(home / "bin" / command[0]), *command[1:]],
+            command,
             stdout=stream,
             stderr=subprocess.STDOUT,
             env=environment,

@@ -48,10 +48,12 @@ class Baskets:
         order_items: all kept lines.
         uncounted_order_ids: the order_id of each order that does not count. There are few of them, so an
             anti join with them costs less than a join with the counting orders.
+        order_units: a row for each counting order that has items.
     """
 
     order_items: Frame
     uncounted_order_ids: Frame
+    order_units: Frame
 
     @cached_property
     def leaders(self) -> Counted:
@@ -64,19 +66,13 @@ class Baskets:
 
     def contenders(self, bound: Frame) -> Frame:
         """The products that do not lead and still reach the bound: product_id."""
-        rest = self._ranked.filter(nw.col("place") >= LEADERS).join(bound, how="cross")
+        rest = self._lines.join(self._leading, on="product_id", how="anti").join(bound, how="cross")
         return rest.filter(nw.col("lines") >= nw.col("bound")).select("product_id")
 
     @cached_property
     def number(self) -> int:
         """The number of counting orders that have items."""
-        lines = self.order_items.select("order_id")
-        distinct = (distinct_rows(keys.filter(lines)) for keys in self._ranges)
-        counted = (
-            orders.join(self.uncounted_order_ids, on="order_id", how="anti").select(nw.len().alias("baskets"))
-            for orders in distinct
-        )
-        return sum(int(found.collect().item()) for found in counted)
+        return int(self.order_units.select(nw.len()).collect().item())
 
     def _count(self, products: Frame, others: Frame | None = None) -> Counted:
         """The products and all pairs of them; with others, also the pairs of a product and another."""
@@ -117,20 +113,15 @@ class Baskets:
 
     @cached_property
     def _leading(self) -> Frame:
-        return materialize(self._ranked.filter(nw.col("place") < LEADERS).select("product_id"))
+        """The leading products, ties by the smaller id: product_id."""
+        ranked = self._lines.sort("lines", "product_id", descending=[True, False])
+        return materialize(ranked.head(LEADERS).select("product_id"))
 
     @cached_property
-    def _ranked(self) -> Frame:
-        """Products by their lines in all kept orders, an upper bound that needs no join: lines, place from 0.
-
-        Ties are broken by product_id, so that a product cannot lead in one part of the plan and contend in
-        another.
-        """
+    def _lines(self) -> Frame:
+        """Products with their lines in all kept orders, an upper bound that needs no join."""
         lines = self.order_items.group_by("product_id").agg(nw.len().cast(nw.Int64).alias("lines"))
-        placed = lines.with_columns((-nw.col("lines")).alias("most_first")).with_row_index(
-            "place", order_by=["most_first", "product_id"]
-        )
-        return materialize(placed.select("product_id", "lines", "place"))
+        return materialize(lines)
 
 
 def bound_of(counted: Frame, length: int) -> Frame:

@@ -71,7 +71,7 @@ INSIGHT = Insight(
         SumsTo("orders", "orders"),
         SumsTo("amount", "amount"),
         SumsTo("counting_orders", "counting_orders"),
-        Recounted("statuses", ("orders", "amount")),
+        Recounted("statuses", ("orders", "amount", "counting_orders")),
         Quotient("orders_share", "orders", total="orders"),
     ),
     evidence=Evidence(

@@ -6,7 +6,7 @@ from functools import reduce
 
 import narwhals as nw
 
-from shopsight.engine.protocol import Frame
+from shopsight.engine.protocol import Frame, cache
 
 #: The segment of each score of recency (the key) and of value 1, 2, 3, 4, 5.
 SEGMENTS_BY_RECENCY: dict[int, tuple[str, str, str, str, str]] = {
@@ -31,6 +31,8 @@ SEGMENTS = (
     "Hibernating",
 )
 
+_SCORES = {"last_date": "recency", "total_orders": "frequency", "total_amount_spent": "amount"}
+
 
 def score_customers(buyers: Frame, counting_orders: Frame) -> Frame:
     """Each customer's scores and the place of the segment that they name in :data:`SEGMENTS`.
@@ -41,17 +43,12 @@ def score_customers(buyers: Frame, counting_orders: Frame) -> Frame:
     dates = counting_orders.group_by("customer_id").agg(
         nw.col("order_date").min().alias("first_date"), nw.col("order_date").max().alias("last_date")
     )
-    return (
-        buyers.select("customer_id", "total_orders", "total_amount_spent")
-        .join(dates, on="customer_id", how="inner")
-        .with_columns(
-            _fifth("last_date").alias("recency"),
-            _fifth("total_orders").alias("frequency"),
-            _fifth("total_amount_spent").alias("amount"),
-        )
-        .with_columns(((nw.col("frequency") + nw.col("amount") + 1) // 2).alias("value"))
-        .with_columns(_place().alias("place"))
-    )
+    customers = buyers.select("customer_id", "total_orders", "total_amount_spent")
+    customers = scored = cache(customers.join(dates, on="customer_id", how="inner"))
+    for value, score in _SCORES.items():
+        scored = scored.join(_fifths(customers, value, score), on=value, how="inner")
+    mean = (nw.col("frequency") + nw.col("amount") + 1) // 2
+    return scored.with_columns(mean.alias("value")).with_columns(_place().alias("place"))
 
 
 def segment_of_place() -> nw.Expr:
@@ -59,10 +56,16 @@ def segment_of_place() -> nw.Expr:
     return _choose(nw.col("place"), dict(enumerate(SEGMENTS)))
 
 
-def _fifth(column: str) -> nw.Expr:
-    """The score from 1 to 5: the fifth that the value is in, by the number of smaller values."""
-    smaller = nw.col(column).rank("min").cast(nw.Int64) - 1
-    return smaller * 5 // nw.len().cast(nw.Int64) + 1
+def _fifths(customers: Frame, value: str, score: str) -> Frame:
+    """The score from 1 to 5 of each value: the fifth that it is in, by the number of smaller values.
+
+    Grain: one row per different value. Only these are put in order, which one task of Spark does; there are
+    far fewer of them than customers.
+    """
+    same = nw.col("same")
+    values = customers.group_by(value).agg(nw.len().cast(nw.Int64).alias("same"))
+    smaller = same.cum_sum().over(order_by=value) - same
+    return values.select(value, (smaller * 5 // same.sum() + 1).alias(score))
 
 
 def _place() -> nw.Expr:

@@ -14,7 +14,7 @@ from shopsight.marts.insights.rfm import score_customers
 
 @dataclass(frozen=True)
 class Shop:
-    """The six clean tables and the customers' metrics."""
+    """The six clean tables, the units of each counting order with items, and the customers' metrics."""
 
     customers: Frame
     orders: Frame
@@ -22,6 +22,7 @@ class Shop:
     products: Frame
     categories: Frame
     reviews: Frame
+    order_units: Frame
     customer_metrics: Frame
 
     @cached_property
@@ -33,7 +34,7 @@ class Shop:
     def baskets(self) -> Baskets:
         """Which counting orders hold which products."""
         uncounted = self.orders.filter(~nw.col("is_counting")).select("order_id")
-        return Baskets(self.order_items, uncounted_order_ids=uncounted)
+        return Baskets(self.order_items, uncounted, self.order_units)
 
     @cached_property
     def buyers(self) -> Frame:
