@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.command_line import shopsight
 from tests.support.published_shop import PublishedShop
 
 from shopsight import publish
@@ -113,20 +111,12 @@ def test_run_that_left_no_directory_has_no_record(shop: PublishedShop) -> None:
         mark_crashed(shop.settings, "../precious", CRASHED)
 
 
-def test_stage_command_prints_its_report_or_its_error_as_json(
-    sqlite_shop: PublishedShop, tmp_path: Path
-) -> None:
+def test_stage_command_prints_its_report_or_its_error_as_json(sqlite_shop: PublishedShop) -> None:
     report = run_stage_process(sqlite_shop.settings, RUN_ID, "extract")
     assert (report.name, report.outcome, report.rows_out) == ("extract", "done", 24)
 
-    process = subprocess.run(
-        [sys.executable, "-m", "shopsight", "stage", "polish", "--run-id", RUN_ID],
-        check=False,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 2
-    assert json.loads(process.stdout)["error"]["message"] == "There is no stage 'polish'."
+    ended = shopsight("stage", "polish", "--run-id", RUN_ID)
+    assert ended.code == 2
+    assert ended.document["error"]["message"] == "There is no stage 'polish'."
     with pytest.raises(ConfigurationError, match="is not a run's id"):
         run_stage_process(sqlite_shop.settings, "../precious", "extract")

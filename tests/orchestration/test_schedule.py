@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.orchestration_service import eventually
 
 from shopsight import errors, orchestration
 from shopsight.errors import ConfigurationError, TargetUnavailable, error_from_document
@@ -106,6 +110,32 @@ def test_a_server_whose_port_was_taken_meanwhile_gets_another_and_trusts_no_othe
     finally:
         for server in servers:
             server.stop()
+
+
+def test_serve_speaks_to_its_own_server_when_the_port_was_taken_meanwhile(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code = f"""
+import sys
+from shopsight.cli import main
+from shopsight.orchestration import prefect_server
+free_port, ports = prefect_server._free_port, [{port}]
+prefect_server._free_port = lambda: ports.pop() if ports else free_port()
+sys.argv = ["shopsight", "serve", "--source", "sqlite:///none.db", "--target", "mongodb://127.0.0.1:1"]
+main()
+"""
+        environment = {"PATH": os.environ["PATH"], "SHOPSIGHT_WORKDIR": str(tmp_path)}
+        output = tmp_path / "output"
+        with (
+            output.open("wb") as stream,
+            subprocess.Popen(
+                [sys.executable, "-c", code], env=environment, stdout=stream, stderr=subprocess.STDOUT
+            ) as serve,
+        ):
+            eventually("the schedule", lambda: "Schedule:" in output.read_text() or serve.poll() is not None)
+            serve.terminate()
+    assert serve.returncode == 0, output.read_text()
+    assert f"http://127.0.0.1:{port}" not in output.read_text()
 
 
 def _all_errors() -> list[type[errors.ShopsightError]]:

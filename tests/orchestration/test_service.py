@@ -192,7 +192,9 @@ def test_web_page_of_another_origin_is_refused(service: Service) -> None:
     assert answer.headers["access-control-allow-origin"] == own
 
 
-def test_deployment_that_names_other_code_still_runs_our_flow(service: Service, database: Any) -> None:
+def test_deployment_that_names_other_code_still_runs_our_flow_and_one_run_at_a_time(
+    service: Service, database: Any
+) -> None:
     evil = service.folder / "evil.py"
     evil.write_text(
         "import pathlib\nfrom prefect import flow\n\n\n@flow(name='shopsight')\n"
@@ -207,7 +209,12 @@ def test_deployment_that_names_other_code_still_runs_our_flow(service: Service, 
     }
     assert service.request("PATCH", f"/deployments/{deployment}", change).is_success
 
-    _publishes(service, database, service.schedule())
+    service.stall(clean=6)
+    first = service.schedule()
+    service.wait_at("clean")
+    second = service.schedule()
+    assert service.wait_state(second, "Cancelled")["state"]["message"] == "Another run is at work."
+    _publishes(service, database, first)
 
     assert not Path(f"{evil}.ran").exists()
     for parameters, said in (
@@ -234,19 +241,6 @@ def test_a_second_serve_in_the_same_directory_is_refused(service: Service) -> No
 
     assert second.returncode == 2
     assert f"Another `shopsight serve` (process {service.process.pid})" in " ".join(second.stderr.split())
-
-
-def test_the_second_of_two_concurrent_runs_is_cancelled_with_a_reason(
-    service: Service, database: Any
-) -> None:
-    service.stall(clean=6)
-    first = service.schedule()
-    service.wait_at("clean")
-
-    second = service.schedule()
-
-    assert service.wait_state(second, "Cancelled")["state"]["message"] == "Another run is at work."
-    _publishes(service, database, first)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +308,23 @@ def test_a_run_survives_the_restart_of_prefect_s_server(service: Service, databa
     service.call(f"/flow_runs/{cancelled}/set_state", {"state": {"type": "CANCELLING"}})
     service.wait_state(cancelled, "Cancelled")
     eventually("the lease free", lambda: _lease_is_free(database), seconds=30)
+
+
+@pytest.mark.orchestration
+def test_a_run_that_begins_while_prefect_s_server_is_away_waits_for_it(
+    service: Service, database: Any
+) -> None:
+    flow_run_id = service.schedule()
+    service.child(flow_run_id)
+    # It would start the server again, perhaps before the run calls it.
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        service.child("prefect server start").kill()
+        eventually("the run waiting", lambda: "waiting for Prefect's server" in service.text())
+    finally:
+        service.process.send_signal(signal.SIGCONT)
+
+    _publishes(service, database, flow_run_id)
 
 
 @pytest.mark.orchestration

@@ -57,7 +57,13 @@ def api_request(
         if method != "GET":
             token = client.get("/csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
             headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "tests"}
-        return client.request(method, path, json=body, headers=headers)
+        for _ in range(5):
+            answer = client.request(method, path, json=body, headers=headers)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            # The server's SQLite is busy; Prefect's own client tries again, too.
+            time.sleep(1)
+        return answer
 
 
 class Service:

@@ -18,13 +18,16 @@ To use it, put a file with this line into the DAGs folder:
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import chain, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 # No heavier import here, because the scheduler loads this file repeatedly.
 from shopsight.orchestration import run_id_for
+
+if TYPE_CHECKING:
+    from shopsight.errors import ShopsightError
 
 #: A fallback for the stages' own timeout (``SHOPSIGHT_STAGE_TIMEOUT``, an hour by default).
 OUTER_TIMEOUT = timedelta(hours=6)
@@ -42,7 +45,7 @@ def do_stage(stage: str) -> str:
     from shopsight.settings import load_settings  # noqa: PLC0415
 
     context = get_current_context()
-    run_id = run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)
+    run_id = _run_id(context)
     allow_shrink = bool(context["params"].get("allow_shrink"))
     try:
         run_stage_process(load_settings(), run_id, stage, allow_shrink=allow_shrink)
@@ -53,28 +56,32 @@ def do_stage(stage: str) -> str:
     return run_id
 
 
-def report_failure(context: Any) -> None:
-    """Record a run that failed for good, and send its alert; Airflow calls it when retries are used up."""
-    from shopsight.errors import RunCrashed, RunInterrupted, ShopsightError  # noqa: PLC0415
-    from shopsight.orchestration.alerts import send_alerts  # noqa: PLC0415
-    from shopsight.orchestration.crash_records import mark_crashed  # noqa: PLC0415
-    from shopsight.pipeline.workspace import Workspace  # noqa: PLC0415
-    from shopsight.record import RunRecord  # noqa: PLC0415
-    from shopsight.settings import load_settings  # noqa: PLC0415
+def end_run(context: Any) -> None:
+    """Renew the report and send the alerts of a run that published; Airflow calls it after the last task."""
+    _after_run(context, None)
 
-    settings = load_settings()
-    run_id = run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)
-    stage = context["task_instance"].task_id
+
+def end_failed_run(context: Any) -> None:
+    """Record a run that failed for good, and send its alert; Airflow calls it when retries are used up."""
+    from shopsight.errors import RunCrashed, ShopsightError  # noqa: PLC0415
+
     exception = context.get("exception")
     error = exception.__cause__ if isinstance(exception, AirflowFailException) else exception
     if not isinstance(error, ShopsightError):
-        error = RunCrashed.because(str(exception or "its task was killed"), stage=stage, run_id=run_id)
-    if isinstance(error, RunInterrupted):
-        mark_crashed(settings, run_id, error)
-    record = Workspace(settings.workdir, run_id).load_record()
-    if record is None:
-        record = RunRecord(run_id, "run", "failed", datetime.now(UTC), error=error.as_document())
-    send_alerts(settings, record)
+        reason, stage = str(exception or "its task was killed"), context["task_instance"].task_id
+        error = RunCrashed.because(reason, stage=stage, run_id=_run_id(context))
+    _after_run(context, error)
+
+
+def _after_run(context: Any, error: ShopsightError | None) -> None:
+    from shopsight.orchestration.after_run import after_run  # noqa: PLC0415
+    from shopsight.settings import load_settings  # noqa: PLC0415
+
+    after_run(load_settings(), _run_id(context), error)
+
+
+def _run_id(context: Any) -> str:
+    return run_id_for(context["dag_run"].run_after, context["dag_run"].run_id)
 
 
 #: By stage, its task's documentation.
@@ -100,7 +107,7 @@ DOCUMENTATION = {
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=5),
         "execution_timeout": OUTER_TIMEOUT,
-        "on_failure_callback": report_failure,
+        "on_failure_callback": end_failed_run,
     },
     params={"allow_shrink": False},
     tags=["shopsight"],
@@ -108,7 +115,12 @@ DOCUMENTATION = {
 )
 def shopsight() -> None:
     """The six stages, one after the other."""
-    tasks = [task(task_id=stage, doc_md=text)(do_stage)(stage) for stage, text in DOCUMENTATION.items()]
+    tasks = [
+        task(task_id=stage, doc_md=text, on_success_callback=end_run if stage == "publish" else None)(
+            do_stage
+        )(stage)
+        for stage, text in DOCUMENTATION.items()
+    ]
     chain(*tasks)
 
 

@@ -154,13 +154,15 @@ def send(settings: Settings, alert: Alert) -> None:
     """Send one alert to the log, the webhook and the command. Never raises."""
     log.warning("alert", kind=str(alert.kind), text=alert.text, **alert.fields)
     body = json.dumps(alert.as_payload(), default=str, ensure_ascii=False).encode()
-    url = settings.alert_webhook.get_secret_value() if settings.alert_webhook is not None else ""
     # Empty means none, because an environment file cannot leave a name out as easily.
+    url, command = (
+        given.get_secret_value() if given is not None else ""
+        for given in (settings.alert_webhook, settings.alert_command)
+    )
     if url and (reason := _post(url, body)):
         log.error("alert not sent", by="webhook", to=urlsplit(url).hostname, reason=reason)
-    if settings.alert_command and (reason := _run_command(settings.alert_command, body)):
-        program = settings.alert_command.split(maxsplit=1)[0]
-        log.error("alert not sent", by="command", to=program, reason=reason)
+    if command and (reason := _run_command(command, body)):
+        log.error("alert not sent", by="command", to=command.split(maxsplit=1)[0], reason=reason)
 
 
 def _of_error(kind: AlertKind, run_id: str, error: Mapping[str, Any]) -> Alert:

@@ -8,32 +8,36 @@ with this flow, no matter which entry point and pull steps the deployment in Pre
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+import time
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
+import httpx
 import structlog
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import SyncClientContext
 from prefect.engine import handle_engine_signals
 from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run as this_flow_run
 from prefect.states import Completed, Crashed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from shopsight.errors import ExitCode, RunCrashed, RunInterrupted, RunStopped, ShopsightError, is_retryable
-from shopsight.inspect.published import read_published
+from shopsight.errors import ExitCode, RunCrashed, RunStopped, ShopsightError, is_retryable
 from shopsight.logs import bind_structlog
 from shopsight.orchestration import STAGES, run_id_for
-from shopsight.orchestration.alerts import send_alerts
+from shopsight.orchestration.after_run import after_run
 from shopsight.orchestration.crash_records import mark_crashed
 from shopsight.orchestration.prefect_artifacts import publish_artifacts
 from shopsight.orchestration.stage_process import run_stage_process
-from shopsight.pipeline.workspace import Workspace
 from shopsight.record import RunRecord, StageReport
 from shopsight.settings import Settings, load_settings
+
+#: How long a run waits for Prefect's server at its start.
+CONNECT_SECONDS = 120.0
 
 log = structlog.stdlib.get_logger("shopsight.flow")
 
@@ -84,30 +88,12 @@ def run_shopsight(allow_shrink: bool = False) -> State[Any]:
             stage_task(stage, settings)(stage, run_id, allow_shrink)
     except ShopsightError as raised:
         error = raised
-        if isinstance(error, RunInterrupted):
-            mark_crashed(settings, run_id, error)
     except BaseException:
         mark_crashed(settings, run_id, RunStopped.from_outside(run_id))
         raise
-    record = Workspace(settings.workdir, run_id).load_record()
-    if record is None:
-        document = error.as_document() if error is not None else None
-        record = RunRecord(run_id, "run", "failed", datetime.now(UTC), error=document)
+    record = after_run(settings, run_id, error)
     publish_artifacts(settings, record)
-    if record.status == "succeeded":
-        renew_report(settings)
-    send_alerts(settings, record)
     return _state(record, error)
-
-
-def renew_report(settings: Settings) -> None:
-    """Write the served generation's report to ``report_path``, if it is set. A failure is only logged."""
-    if settings.report_path is None:
-        return
-    try:
-        read_published(settings).write_report(settings.report_path)
-    except Exception:
-        log.exception("report", path=str(settings.report_path))
 
 
 def _state(record: RunRecord, error: ShopsightError | None) -> State[Any]:
@@ -126,9 +112,10 @@ def main() -> None:
     parser.add_argument("flow_run_id", type=UUID)
     parser.add_argument("--allow-shrink", action="store_true")
     given = parser.parse_args()
-    with get_client(sync_client=True) as client:
-        flow_run = client.read_flow_run(given.flow_run_id)
-    with handle_engine_signals(flow_run.id):
+    bind_structlog()
+    with ExitStack() as stack:
+        flow_run = _connect(stack).read_flow_run(given.flow_run_id)
+        stack.enter_context(handle_engine_signals(flow_run.id))
         run_flow(
             run_shopsight,
             flow_run=flow_run,
@@ -136,6 +123,22 @@ def main() -> None:
             parameters={"allow_shrink": given.allow_shrink},
             return_type="state",
         )
+
+
+def _connect(stack: ExitStack) -> SyncPrefectClient:
+    """The one client of the whole run, in whose context Prefect opens no other.
+
+    Prefect's client waits for a server that is being restarted, but only if it has reached it before.
+    """
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return stack.enter_context(SyncClientContext()).client
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, httpx.TransportError) or time.monotonic() > deadline:
+                raise
+            log.warning("waiting for Prefect's server", error=str(error))
+            time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ from shopsight.settings import Settings
 DEPLOYMENT = "scheduled"
 #: How long a flow run may take to stop: a publication's time, and a little to say so.
 FLOW_STOP_SECONDS = PUBLISH_STOP_SECONDS + 3 * STOP_SECONDS
+#: Their pauses grow from 2 to 64 seconds, two minutes in all: enough for a restart of Prefect's server.
+FLOW_RETRIES = "6"
 #: A missed run that is not older than this is done unchanged.
 RECENT = timedelta(minutes=10)
 RECONCILE_EVERY = timedelta(minutes=1)
@@ -135,31 +137,37 @@ class FlowRunner:
                 str(flow_run.id),
                 *(["--allow-shrink"] * bool(flow_run.parameters.get("allow_shrink"))),
             ],
-            environment=settings_environment(self._settings),
+            environment={**settings_environment(self._settings), "PREFECT_CLIENT_MAX_RETRIES": FLOW_RETRIES},
             patience=FLOW_STOP_SECONDS,
         )
 
     def _look_at_process(self) -> None:
         if self._process is None or self._flow_run is None:
             return
+        is_cancelled = False
         if self._process.poll() is None:
             state = self._client.read_flow_run(self._flow_run.id).state
-            if state is None or state.type is not StateType.CANCELLING:
+            is_cancelled = state is not None and state.type is StateType.CANCELLING
+            if not is_cancelled:
                 return
             end_child(self._process, FLOW_STOP_SECONDS)
-        self._finish()
+        self._finish(is_cancelled=is_cancelled)
 
     def _is_ending(self) -> bool:
         """Whether the run under way has said how it ended, and only its process has not."""
         state = self._client.read_flow_run(self._flow_run.id).state if self._flow_run is not None else None
         return state is not None and state.is_final()
 
-    def _finish(self) -> None:
-        """Report how the run ended, if its process ended without reporting it."""
+    def _finish(self, *, is_cancelled: bool = False) -> None:
+        """Report how the run ended, if its process ended without reporting it.
+
+        The flow itself reports the signal that ends a cancelled run as a crash.
+        """
         if self._process is None or self._flow_run is None:
             return
         flow_run = self._client.read_flow_run(self._flow_run.id)
-        if flow_run.state is not None and flow_run.state.type is StateType.CANCELLING:
+        state = None if flow_run.state is None else flow_run.state.type
+        if state is StateType.CANCELLING or (is_cancelled and state is StateType.CRASHED):
             self._set_state(flow_run, Cancelled(message="The run was cancelled."))
         elif flow_run.state is None or not flow_run.state.is_final():
             self._mark_crashed(flow_run, f"exit code {self._process.returncode}")

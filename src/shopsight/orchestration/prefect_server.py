@@ -87,6 +87,8 @@ class PrefectServer:
         return {
             **client_environment(self._home, self.api_url, is_terminal=is_terminal),
             "PREFECT_API_AUTH_STRING": self._password(),
+            # serve restarts the server, which it cannot do while a call of its own waits for it.
+            "PREFECT_CLIENT_MAX_RETRIES": "1",
         }
 
     def start(self) -> None:
@@ -133,14 +135,18 @@ class PrefectServer:
                     stream.write(password)
                 return password
 
+    def answers(self) -> bool:
+        """Whether this very server answers: its clients' password must not go to somebody else's."""
+        return self._listens() and is_healthy(self.api_url)
+
     def wait(self, seconds: float = START_SECONDS) -> None:
-        """Wait until it answers. If its port was taken meanwhile, it begins again on another.
+        """Wait until it answers. If its port was taken meanwhile, it is started again on another.
 
         Raises:
             ShopsightError: it ended, or did not answer in time; the message has the end of its log.
         """
         deadline = time.monotonic() + seconds
-        while not (self._listens() and is_healthy(self.api_url)):
+        while not self.answers():
             if not self.is_alive and not _is_free(self.port) and time.monotonic() < deadline:
                 self.stop()
                 self.port = _free_port()
@@ -155,7 +161,7 @@ class PrefectServer:
             time.sleep(0.2)
 
     def _listens(self) -> bool:
-        """Whether the port is its own: its clients' password must not go to somebody else's server."""
+        """Whether the port is its own."""
         try:
             process = psutil.Process(self._process.pid if self._process else 0)
             family = [process, *process.children(recursive=True)]

@@ -8,11 +8,12 @@ line, so that an alert on ``absent()`` sees it. Source: the exposition format 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from shopsight.inspect.freshness import freshness
 from shopsight.record import RunRecord
+from shopsight.time_zone import in_utc
 
 _STAGE_FIGURES = (
     ("duration_seconds", "seconds", "How long each stage took."),
@@ -38,8 +39,7 @@ class _Gauges:
         if value is None:
             return
         if isinstance(value, datetime):
-            # MongoDB's driver may leave the time zone out and means UTC.
-            value = (value if value.tzinfo is not None else value.replace(tzinfo=UTC)).timestamp()
+            value = in_utc(value).timestamp()
         name = f"shopsight_{name}"
         inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
         head = [f"# HELP {name} {meaning}\n", f"# TYPE {name} gauge\n"]

@@ -85,23 +85,23 @@ def _serve(settings: Settings, stack: ExitStack) -> None:
     external = os.environ.get("PREFECT_API_URL")
     home, is_terminal = settings.workdir / "prefect", sys.stderr.isatty()
     server = None if external else PrefectServer(home)
-    # Prefect reads the environment when it is imported, and the runs' processes inherit it.
-    if server is not None:
-        os.environ.update(server.client_environment(is_terminal=is_terminal))
-    else:
-        os.environ.update(client_environment(home, external or "", is_terminal=is_terminal))
-    api_url = os.environ["PREFECT_API_URL"]
-    settings = scheduled(settings)
     _say_what_is_missing(settings)
     if server is not None:
         stack.callback(server.stop)
         server.start()
-        server.wait()
-    elif not is_healthy(api_url, seconds=10):
+        server.wait()  # it may have taken another port
+        environment = server.client_environment(is_terminal=is_terminal)
+    else:
+        environment = client_environment(home, external or "", is_terminal=is_terminal)
+    # Prefect reads the environment when it is imported, and the runs' processes inherit it.
+    os.environ.update(environment)
+    api_url = environment["PREFECT_API_URL"]
+    if server is None and not is_healthy(api_url, seconds=10):
         raise ShopsightError(
             f"No Prefect server answers at {api_url}.",
             remedy="Correct PREFECT_API_URL, or unset it: then serve starts its own server.",
         )
+    settings = scheduled(settings)
     from prefect.client.orchestration import get_client  # noqa: PLC0415
 
     from shopsight.orchestration.prefect_runner import FlowRunner  # noqa: PLC0415
@@ -121,7 +121,7 @@ def _serve(settings: Settings, stack: ExitStack) -> None:
             log.error("the Prefect server ended and is started again", log=str(server.log_path))
             time.sleep(RESTART_SECONDS)
             server.start()
-        if is_healthy(api_url):
+        if server.answers() if server is not None else is_healthy(api_url):
             try:
                 runner.look()
             except Exception:

@@ -42,7 +42,10 @@ print("SEEN", json.dumps({
     "retries": sorted({task.retries for task in dag.tasks}),
     "backoff": sorted({float(task.retry_exponential_backoff) for task in dag.tasks}),
     "timeouts": sorted({task.execution_timeout.total_seconds() for task in dag.tasks}),
-    "callbacks": sorted({len(task.on_failure_callback) for task in dag.tasks}),
+    "after_failure": sorted({call.__name__ for task in dag.tasks for call in task.on_failure_callback}),
+    "after_success": [
+        [task.task_id, call.__name__] for task in dag.tasks for call in task.on_success_callback
+    ],
     "documented": all(task.doc_md for task in dag.tasks),
 }))
 """
@@ -113,19 +116,35 @@ def test_the_dag_is_as_it_is_documented_and_does_nothing_when_it_is_imported(air
         [stage, [after] if after else []] for stage, after in zip(STAGES, [*STAGES[1:], None], strict=True)
     ]
     assert (seen["retries"], seen["backoff"], seen["timeouts"]) == ([3], [2.0], [6 * 3600.0])
-    assert seen["callbacks"] == [1]
+    assert (seen["after_failure"], seen["after_success"]) == (["end_failed_run"], [["publish", "end_run"]])
     assert seen["has_doc"]
     assert seen["documented"]
 
 
-def test_the_dag_publishes_what_the_command_publishes_document_by_document(
-    airflow_home: Path, postgres_url: str, mongo_url: str, mongo_database: str, target: Any, workdir: Path
+def test_the_dag_publishes_what_the_command_publishes_and_sends_alerts_and_a_report(
+    airflow_home: Path,
+    postgres_url: str,
+    mongo_url: str,
+    mongo_database: str,
+    target: Any,
+    workdir: Path,
+    tmp_path: Path,
 ) -> None:
+    alerts, report = tmp_path / "alerts.jsonl", tmp_path / "report.html"
     seed(postgres_url, ShopSize(customers=200, orders=1_000), dirt=0.05, seed=3, constraints=False)
     settings = {"SOURCE_URL": postgres_url, "TARGET_URL": mongo_url, "WORKDIR": str(workdir)}
     by_command = f"{mongo_database}_by_command"
 
-    seen = _seen(airflow_home, RUN, TARGET_DATABASE=mongo_database, **settings)
+    seen = _seen(
+        airflow_home,
+        RUN,
+        TARGET_DATABASE=mongo_database,
+        REPORT_PATH=str(report),
+        ALERT_COMMAND=f"sh -c 'cat >> {alerts}; echo >> {alerts}'",
+        ALERT_REJECTED_SHARE="0.01",
+        WATCH='[{"figure": "orders", "above": 10}]',
+        **settings,
+    )
     subprocess.run(
         [BIN / "shopsight", "run"],
         check=True,
@@ -147,6 +166,10 @@ def test_the_dag_publishes_what_the_command_publishes_document_by_document(
         assert [stage["name"] for stage in run["stages"]] == STAGES
         assert run["ledger"] == same_run["ledger"]
         assert run["totals"] == same_run["totals"]
+        assert run["_id"] in report.read_text()
+        told = [json.loads(line)["shopsight"] for line in alerts.read_text().splitlines()]
+        assert {alert["kind"] for alert in told} == {"watch", "rejected_rows"}
+        assert {alert["run_id"] for alert in told} == {run["_id"]}
     finally:
         target.client.drop_database(by_command)
 
@@ -157,6 +180,33 @@ def _documents(collection: Any) -> list[dict[str, Any]]:
         {name: value for name, value in document.items() if name not in ("run_id", "as_of", "generation")}
         for document in collection.find().sort("_id", 1)
     ]
+
+
+def test_a_pinned_generation_is_told_of_once_a_day(
+    airflow_home: Path, postgres_url: str, mongo_url: str, mongo_database: str, workdir: Path, tmp_path: Path
+) -> None:
+    alerts = tmp_path / "alerts.jsonl"
+    seed(postgres_url, ShopSize(customers=20, orders=50), dirt=0, seed=3, constraints=False)
+    settings = {
+        "SOURCE_URL": postgres_url,
+        "TARGET_URL": mongo_url,
+        "TARGET_DATABASE": mongo_database,
+        "WORKDIR": str(workdir),
+        "ALERT_COMMAND": f"sh -c 'cat >> {alerts}; echo >> {alerts}'",
+    }
+    for command in (["run"], ["run"], ["rollback"]):
+        subprocess.run(
+            [BIN / "shopsight", *command],
+            check=True,
+            env=_environment(airflow_home, **settings),
+            capture_output=True,
+        )
+
+    runs = [_seen(airflow_home, RUN, **settings) for _ in range(2)]
+
+    assert [run["state"] for run in runs] == ["success", "success"], runs[-1]["output"]
+    (told,) = [json.loads(line)["shopsight"] for line in alerts.read_text().splitlines()]
+    assert (told["kind"], told["pinned"], told["generation"]) == ("pinned", 1, 3)
 
 
 def test_a_permanent_error_is_tried_once_and_reported(
