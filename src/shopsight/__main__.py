@@ -1,5 +1,5 @@
 """``python -m shopsight``: the ``shopsight`` command."""
 
-from shopsight.cli import main
+from shopsight.cli import program
 
-main()
+program()

@@ -28,8 +28,9 @@ def test_run_publishes_the_shop_and_says_what_it_did(place: Place) -> None:
     assert ended.said == []
 
 
-def test_run_as_json_prints_the_runs_document_and_nothing_else(place: Place) -> None:
-    document = place.run("run", "--json").document
+def test_run_as_json_prints_the_runs_document_and_renews_the_report(place: Place, tmp_path: Path) -> None:
+    document = place.run("run", "--json", SHOPSIGHT_REPORT_PATH=str(tmp_path / "report.html")).document
+    assert document["run_id"] in (tmp_path / "report.html").read_text()
     assert document["status"] == "succeeded"
     assert document["totals"]["revenue"] == str(REVENUE)
     assert [stage["name"] for stage in document["stages"]][-1] == "publish"
@@ -70,6 +71,13 @@ def test_report_is_one_file(shown: Place, tmp_path: Path) -> None:
     assert "57.95" in (tmp_path / "shop.html").read_text()
     written = shown.run("report", "-o", tmp_path / "shop.html", "--json").document
     assert written == {"path": str(tmp_path / "shop.html"), "generation": 1}
+
+
+def test_a_report_that_cannot_be_written_fails_no_run(place: Place) -> None:
+    place.workdir.joinpath("file").touch()
+    ended = place.run(SHOPSIGHT_REPORT_PATH=str(place.workdir / "file" / "report.html"))
+    assert ended.code == 0
+    assert "The report cannot be written" in ended.err
 
 
 def test_generations_and_rollback_go_together(published: Place) -> None:
@@ -184,7 +192,7 @@ def test_plan_says_what_would_change_and_changes_nothing(shown: Place) -> None:
 def test_verify_finds_the_served_data_intact_until_altered(published: Place) -> None:
     assert published.run("verify").code == 0
     with MongoClient[dict[str, Any]](published.target) as client:
-        client[published.database]["customer_metrics.g1"].update_one({"_id": 2}, {"$set": {"name": "Eve"}})
+        client[published.database]["customers.g1"].update_one({"_id": 2}, {"$set": {"name": "Eve"}})
     ended = published.run("verify", "--json")
     assert ended.code == 3
     assert ended.document["is_intact"] is False

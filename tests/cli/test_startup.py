@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from shopsight.cli import ALLOCATORS
+
 #: What only some commands need, and what takes long to import.
 HEAVY = {
     "adbc_driver_manager",
@@ -103,3 +105,39 @@ def test_a_ctrl_c_while_modules_are_imported_ends_in_one_line(module: str) -> No
     out, err = started.communicate(timeout=60)
     assert (started.returncode, out) == (130, "")
     assert err.splitlines() == ["Stopped. No generation was published in part."]
+
+
+#: What a parent hands down that has loaded Polars.
+_OF_POLARS = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:500,muzzy_decay_ms:1000"}
+
+
+@pytest.mark.parametrize("module", ["polars", "pyarrow"])
+def test_the_allocators_are_set_before_what_reads_them_is_loaded(module: str) -> None:
+    watched = f"""
+import os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            print(*(os.environ.get(name) for name in sorted(shopsight.cli.ALLOCATORS)), file=sys.stderr)
+sys.meta_path.insert(0, Watch())
+import shopsight.cli
+sys.argv = ["shopsight", "run", "--source", "sqlite:///none.db"]
+shopsight.cli.main()
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", watched], capture_output=True, text=True, check=False, env={}
+    )
+    assert told.stderr.splitlines()[0] == " ".join(value for _, value in sorted(ALLOCATORS.items()))
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["nonsense"], 2)])
+def test_a_command_does_not_wait_for_what_runs_as_the_interpreter_ends(
+    arguments: list[str], code: int
+) -> None:
+    program = "import atexit; from shopsight.cli import program; atexit.register(print, 'waited'); program()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == code
+    assert "waited" not in ended.stdout
+    assert (ended.stdout or ended.stderr).strip()

@@ -19,7 +19,7 @@ from tests.support.extracted import assert_proven
 from tests.support.installed_postgres import InstalledPostgres, Standby, free_address, pgbouncer
 
 from shopsight.errors import ConfigurationError, SourceUnavailable
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
 from shopsight_demo.seed import ShopSize, seed
@@ -29,8 +29,8 @@ SIZE = ShopSize(customers=300, orders=3000, products=60, categories=12)
 
 
 def read(url: str, folder: Path, **given: Any) -> Snapshot:
-    options = {"connections": 3, "batch_rows": 1000, "connect_timeout": timedelta(seconds=5), **given}
-    return extract(url, folder, schema=None, **options)
+    options = {"connections": 3, "batch_rows": 1000, **given}
+    return extract(Source(url, None, timedelta(seconds=5)), folder, **options)
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

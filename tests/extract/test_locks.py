@@ -152,7 +152,7 @@ def test_one_connection_reads_where_a_foreign_table_is_read(relation: str, postg
     expected = 3 if relation == "materialised view" else 1
     with PostgreSQL().snapshot(Source(postgres_url, "public", PATIENCE), 3) as snapshot:
         assert len(snapshot.connections) == expected
-    last = check_source(postgres_url, schema=None, connect_timeout=PATIENCE)[-1]
+    last = check_source(Source(postgres_url, None, PATIENCE))[-1]
     assert last.is_ok
     assert ("states of the foreign tables" in last.message) is (expected == 1)
 
@@ -190,8 +190,8 @@ def test_rows_hidden_by_a_policy_are_an_error(postgres_url: str, tmp_path: Path)
         assert "reading public.orders" in error.message
         assert "row-level security" in error.message
         assert "BYPASSRLS" in error.remedy
-        (bad,) = [c for c in check_source(url, schema=None, connect_timeout=PATIENCE) if not c.is_ok]
-        assert bad.name == "source: orders"
+        (bad,) = [c for c in check_source(Source(url, None, PATIENCE)) if not c.is_ok]
+        assert bad.name == "orders"
         assert "BYPASSRLS" in bad.remedy
 
         execute(postgres_url, f"ALTER ROLE {user_of(url)} BYPASSRLS")
@@ -209,7 +209,7 @@ def test_a_server_that_quotes_all_names_is_read(postgres_url: str, tmp_path: Pat
         for given in (url, f"{url}&options=-cquote_all_identifiers%3Don"):
             folder = tmp_path / str(len(given))
             assert_proven(read(given, folder), folder)
-            assert all(check.is_ok for check in check_source(given, schema=None, connect_timeout=PATIENCE))
+            assert all(check.is_ok for check in check_source(Source(given, None, PATIENCE)))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.support.shop_rows import SHOP
 
 from shopsight.contract import TABLES
 from shopsight.errors import SchemaMismatch
-from shopsight.extract import check_source, extract
+from shopsight.extract import Source, check_source, extract
 from shopsight.extract.postgresql.session import Session
 from shopsight.record import Snapshot
 from shopsight.settings.table_mapping import TableMapping
@@ -55,15 +55,8 @@ class Shop:
             database.commit()
 
     def read(self, name: str, **tables: dict[str, Any]) -> Snapshot:
-        return extract(
-            self.url,
-            self.folder / name,
-            schema=None,
-            connections=2,
-            batch_rows=1000,
-            connect_timeout=PATIENCE,
-            tables=mappings(tables),
-        )
+        source = Source(self.url, None, PATIENCE, mappings(tables))
+        return extract(source, self.folder / name, connections=2, batch_rows=1000)
 
     def rows(self, name: str) -> dict[str, list[tuple[Any, ...]]]:
         return {
@@ -156,7 +149,7 @@ def test_optional_tables_that_are_missing_are_empty(shop: Shop) -> None:
     assert (rows["reviews"], rows["categories"]) == ([], [])
     assert rows["products"] == [(10, "Atlas", None), (11, "Chess", None), (12, "Dice", None)]
     optional = mappings({"reviews": {"optional": True}, "categories": {"optional": True}})
-    checks = check_source(shop.url, schema=None, connect_timeout=PATIENCE, tables=optional)
+    checks = check_source(Source(shop.url, None, PATIENCE, optional))
     assert [check for check in checks if not check.is_ok] == []
 
 

@@ -33,8 +33,7 @@ from shopsight.errors import (
     SourceError,
     SourceUnavailable,
 )
-from shopsight.extract import check_source, extract, source_totals
-from shopsight.extract.dialect import Source
+from shopsight.extract import Source, check_source, extract, source_totals
 from shopsight.extract.mysql import session as session_module
 from shopsight.extract.mysql import snapshot as snapshot_module
 from shopsight.extract.mysql.session import Session, driver_options
@@ -59,8 +58,9 @@ def raw(tmp_path: Path) -> Path:
 
 
 def read(url: str, folder: Path, schema: str | None = None, **given: Any) -> Snapshot:
-    options = {"connections": 2, "batch_rows": 1000, "connect_timeout": PATIENCE, **given}
-    return extract(url, folder, schema=schema, **options)
+    patience, tables = given.pop("connect_timeout", PATIENCE), given.pop("tables", {})
+    source = Source(url, schema, patience, tables)
+    return extract(source, folder, **{"connections": 2, "batch_rows": 1000, **given})
 
 
 def refused(url: str, folder: Path, kind: type[ShopsightError], **given: Any) -> ShopsightError:
@@ -142,7 +142,7 @@ def test_a_dirty_shop_is_read_whole(types: Types, constraints: bool, mariadb_url
     assert_proven(snapshot, raw)
     assert told == {name: table.rows for name, table in snapshot.tables.items()} == made.rows
     physical = {name: table.physical for name, table in snapshot.tables.items()}
-    asked = source_totals(mariadb_url, schema=None, connect_timeout=PATIENCE, physical=physical)
+    asked = source_totals(Source(mariadb_url, None, PATIENCE), physical)
     assert asked.tables == snapshot.tables
 
 
@@ -462,6 +462,12 @@ def test_a_wrong_url_is_reported_without_its_password(
     assert mariadb_server.password not in error.message + error.remedy
 
 
+def test_a_password_with_a_question_mark_is_not_taken_for_options() -> None:
+    with pytest.raises(ConfigurationError, match=r"what follows the \? is not known") as refusal:
+        driver_options(Source("mysql://ann:pa?s3cret=x@db/shop", None, PATIENCE))
+    assert "s3cret" not in refusal.value.message + refusal.value.remedy
+
+
 def test_a_server_that_does_not_answer_is_unavailable(
     mariadb_url: str, restartable_mariadb: Restartable, raw: Path
 ) -> None:
@@ -613,21 +619,21 @@ def comes_to(connections: int, url: str) -> bool:
 
 
 def test_the_doctor_tells_what_can_be_read(mariadb_url: str) -> None:
-    checks = check_source(mariadb_url.replace("root:", "root:x"), schema=None, connect_timeout=PATIENCE)
-    assert [(check.name, check.is_ok) for check in checks] == [("source: connection", False)]
+    checks = check_source(Source(mariadb_url.replace("root:", "root:x"), None, PATIENCE))
+    assert [(check.name, check.is_ok) for check in checks] == [("connection", False)]
 
     load_rows(mariadb_url, {})
-    checks = check_source(mariadb_url, schema=None, connect_timeout=PATIENCE)
+    checks = check_source(Source(mariadb_url, None, PATIENCE))
     assert [check.name for check in checks if check.is_ok] == [
-        "source: connection",
-        *(f"source: {table}" for table in TABLES),
-        "source: snapshot",
+        "connection",
+        *(table for table in TABLES),
+        "snapshot",
     ]
     assert checks[0].message.startswith("MariaDB 10.")
     assert checks[-1].message == "one connection"
 
     execute(mariadb_url, "ALTER TABLE orders ENGINE = MyISAM")
-    assert "orders is MyISAM" in check_source(mariadb_url, schema=None, connect_timeout=PATIENCE)[-1].message
+    assert "orders is MyISAM" in check_source(Source(mariadb_url, None, PATIENCE))[-1].message
     execute(mariadb_url, "DROP TABLE reviews")
-    checks = check_source(mariadb_url, schema=None, connect_timeout=PATIENCE)
-    assert [check.name for check in checks if not check.is_ok] == ["source: reviews"]
+    checks = check_source(Source(mariadb_url, None, PATIENCE))
+    assert [check.name for check in checks if not check.is_ok] == ["reviews"]

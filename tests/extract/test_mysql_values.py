@@ -17,8 +17,7 @@ from tests.support.extracted import assert_proven, raw_measure
 from tests.support.literal_rows import load_rows
 
 from shopsight.audit.written import cents_of
-from shopsight.extract import extract
-from shopsight.extract.dialect import Source
+from shopsight.extract import Source, extract
 from shopsight.extract.mysql.session import driver_options
 from shopsight.record import Snapshot
 
@@ -36,7 +35,7 @@ def raw(tmp_path: Path) -> Path:
 
 def read(url: str, folder: Path) -> Snapshot:
     patience = timedelta(seconds=5)
-    return extract(url, folder, schema=None, connections=1, batch_rows=1000, connect_timeout=patience)
+    return extract(Source(url, None, patience), folder, connections=1, batch_rows=1000)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from adbc_driver_manager import AdbcStatusCode, OperationalError
@@ -47,9 +48,9 @@ def test_a_source_is_shown_without_user_password_and_options(url: str, shown: st
 
 
 @pytest.mark.parametrize("url", ["oracle://ann:s3cret@db/shop", "db2://db", "shop.db", ""])
-def test_a_url_of_another_kind_names_those_that_can_be_read(url: str, tmp_path: object) -> None:
+def test_a_url_of_another_kind_names_those_that_can_be_read(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mysql://, mariadb://, sqlite:// can be read") as caught:
-        extract(url, tmp_path, schema=None, connections=1, batch_rows=1000, connect_timeout=SECOND)  # type: ignore[arg-type]
+        extract(source(url), tmp_path, connections=1, batch_rows=1000)
     assert "s3cret" not in str(caught.value)
 
 
@@ -64,9 +65,10 @@ def test_an_ambiguous_name_is_not_guessed() -> None:
 
 
 def test_a_missing_name_lists_the_nearest_and_all_existing_names() -> None:
-    with pytest.raises(SchemaMismatch, match=r"found customer, order\. Did you mean 'order'\?") as caught:
+    with pytest.raises(
+        SchemaMismatch, match=r"'orders' is missing; found customer, order\. Did you mean 'order'\?"
+    ):
         matching_name("table", "orders", ["order", "customer"], where="public")
-    assert (caught.value.expected, caught.value.nearest) == (("orders",), ("order",))
 
 
 def test_names_and_texts_cannot_leave_their_quotes() -> None:

@@ -30,7 +30,7 @@ from shopsight.errors import (
     SourceUnavailable,
     WorkspaceError,
 )
-from shopsight.extract import check_source, extract, source_totals
+from shopsight.extract import Source, check_source, extract, source_totals
 from shopsight.extract.postgresql import locks, packed
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
@@ -45,8 +45,9 @@ SMALL = ShopSize(customers=300, orders=3000, products=60, categories=12)
 
 
 def read(url: str, folder: Path, schema: str | None = None, connections: int = 2, **given: Any) -> Snapshot:
-    options = {"batch_rows": 1000, "connect_timeout": PATIENCE, **given}
-    return extract(url, folder, schema=schema, connections=connections, **options)
+    patience, tables = given.pop("connect_timeout", PATIENCE), given.pop("tables", {})
+    source = Source(url, schema, patience, tables)
+    return extract(source, folder, connections=connections, **{"batch_rows": 1000, **given})
 
 
 def refused(url: str, tmp_path: Path, kind: type[ShopsightError], **given: Any) -> ShopsightError:
@@ -293,9 +294,7 @@ def test_a_table_cannot_be_emptied_while_it_is_read(postgres_url: str, tmp_path:
     assert_proven(snapshot, tmp_path)
     assert snapshot.tables["orders"].rows == 3000
     assert emptied[0] > ended - 0.2
-    asked = source_totals(
-        postgres_url, schema=None, connect_timeout=PATIENCE, physical={name: {} for name in TABLES}
-    )
+    asked = source_totals(Source(postgres_url, None, PATIENCE), {name: {} for name in TABLES})
     assert asked.tables["orders"].rows == 0
 
 
@@ -363,7 +362,7 @@ def test_totals_can_be_asked_for_without_reading(postgres_url: str, tmp_path: Pa
     seed(postgres_url, SMALL, dirt=0.2, types=Types.TEXT)
     read_out = read(postgres_url, tmp_path)
     physical = {name: table.physical for name, table in read_out.tables.items()}
-    asked = source_totals(postgres_url, schema=None, connect_timeout=PATIENCE, physical=physical)
+    asked = source_totals(Source(postgres_url, None, PATIENCE), physical)
     assert asked.tables == read_out.tables
     assert asked.tables["orders"].totals["total_amount"]["values"]
     assert Snapshot.from_details(asked.as_details()) == asked
@@ -447,7 +446,7 @@ def test_without_an_exported_snapshot_one_connection_reads(postgres_url: str, tm
     with reader_role(postgres_url) as url:
         execute(postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user_of(url)}")
         assert_proven(read(url, tmp_path, connections=4), tmp_path)
-        last = check_source(url, schema=None, connect_timeout=PATIENCE)[-1]
+        last = check_source(Source(url, None, PATIENCE))[-1]
         assert last.is_ok
         assert "one connection only" in last.message
 
@@ -504,9 +503,9 @@ def test_a_missing_privilege_names_the_table_and_the_grant(postgres_url: str, tm
         assert "reading public.orders" in error.message
         assert "permission denied" in error.message
         assert "GRANT SELECT" in error.remedy
-        checks = {check.name: check for check in check_source(url, schema=None, connect_timeout=PATIENCE)}
-        assert [name for name, check in checks.items() if not check.is_ok] == ["source: orders"]
-        assert "permission denied" in checks["source: orders"].message
+        checks = {check.name: check for check in check_source(Source(url, None, PATIENCE))}
+        assert [name for name, check in checks.items() if not check.is_ok] == ["orders"]
+        assert "permission denied" in checks["orders"].message
 
         # The columns alone are enough.
         execute(postgres_url, f"GRANT SELECT (total_amount) ON orders TO {user}")
@@ -521,9 +520,9 @@ def test_a_missing_privilege_of_a_mapped_table_leaves_the_others_checked(postgre
             f"GRANT SELECT ON categories, products, customers, order_items, reviews TO {user_of(url)}",
         )
         tables = {"orders": TableMapping(where="status <> 'new'")}
-        checks = check_source(url, schema=None, connect_timeout=PATIENCE, tables=tables)
+        checks = check_source(Source(url, None, PATIENCE, tables))
     assert [(check.name, "permission denied" in check.message) for check in checks if not check.is_ok] == [
-        ("source: orders", True)
+        ("orders", True)
     ]
 
 
@@ -631,11 +630,11 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_hangs(
 
 def test_the_doctor_finds_a_whole_source_in_order(postgres_url: str) -> None:
     load_rows(postgres_url, {})
-    checks = check_source(postgres_url, schema="public", connect_timeout=PATIENCE)
+    checks = check_source(Source(postgres_url, "public", PATIENCE))
     assert [check.name for check in checks] == [
-        "source: connection",
-        *(f"source: {table}" for table in TABLES),
-        "source: snapshot",
+        "connection",
+        *(table for table in TABLES),
+        "snapshot",
     ]
     assert all(check.is_ok for check in checks)
     assert "PostgreSQL 18" in checks[0].message
@@ -645,24 +644,22 @@ def test_the_doctor_finds_a_whole_source_in_order(postgres_url: str) -> None:
 def test_the_doctor_names_everything_that_is_missing(postgres_url: str) -> None:
     load_rows(postgres_url, {})
     execute(postgres_url, "DROP TABLE reviews", "ALTER TABLE orders DROP COLUMN status")
-    checks = {c.name: c for c in check_source(postgres_url, schema=None, connect_timeout=PATIENCE)}
+    checks = {c.name: c for c in check_source(Source(postgres_url, None, PATIENCE))}
     assert {name for name, check in checks.items() if not check.is_ok} == {
-        "source: orders",
-        "source: reviews",
+        "orders",
+        "reviews",
     }
-    assert "'status' is missing" in checks["source: orders"].message
+    assert "'status' is missing" in checks["orders"].message
     assert all(check.remedy for check in checks.values() if not check.is_ok)
 
 
 def test_the_doctor_says_why_there_is_no_connection(postgres_url: str) -> None:
-    (check,) = check_source(
-        as_user(postgres_url, "postgres", "wr0ng-secret"), schema=None, connect_timeout=PATIENCE
-    )
+    (check,) = check_source(Source(as_user(postgres_url, "postgres", "wr0ng-secret"), None, PATIENCE))
     assert not check.is_ok
     assert "refuses the user or the password" in check.message
     assert "wr0ng" not in check.message
-    (check,) = check_source("postgresql://127.0.0.1:1/x", schema=None, connect_timeout=PATIENCE)
+    (check,) = check_source(Source("postgresql://127.0.0.1:1/x", None, PATIENCE))
     assert "does not answer" in check.message
-    schema, *_ = check_source(postgres_url, schema="nowhere", connect_timeout=PATIENCE)[1:]
-    assert schema.name == "source: schema"
+    schema, *_ = check_source(Source(postgres_url, "nowhere", PATIENCE))[1:]
+    assert schema.name == "schema"
     assert not schema.is_ok

@@ -18,7 +18,7 @@ from tests.support.literal_rows import load_rows
 
 from shopsight.audit.written import cents_of, whole_of
 from shopsight.contract import TABLES
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.extract.postgresql import snapshot as snapshot_module
 from shopsight.record import Snapshot
 from shopsight_demo.servers import PostgresServer
@@ -59,7 +59,7 @@ def shop_url(postgres_server: PostgresServer) -> str:
 
 
 def read(url: str, folder: Path) -> Snapshot:
-    return extract(url, folder, schema=None, connections=2, batch_rows=1000, connect_timeout=PATIENCE)
+    return extract(Source(url, None, PATIENCE), folder, connections=2, batch_rows=1000)
 
 
 @pytest.fixture(params=["columns", "lines"])

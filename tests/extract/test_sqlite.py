@@ -24,7 +24,7 @@ from shopsight.errors import (
     SourceError,
     SourceUnavailable,
 )
-from shopsight.extract import check_source, extract, source_totals
+from shopsight.extract import Source, check_source, extract, source_totals
 from shopsight.record import Snapshot
 from shopsight_demo.seed import ShopSize, Types, seed
 
@@ -45,7 +45,7 @@ def raw(tmp_path: Path) -> Path:
 
 def read(file: Path, folder: Path, schema: str | None = None, **given: Any) -> Snapshot:
     options = {"connections": 2, "batch_rows": 1000, **given}
-    return extract(f"sqlite:///{file}", folder, schema=schema, connect_timeout=PATIENCE, **options)
+    return extract(Source(f"sqlite:///{file}", schema, PATIENCE), folder, **options)
 
 
 def refused(file: Path, folder: Path, kind: type[ShopsightError], **given: Any) -> ShopsightError:
@@ -107,7 +107,7 @@ def test_a_dirty_shop_is_read_whole(types: Types, file: Path, raw: Path) -> None
     assert_proven(snapshot, raw)
     assert told == {name: table.rows for name, table in snapshot.tables.items()}
     physical = {name: table.physical for name, table in snapshot.tables.items()}
-    asked = source_totals(f"sqlite:///{file}", schema=None, connect_timeout=PATIENCE, physical=physical)
+    asked = source_totals(Source(f"sqlite:///{file}", None, PATIENCE), physical)
     assert asked.tables == snapshot.tables
 
 
@@ -291,7 +291,7 @@ def test_totals_of_a_column_that_no_longer_fits_are_told_not_lost(value: Any, fi
     physical = {name: table.physical for name, table in before.tables.items()}
     for column in TABLES["orders"].column_names:
         execute(file, f"UPDATE orders SET {column} = ? WHERE status = 'paid'", values=[(value,)])
-        after = source_totals(f"sqlite:///{file}", schema=None, connect_timeout=PATIENCE, physical=physical)
+        after = source_totals(Source(f"sqlite:///{file}", None, PATIENCE), physical)
         assert after.tables["orders"].rows == 2
         assert after.tables["orders"].totals != before.tables["orders"].totals
 
@@ -430,18 +430,18 @@ def test_another_schema_is_not_there(file: Path, raw: Path) -> None:
 
 def test_the_doctor_tells_what_can_be_read(file: Path) -> None:
     url = f"sqlite:///{file}"
-    (check,) = check_source(url, schema=None, connect_timeout=PATIENCE)
-    assert (check.name, check.is_ok) == ("source: connection", False)
+    (check,) = check_source(Source(url, None, PATIENCE))
+    assert (check.name, check.is_ok) == ("connection", False)
     assert check.remedy
 
     load_rows(url, {})
-    checks = check_source(url, schema=None, connect_timeout=PATIENCE)
+    checks = check_source(Source(url, None, PATIENCE))
     assert [check.name for check in checks] == [
-        "source: connection",
-        *(f"source: {table}" for table in TABLES),
+        "connection",
+        *(table for table in TABLES),
     ]
     assert all(check.is_ok for check in checks)
 
     execute(file, "DROP TABLE reviews")
-    checks = check_source(url, schema=None, connect_timeout=PATIENCE)
-    assert [check.name for check in checks if not check.is_ok] == ["source: reviews"]
+    checks = check_source(Source(url, None, PATIENCE))
+    assert [check.name for check in checks if not check.is_ok] == ["reviews"]

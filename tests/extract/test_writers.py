@@ -17,7 +17,7 @@ import pytest
 from tests.support.extracted import assert_proven
 
 from shopsight.contract import TABLES
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 
 WRITERS = 4
 
@@ -132,14 +132,8 @@ def test_every_extraction_amid_writers_and_migrations_is_of_one_state(
             while done["migration"] < before + 3:
                 time.sleep(0.005)
             folder = tmp_path / str(attempt)
-            snapshot = extract(
-                postgres_url,
-                folder,
-                schema=schema,
-                connections=3,
-                batch_rows=1000,
-                connect_timeout=timedelta(seconds=5),
-            )
+            source = Source(postgres_url, schema, timedelta(seconds=5))
+            snapshot = extract(source, folder, connections=3, batch_rows=1000)
             assert_proven(snapshot, folder)
             shop = {name: pl.read_parquet(folder / name) for name in TABLES}
             assert_of_one_state(shop)

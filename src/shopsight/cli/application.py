@@ -132,7 +132,10 @@ def callback(
         bool, typer.Option("--quiet", "-q", help="Show no progress, and log only errors.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log everything.")] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show tracebacks, which may quote the shop's rows, and log everything."),
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True),

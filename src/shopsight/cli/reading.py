@@ -43,16 +43,15 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the published insights."""
-    from shopsight.cli.tables import print_insights
+    from shopsight.cli.tables import insight_table
     from shopsight.inspect.published import read_published
     from shopsight.report.formatting import format_moment
 
     published = read_published(settings_from(target=target, workdir=workdir))
-    names = [insight] if insight else list(published.insights)
     if insight and insight not in published.insights:
         raise ConfigurationError.unknown("insight", insight, published.insights)
+    tables = {insight: published.insights[insight]} if insight else published.insights
     if as_json:
-        tables = {name: published.insights[name] for name in names}
         print_json(
             {
                 "generation": published.generation,
@@ -63,7 +62,8 @@ def show(
         )
         return
     with paged():
-        print_insights(published.insights, names)
+        for table in tables.values():
+            out.print(insight_table(table))
         say((f"Generation {published.generation}, as of {format_moment(published.as_of)}.", "dim"))
 
 

@@ -88,6 +88,7 @@ def run(
         retries=0 if retries is None and is_by_hand() else retries,
     )
     require_databases(settings, with_source=not resume, is_patient=settings.retries > 0)
+    from shopsight.inspect.published import renew_report
     from shopsight.pipeline import run as pipeline
 
     try:
@@ -105,6 +106,7 @@ def run(
         if as_json:
             _print_failed(settings, error)
         raise
+    renew_report(settings)
     if as_json:
         print_json(record.as_document())
     else:
@@ -187,12 +189,7 @@ def serve(
     try:
         from shopsight.orchestration.serve import serve as serve_flow
     except ModuleNotFoundError as error:
-        raise missing_extra("prefect", error) from error
+        raise ConfigurationError(
+            f"This needs {error.name}, which is not installed.", remedy="pip install 'shopsight[prefect]'"
+        ) from error
     serve_flow(settings)
-
-
-def missing_extra(extra: str, error: ModuleNotFoundError) -> ShopsightError:
-    """The error for a part of shopsight whose extra is not installed."""
-    return ConfigurationError(
-        f"This needs {error.name}, which is not installed.", remedy=f"pip install 'shopsight[{extra}]'"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from shopsight.cli.output import one_line, out
+from shopsight.cli.output import one_line
 from shopsight.report import ReportTable, run_tables
 from shopsight.report.drawings import fits
 from shopsight.report.report_table import FIGURE_KINDS, column
@@ -30,12 +30,6 @@ _LEAST_NAME = 16
 _GAP = 2
 #: A note lists no more columns that were left out than this.
 _MOST_NAMED = 4
-
-
-def print_insights(insights: Mapping[str, ReportTable], names: Iterable[str]) -> None:
-    """Print the named insights."""
-    for name in names:
-        out.print(insight_table(insights[name]))
 
 
 def terminal_table(table: ReportTable) -> TerminalTable:

@@ -69,15 +69,12 @@ class ShopsightError(Exception):
     def __init__(
         self, message: str, *, remedy: str = "", stage: str | None = None, run_id: str | None = None
     ) -> None:
-        super().__init__(redact(message))
         self.message = redact(message)
+        super().__init__(self.message)
         self.remedy = redact(remedy)
         self.stage = stage
         self.run_id = run_id
         self.state = ""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.__dict__.copy())
 
     def located(self, stage: str | None, run_id: str, state: str = "") -> Self:
         """The same error, knowing its stage and run (what is already known stays).
@@ -106,14 +103,6 @@ class ShopsightError(Exception):
         }
 
 
-def _rebuild(kind: type[ShopsightError], message: str, state: dict[str, Any]) -> ShopsightError:
-    """Unpickle without calling the subclass's own signature."""
-    error = kind.__new__(kind)
-    Exception.__init__(error, message)
-    error.__dict__.update(state)
-    return error
-
-
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """A question with the known name that is spelt most alike; empty if none is.
 
@@ -137,12 +126,10 @@ def raise_together(errors: Sequence[ShopsightError]) -> None:
     if errors:
         kind = type(min(errors, key=lambda error: error.is_retryable))
         remedies: dict[str, list[str]] = {}
-        for error in errors:
-            first, _, rest = error.remedy.partition("\n")
-            remedies.setdefault(first, []).extend(
-                [rest] if rest and rest not in remedies.get(first, []) else []
-            )
-        remedy = "\n".join("\n".join([first, *rest]) for first, rest in remedies.items())
+        for remedy in dict.fromkeys(error.remedy for error in errors):
+            first, *rest = remedy.split("\n", maxsplit=1)
+            remedies.setdefault(first, [first]).extend(rest)
+        remedy = "\n".join(line for lines in remedies.values() for line in lines)
         raise kind("\n".join(error.message for error in errors), remedy=remedy)
 
 
@@ -195,8 +182,7 @@ class SchemaMismatch(SourceError):
         """
         names = sorted(found)
         if nearest is None:
-            near = [difflib.get_close_matches(name, names, n=1) for name in expected]
-            nearest = [name for alike in near for name in alike]
+            nearest = [near for name in expected for near in difflib.get_close_matches(name, names, n=1)]
         hint = f" Did you mean {' and '.join(map(repr, nearest))}?" if nearest else ""
         listed = ", ".join(names[:_MOST_NAMES]) if names else "nothing"
         if len(names) > _MOST_NAMES:
@@ -204,19 +190,11 @@ class SchemaMismatch(SourceError):
         missing = f"{kind} {expected[0]!r} is missing"
         if len(expected) > 1:
             missing = f"{kind}s {', '.join(map(repr, expected))} are missing"
-        error = cls(
+        return cls(
             f"{where}: {missing}; found {listed}.{hint} Nothing was extracted.",
             remedy=remedy
             or f"Create the {kind}, or a view that has it under this name, or name another --source-schema.",
         )
-        error.expected = tuple(expected)
-        error.found = tuple(names)
-        error.nearest = tuple(nearest)
-        return error
-
-    expected: tuple[str, ...] = ()
-    found: tuple[str, ...] = ()
-    nearest: tuple[str, ...] = ()
 
 
 class EngineUnavailable(ShopsightError):
@@ -360,15 +338,12 @@ def error_from_document(document: dict[str, Any]) -> ShopsightError:
     True
     """
     kinds = {kind.__name__: kind for kind in _tree(ShopsightError)}
-    error = ShopsightError.__new__(kinds.get(document.get("type") or "", ShopsightError))
-    ShopsightError.__init__(
-        error,
+    return kinds.get(document.get("type") or "", ShopsightError)(
         document["message"],
         remedy=document.get("remedy") or "",
         stage=document.get("stage"),
         run_id=document.get("run_id"),
     )
-    return error
 
 
 def _tree(kind: type[ShopsightError]) -> Iterator[type[ShopsightError]]:

@@ -1,6 +1,6 @@
 """The first stage: the six tables of a shop's database, in one read-only snapshot, to raw Parquet.
 
-Enters: a source URL. Leaves: ``raw/<table>/part-*.parquet`` with the contract's columns as the source has
+Enters: a :class:`Source`. Leaves: ``raw/<table>/part-*.parquet`` with the contract's columns as it has
 them, and a :class:`shopsight.record.Snapshot` with what the database itself reports of each table.
 
 A dialect is a package with an object of :class:`shopsight.extract.dialect.Dialect`, listed in
@@ -10,7 +10,6 @@ A dialect is a package with an object of :class:`shopsight.extract.dialect.Diale
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,11 +22,10 @@ from shopsight.extract.postgresql import PostgreSQL
 from shopsight.extract.reading import Reader, refuse_text_keys
 from shopsight.extract.sqlite import SQLite
 from shopsight.record import Snapshot, SourceTable
-from shopsight.settings.table_mapping import TableMapping
-from shopsight.time_zone import UTC_NAME
 
 __all__ = [
     "DIALECTS",
+    "Source",
     "SourceCheck",
     "check_source",
     "extract",
@@ -35,9 +33,6 @@ __all__ = [
     "source_tables",
     "source_totals",
 ]
-
-#: By the contract's names, how the settings map tables.
-Tables = Mapping[str, TableMapping]
 
 #: By the URL's scheme.
 DIALECTS: dict[str, Dialect] = {
@@ -50,17 +45,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def extract(
-    url: str,
-    folder: Path,
-    *,
-    schema: str | None,
-    connections: int,
-    batch_rows: int,
-    connect_timeout: timedelta,
-    tables: Tables | None = None,
-    time_zone: str = UTC_NAME,
-    first_rows: int | None = None,
-    on_rows: OnRows | None = None,
+    source: Source, folder: Path, *, connections: int, batch_rows: int, on_rows: OnRows | None = None
 ) -> Snapshot:
     """Read all six tables in one state of the database into ``folder/<table>/part-*.parquet``.
 
@@ -70,15 +55,10 @@ def extract(
     and the number of connections.
 
     Args:
-        url: the source, credentials included.
+        source: the database.
         folder: the stage's empty folder. A failed extraction leaves no usable table in it.
-        schema: where the tables are; None for the connection's own search path.
         connections: how many may read at once.
         batch_rows: about how many rows each connection holds at a time.
-        connect_timeout: how long the database may take to answer the first call.
-        tables: the settings' mapping of tables.
-        time_zone: the shop's.
-        first_rows: read no more rows than these of each table, for a look.
         on_rows: called for each batch with the table and how many more rows of it are written (a negative
             number when a table is read again).
 
@@ -92,9 +72,7 @@ def extract(
         SourceError: it answered with an error.
         WorkspaceError: the disk is full or cannot be written.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
-    source = replace(source, first_rows=first_rows)
-    with dialect.snapshot(source, connections) as snapshot:
+    with _dialect(source.url).snapshot(source, connections) as snapshot:
         reader = Reader(snapshot, folder, batch_rows, on_rows)
         reader.read_tables()
     refuse_text_keys(folder, reader.as_text)
@@ -105,34 +83,21 @@ def extract(
         }
         for name in TABLES
     }
-    return _described(source, dialect, snapshot, reader.totals, physical)
+    return _described(source, snapshot, reader.totals, physical)
 
 
-def source_totals(
-    url: str,
-    *,
-    schema: str | None,
-    connect_timeout: timedelta,
-    physical: Mapping[str, Mapping[str, str]],
-    tables: Tables | None = None,
-    time_zone: str = UTC_NAME,
-) -> Snapshot:
+def source_totals(source: Source, physical: Mapping[str, Mapping[str, str]]) -> Snapshot:
     """The database's own report of the six tables now, as :func:`extract` returns it; reads no rows.
 
     Args:
-        url: the source, credentials included.
-        schema: see :func:`extract`.
-        connect_timeout: see :func:`extract`.
+        source: the database.
         physical: by table and column, ``native`` or ``text``: how the columns of the earlier snapshot arrived
             that this one is compared with.
-        tables: see :func:`extract`.
-        time_zone: see :func:`extract`.
 
     Raises:
         SourceError: and the others of :func:`extract`.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
-    with dialect.snapshot(source, 1) as snapshot:
+    with _dialect(source.url).snapshot(source, 1) as snapshot:
         totals = {
             name: snapshot.control_totals(
                 snapshot.connections[0],
@@ -141,17 +106,10 @@ def source_totals(
             )
             for name in TABLES
         }
-    return _described(source, dialect, snapshot, totals, {name: dict(physical[name]) for name in TABLES})
+    return _described(source, snapshot, totals, {name: dict(physical[name]) for name in TABLES})
 
 
-def check_source(
-    url: str,
-    *,
-    schema: str | None,
-    connect_timeout: timedelta,
-    tables: Tables | None = None,
-    time_zone: str = UTC_NAME,
-) -> list[SourceCheck]:
+def check_source(source: Source) -> list[SourceCheck]:
     """Checks of the source: connection, version, and whether each of the six tables can be read.
 
     Grain: one check. A check that needs an earlier, failed one is left out. Reads no rows, and reports a
@@ -160,19 +118,17 @@ def check_source(
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, dialect = _resolve(url, schema, connect_timeout, tables, time_zone)
-    return dialect.describe(source)
+    return _dialect(source.url).describe(source)
 
 
-def source_tables(url: str, *, schema: str | None, connect_timeout: timedelta) -> dict[str, list[str]]:
+def source_tables(source: Source) -> dict[str, list[str]]:
     """The columns of each table and view of the source.
 
     Raises:
         ConfigurationError: no dialect knows the URL, or the user is wrong.
         SourceError: the database does not answer, or failed.
     """
-    source, dialect = _resolve(url, schema, connect_timeout)
-    return dialect.tables(source)
+    return _dialect(source.url).tables(source)
 
 
 def shown_address(url: str) -> str:
@@ -181,17 +137,11 @@ def shown_address(url: str) -> str:
     Raises:
         ConfigurationError: no dialect knows the URL.
     """
-    source, _ = _resolve(url, None, timedelta(0))
-    return source.shown
+    _dialect(url)
+    return Source(url, None, timedelta(0)).shown
 
 
-def _resolve(
-    url: str,
-    schema: str | None,
-    connect_timeout: timedelta,
-    tables: Tables | None = None,
-    time_zone: str = UTC_NAME,
-) -> tuple[Source, Dialect]:
+def _dialect(url: str) -> Dialect:
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     dialect = DIALECTS.get(scheme)
     if dialect is None:
@@ -200,13 +150,11 @@ def _resolve(
             f"The source URL has {named}; {', '.join(f'{name}://' for name in DIALECTS)} can be read.",
             remedy="Give --source postgresql://host/database, mysql://host/database or sqlite:///path/to/file.",
         )
-    source = Source(url, schema, connect_timeout, tables or {}, time_zone)
-    return source, dialect
+    return dialect
 
 
 def _described(
     source: Source,
-    dialect: Dialect,
     snapshot: OpenSnapshot,
     totals: Mapping[str, Totals],
     physical: Mapping[str, dict[str, str]],
@@ -215,7 +163,7 @@ def _described(
         snapshot_id=snapshot.id,
         as_of=snapshot.as_of,
         source=source.shown,
-        dialect=dialect.name,
+        dialect=_dialect(source.url).name,
         server_version=snapshot.server_version,
         schema=source.schema,
         tables={

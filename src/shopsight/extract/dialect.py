@@ -30,6 +30,10 @@ class Source:
 
     Attributes:
         url: may hold credentials and is never shown.
+        schema: where the tables are; None for the connection's own search path.
+        connect_timeout: how long the database may take to answer the first call.
+        tables: the settings' mapping of tables, by the contract's names.
+        time_zone: the shop's.
         first_rows: read no more rows than these of each table, whichever come first.
     """
 

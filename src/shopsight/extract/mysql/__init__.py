@@ -42,7 +42,7 @@ class MySQL:
         try:
             _require_driver()
         except ShopsightError as error:
-            return [SourceCheck.failed("source: connection", error)]
+            return [SourceCheck.failed("connection", error)]
         from shopsight.extract.mysql.checks import describe
 
         return describe(source)

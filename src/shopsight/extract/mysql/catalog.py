@@ -48,7 +48,7 @@ class Relation(MappedTable[SourceColumn]):
     select: Callable[[str], str] | None = None
 
     def rows(self, condition: str = "") -> str:
-        """What is read, as SQL after FROM; the condition is on the source's own columns."""
+        """The rows to read, as SQL after FROM; the condition is on the source's own columns."""
         if self.select is not None:
             return f"({self.select(condition)}) AS mapped"
         return f"{self.base} WHERE {condition}" if condition else self.base

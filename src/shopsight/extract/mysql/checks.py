@@ -8,7 +8,7 @@ from functools import partial
 from shopsight.contract import TABLES
 from shopsight.errors import ShopsightError
 from shopsight.extract.dialect import Source, SourceCheck, check
-from shopsight.extract.mysql.catalog import Catalog, Relation
+from shopsight.extract.mysql.catalog import Catalog
 from shopsight.extract.mysql.errors import translated
 from shopsight.extract.mysql.session import Session
 from shopsight.extract.mysql.snapshot import open_snapshot
@@ -22,17 +22,17 @@ def describe(source: Source) -> list[SourceCheck]:
     try:
         session = Session(source)
     except ShopsightError as error:
-        return [SourceCheck.failed("source: connection", error)]
+        return [SourceCheck.failed("connection", error)]
     with closing(session):
-        checks = [check("source: connection", lambda: _connection(session, source))]
+        checks = [check("connection", lambda: _connection(session, source))]
         try:
             with translated(source, "looking up the tables"):
                 catalog = Catalog(session, source)
         except ShopsightError as error:
-            return [*checks, SourceCheck.failed("source: schema", error)]
-        checks += [check(f"source: {table}", partial(_table, source, catalog, table)) for table in TABLES]
+            return [*checks, SourceCheck.failed("schema", error)]
+        checks += [check(table, partial(_table, source, catalog, table)) for table in TABLES]
     if all(check.is_ok for check in checks):
-        checks.append(check("source: snapshot", lambda: _snapshot(source)))
+        checks.append(check("snapshot", lambda: _snapshot(source)))
     return checks
 
 
@@ -57,11 +57,8 @@ def _table(source: Source, catalog: Catalog, table: str) -> str:
 
 def _snapshot(source: Source) -> str:
     with open_snapshot(source, 2) as snapshot:
-        moving = [_engine(one) for one in snapshot.relations.values() if one.engine in _WITHOUT_SNAPSHOTS]
+        moving = [one for one in snapshot.relations.values() if one.engine in _WITHOUT_SNAPSHOTS]
         if moving:
-            return f"not of one state: {', '.join(moving)}; ALTER TABLE … ENGINE = InnoDB"
+            engines = ", ".join(f"{relation.shown} is {relation.engine}" for relation in moving)
+            return f"not of one state: {engines}; ALTER TABLE … ENGINE = InnoDB"
         return "connections share a snapshot" if len(snapshot.connections) > 1 else "one connection"
-
-
-def _engine(relation: Relation) -> str:
-    return f"{relation.shown} is {relation.engine}"

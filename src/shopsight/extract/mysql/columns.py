@@ -45,7 +45,7 @@ _TYPES = {
     FIELD_TYPE.NULL: ("null", Family.TEXT),
     FIELD_TYPE.GEOMETRY: ("geometry", Family.BINARY),
 }
-_BYTES = 63  # the number of the character set of what has none
+_BYTES = 63  # the character set of binary columns, by its number
 _NUMBERS = (Family.INTEGER, Family.DECIMAL, Family.DOUBLE, Family.FLOAT)
 _DAYS = (Family.DAY, Family.TIME)
 
@@ -136,7 +136,7 @@ def text(column: SourceColumn, kind: Kind, *, is_text: bool) -> str:
         case Family.BINARY:
             value = f"CONCAT(CHAR(92 USING utf8mb4), 'x', LOWER(HEX({name})))"
         case Family.TIME if kind is Kind.DATE:
-            # Not DATE(), which makes a null of a day that is none.
+            # Not DATE(), which makes an impossible day null.
             value = f"LEFT({name}, 10)"
         case Family.MOMENT if kind is Kind.DATE:
             # Cleaning knows the shop's time zone.

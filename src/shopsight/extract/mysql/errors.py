@@ -34,7 +34,7 @@ _REFUSALS = {
 }
 _REFUSALS[1046] = _REFUSALS[1049]
 
-# What is known to pass. Everything else needs a person.
+# Errors that pass by themselves. All others need a person.
 _LOST = "The server stopped, or ended the connection: see its log, then run again."
 _STOPPED = "Somebody, or a time limit for statements, stopped the query: run again."
 _FULL = "The server is out of connections, memory or disk: see its log, then run again."

@@ -20,7 +20,7 @@ from shopsight.extract.mysql.columns import SourceColumn, described
 from shopsight.extract.mysql.errors import connection_error
 from shopsight.time_zone import offset_changes
 
-# No setting of the server changes what SQL means here, or ends a query that takes long.
+# The server's settings must neither change the meaning of the SQL nor end a long query.
 _SETTINGS = (
     "sql_mode = '', net_write_timeout = 600, sql_select_limit = 18446744073709551615,"
     f" sql_big_selects = 1, group_concat_max_len = LEAST(@@max_allowed_packet - 1024, {2**24})"
@@ -183,6 +183,8 @@ def driver_options(source: Source) -> dict[str, Any]:
         host, port = place.hostname, place.port
     except ValueError:
         wrong.append("address")
+    if wrong and "@" in written:
+        wrong = ["what follows the ?"]  # an unencoded password has a ?, and its rest would be quoted
     if wrong:
         raise as_configuration_error(
             f"The source URL cannot be read: {' and '.join(wrong)} is not known.",

@@ -155,7 +155,7 @@ def open_snapshot(source: Source, connections: int) -> Iterator[MySQLSnapshot]:
 
 
 def _size(ranges: dict[str, Range | None]) -> Callable[[str], float]:
-    """How large a table seems, by its keys; the largest come first, what has no keys before them."""
+    """A table's apparent size, by its range of keys; one without keys counts as the largest."""
 
     def size(table: str) -> float:
         keys = ranges.get(table, (0, float("inf")))

@@ -39,21 +39,21 @@ class PostgreSQL:
         try:
             session = Session(source)
         except ShopsightError as error:
-            return [SourceCheck.failed("source: connection", error)]
+            return [SourceCheck.failed("connection", error)]
         with closing(session):
-            checks = [check("source: connection", lambda: _connection(session, source))]
+            checks = [check("connection", lambda: _connection(session, source))]
             try:
                 with translated(source, "looking up the tables"):
                     begin_to_look(session, source)
                     catalog = Catalog(session, source)
             except ShopsightError as error:
-                return [*checks, SourceCheck.failed("source: schema", error)]
+                return [*checks, SourceCheck.failed("schema", error)]
             checks += [
-                check(f"source: {table}", lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
+                check(table, lambda table=table: _table(session, source, catalog, table))  # type: ignore[misc]
                 for table in TABLES
             ]
         if all(check.is_ok for check in checks):
-            checks.append(check("source: snapshot", lambda: _snapshot(source)))
+            checks.append(check("snapshot", lambda: _snapshot(source)))
         return checks
 
 

@@ -143,14 +143,14 @@ class SQLite:
             with translated(source), opened(source) as driver:
                 catalog = Catalog(driver, source)
                 connected = SourceCheck(
-                    "source: connection", True, f"SQLite {sqlite3.sqlite_version}, {source.shown}"
+                    "connection", True, f"SQLite {sqlite3.sqlite_version}, {source.shown}"
                 )
                 return [
                     connected,
-                    *(check(f"source: {table}", partial(_look, driver, catalog, table)) for table in TABLES),
+                    *(check(table, partial(_look, driver, catalog, table)) for table in TABLES),
                 ]
         except ShopsightError as error:
-            return [SourceCheck.failed("source: connection", error)]
+            return [SourceCheck.failed("connection", error)]
 
 
 def _look(driver: sqlite3.Connection, catalog: Catalog, table: str) -> str:
