@@ -48,8 +48,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--peers",
         default=given("PEERS") or "all",
-        help="all, none, or some of psql,duckdb,duckdb-best,polars,pandas,dlt,outfile,pymysql,spark,bson"
-        " [PEERS, all]",
+        help="all, none, or some of psql,duckdb,duckdb-best,polars,pandas,dlt,outfile,pymysql,spark,"
+        "spark-engine,spark-engine-one-core,bson [PEERS, all]",
     )
     parser.add_argument(
         "--rounds", type=int, default=int(given("ROUNDS") or 3), help="measured rounds [ROUNDS, 3]"

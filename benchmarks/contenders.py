@@ -16,12 +16,13 @@ from shopsight.contract import TABLES
 
 ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+SPARK_PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 OURS = "shopsight"
 
 #: The group of those who read from MariaDB.
 MARIADB = "mariadb"
 
-#: Measured whoever else is: how shopsight grows with the shop.
+#: Always measured: they show how shopsight grows with the shop.
 GROWTH = {"extraction", "run"}
 
 
@@ -66,6 +67,8 @@ class Place:
             "SHOPSIGHT_TARGET_URL": self.servers.mongo.url,
             "SHOPSIGHT_TARGET_DATABASE": self.database,
             "SHOPSIGHT_WORKDIR": str(self.output),
+            # The same memory for Spark by hand and for ours.
+            "PYSPARK_SUBMIT_ARGS": "--driver-memory 6g pyspark-shell",
             "PGPASSFILE": str(self.servers.postgres.folder / "pgpass"),
         }
 
@@ -136,6 +139,18 @@ def _java_missing() -> str:
     return "java is not installed"
 
 
+def _on_spark(name: str, title: str, url: str) -> Contender:
+    return Contender(
+        "middle",
+        name,
+        title,
+        lambda _: [SPARK_PYTHON, "-m", "benchmarks.ours.middle", url],
+        checks.same_marts,
+        is_timed_within=True,
+        missing=_java_missing() or ("" if SPARK_PYTHON.exists() else "`make .venv-spark` was not done"),
+    )
+
+
 def all_contenders() -> list[Contender]:
     """Everyone, in the order in which they take their turns."""
     return [
@@ -202,15 +217,24 @@ def all_contenders() -> list[Contender]:
             _module("benchmarks.peers.pandas_job"),
             checks.same_target,
         ),
-        Contender("middle", OURS, "shopsight's metrics and four insights", _ours("middle")),
+        Contender(
+            "middle",
+            OURS,
+            "shopsight's metrics and four insights, start-up apart",
+            _ours("middle"),
+            is_timed_within=True,
+        ),
         Contender(
             "middle",
             "spark",
-            "Spark, local, from the same Parquet",
+            "Spark, local, from the same Parquet, start-up apart",
             _module("benchmarks.peers.spark_middle"),
             checks.same_marts,
+            is_timed_within=True,
             missing=_java_missing(),
         ),
+        _on_spark("spark-engine", "the same as shopsight's, engine = spark", "local[*]"),
+        _on_spark("spark-engine-one-core", "the same on one core of Spark", "local[1]"),
         Contender("load", OURS, "shopsight: Parquet to BSON to MongoDB", _ours("load"), is_timed_within=True),
         Contender(
             "load",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 SAMPLE_SECONDS = 0.05
+
+_PR_SET_CHILD_SUBREAPER = 36
+#: How long what a command left behind may take to end.
+_ORPHAN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ def measure(
         CommandFailed: it ended with another code than 0.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    # Spark's JVM ends after the process that started it. What it computed is told to its new parent.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     with log.open("w+") as output:
         computed = _children_cpu()
         started = time.perf_counter()
@@ -63,7 +71,8 @@ def measure(
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment},
+            # Compiled modules are kept, as where shopsight is installed; the first turn compiles them.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},
             cwd=cwd,
         )
         with _Sampling(process.pid) as sampling:
@@ -74,6 +83,11 @@ def measure(
                 process.wait()
                 raise
             seconds = time.perf_counter() - started
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        for orphan in sampling.seen - {process.pid}:
+            with suppress(ChildProcessError):
+                while os.waitpid(orphan, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+                    time.sleep(0.05)
         computed = _children_cpu() - computed
         output.seek(0)
         said = output.read()
@@ -91,6 +105,7 @@ class _Sampling(threading.Thread):
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self.peak = self.peak_anonymous = 0
+        self.seen: set[int] = set()
         self._root = psutil.Process(pid)
         self._done = threading.Event()
 
@@ -106,6 +121,7 @@ class _Sampling(threading.Thread):
         while True:
             resident = anonymous = 0
             for process in self._tree():
+                self.seen.add(process.pid)
                 try:
                     memory = process.memory_info()
                 except psutil.Error:

@@ -20,6 +20,7 @@ from benchmarks.measure import CommandFailed, Measurement, measure
 from benchmarks.peers.task import read_measured_within
 from benchmarks.shop import MeasuredShop, Servers, fresh_folder
 from shopsight.publish.documents import customer_documents
+from shopsight.publish.privacy import Privacy
 
 WHOLE_RUN = f"run/{OURS}"
 
@@ -84,20 +85,20 @@ class Rounds:
     def _prepare(self) -> None:
         """One run of shopsight, its warming up; those who begin in the middle begin with what it left."""
         contender = next(contender for contender in self._contenders if contender.id == WHOLE_RUN)
-        self._perform(contender)
+        self.perform(contender)
         (run,) = (self._place(contender).output / "runs").iterdir()
         fresh_folder(self._prepared).rmdir()
         shutil.copytree(run / "clean", self._prepared)
         shutil.copytree(run / "marts" / "customer_metrics", self._prepared / "customer_metrics")
         with (self._prepared / "customers.bson").open("wb") as stream:
-            for batch in customer_documents(self._prepared / "customer_metrics"):
+            for batch in customer_documents(self._prepared / "customer_metrics", Privacy()):
                 stream.writelines(batch)
 
     def _warm_up(self, contender: Contender) -> None:
         """One turn that is not measured. A peer that fails, or makes something else, is left out."""
         print(f"  {contender.id}: warming up", flush=True)
         try:
-            self._perform(contender)
+            self.perform(contender)
             if contender.check is not None and self._compares:
                 ours, theirs = (self._left(f"{contender.group}/{n}") for n in (OURS, contender.name))
                 checks.compare(self._servers.mongo.url, contender.check, ours, theirs)
@@ -109,7 +110,7 @@ class Rounds:
 
     def _take_turn(self, contender: Contender, number: int) -> None:
         taken = self.taken[contender.id]
-        measured, served = self._perform(contender)
+        measured, served = self.perform(contender)
         taken.server_cpu_seconds.append(served)
         within = read_measured_within(measured.said)
         taken.seconds.append(within["seconds"] if contender.is_timed_within else measured.seconds)
@@ -136,7 +137,7 @@ class Rounds:
         for name, seconds in read_measured_within(asked.said).items():
             taken.parts[name].append(seconds)
 
-    def _perform(self, contender: Contender) -> tuple[Measurement, float]:
+    def perform(self, contender: Contender) -> tuple[Measurement, float]:
         """One turn, and what the servers computed meanwhile."""
         place = self._place(contender)
         fresh_folder(place.output)

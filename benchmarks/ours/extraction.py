@@ -10,19 +10,18 @@ from datetime import timedelta
 
 from benchmarks.peers.mariadb_source import MARIADB_URL
 from benchmarks.peers.task import OUTPUT, SOURCE_URL, TABLES
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.settings import load_settings
 
 
 def main() -> None:
     settings = load_settings()
+    url = MARIADB_URL if sys.argv[1:] == ["mariadb"] else SOURCE_URL
     snapshot = extract(
-        MARIADB_URL if sys.argv[1:] == ["mariadb"] else SOURCE_URL,
+        Source(url, None, timedelta(seconds=10)),
         OUTPUT,
-        schema=None,
         connections=settings.extract_connections,
         batch_rows=settings.batch_rows,
-        connect_timeout=timedelta(seconds=10),
     )
     assert set(snapshot.tables) == set(TABLES)
 

@@ -11,11 +11,12 @@ from benchmarks.peers.task import INPUT, TARGET_DATABASE, TARGET_URL, measured_w
 from shopsight.publish import connect
 from shopsight.publish.documents import customer_documents
 from shopsight.publish.load import load_collection
+from shopsight.publish.privacy import Privacy
 
 
 def main() -> None:
     with connect(TARGET_URL, TARGET_DATABASE, timedelta(seconds=10)) as target, measured_within():
-        documents = customer_documents(INPUT / "customer_metrics")
+        documents = customer_documents(INPUT / "customer_metrics", Privacy())
         load_collection(target, "customer_metrics", documents, guard=lambda: None)
 
 

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 from pyspark.sql.types import DecimalType
 
-from benchmarks.peers.task import INPUT, OUTPUT, TABLES
+from benchmarks.peers.task import INPUT, OUTPUT, TABLES, measured_within
 
 CENT = DecimalType(38, 2)
 TOP = 5
@@ -17,7 +17,6 @@ TOP = 5
 def main() -> None:
     spark = (
         SparkSession.builder.master("local[*]")
-        .config("spark.driver.memory", "6g")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.ui.enabled", "false")
@@ -26,6 +25,12 @@ def main() -> None:
         .config("spark.local.dir", str(OUTPUT))
         .getOrCreate()
     )
+    with measured_within():
+        compute(spark)
+    spark.stop()
+
+
+def compute(spark: SparkSession) -> None:
     shop = {table: spark.read.parquet(str(INPUT / table)) for table in TABLES}
     counting = (
         shop["orders"].filter("is_counting").select("order_id", "customer_id", "order_date", "total_amount")
@@ -40,7 +45,6 @@ def main() -> None:
     }
     for name, frame in answers.items():
         frame.coalesce(1).write.parquet(str(OUTPUT / name))
-    spark.stop()
 
 
 def customer_metrics(shop: dict[str, DataFrame], counting: DataFrame) -> DataFrame:
