@@ -46,6 +46,20 @@ if find_spec("hypothesis"):
     settings.register_profile("shopsight", deadline=None, print_blob=True)
     settings.load_profile("shopsight")
 
+#: The files that take longest. They are begun first, so that no process is left alone with one at the end.
+LONGEST = (
+    *("orchestration/test_service.py", "tools/test_faults.py", "orchestration/test_flow.py"),
+    *("docs/test_tutorial.py", "reference/test_reference.py", "tools/test_soak.py", "tools/test_tamper.py"),
+    *("cli/test_stopped.py", "orchestration/test_docs.py", "report/test_browser.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; `make test` keeps pytest-xdist from sorting by the number of tests."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 # What is lost when the machine loses power does not matter here; what a killed server loses does.
 FAST_POSTGRES = {
     "fsync": "off",

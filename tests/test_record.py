@@ -157,3 +157,4 @@ def test_an_average_rating_is_exact_and_is_told_with_four_decimals() -> None:
     watched = Watched("average_rating (below 4)", Decimal(str(14 / 3)), Decimal("1234.50"), "")
     assert watched.sentence == "average_rating (below 4) is 4.6667 (1,234.50 before)."
     assert Watched("orders", 1000, None, "").sentence == "orders is 1,000."
+    assert Watched("share", Decimal("0.0000123456"), None, "").sentence == "share is 0.00001235."

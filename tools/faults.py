@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_lab import kinds
 from fault_lab.ground import SHOPS, Broken, Ground, prepared_ground
 from fault_lab.kinds import BOUNDARIES, STAGES, Fault
-from fault_lab.watcher import Watcher
+from fault_lab.watcher import PAUSE_SECONDS, Watcher
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
 
@@ -130,12 +130,18 @@ def short_kinds(seed: int) -> list[FaultKind]:
     return short
 
 
-def inject(ground: Ground, chosen: list[FaultKind], seed: int, tell: Callable[[str], None]) -> Figures:
+def inject(
+    ground: Ground,
+    chosen: list[FaultKind],
+    seed: int,
+    tell: Callable[[str], None],
+    pause_seconds: float = PAUSE_SECONDS,
+) -> Figures:
     """Do the faults one after the other, while a reader looks on, and run again after each."""
     figures, started = Figures(seed), time.monotonic()
     known = {shop: ground.undisturbed(shop).whole for shop in SHOPS}
     before = ground.documents
-    with Watcher(ground.mongo.url, "faults", known) as watcher:
+    with Watcher(ground.mongo.url, "faults", known, pause_seconds) as watcher:
         for number, (kind, fault) in enumerate(_in_turn(chosen, ground, figures)):
             # Another shop than the one that is served, and each fault resumed as often as rerun.
             shop = list(SHOPS)[number % len(SHOPS)]

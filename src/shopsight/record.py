@@ -266,8 +266,8 @@ class Watched:
 
 
 def _shown(figure: Decimal | int) -> str:
-    """All digits, or four decimals if that is shorter."""
-    return min(f"{figure:,}", f"{figure:,.4f}", key=len)
+    """All digits, or if that is shorter four decimals; below 1 four significant digits."""
+    return min(f"{figure:,}", f"{figure:,.4{'g' if -1 < figure < 1 else 'f'}}", key=len)
 
 
 @dataclass
@@ -313,7 +313,7 @@ class RunRecord:
 
     def shop_figures(self) -> dict[str, Figure | float]:
         """The totals, :func:`average_order_value` and :func:`average_rating`."""
-        rating = average_rating(self.as_document())
+        rating = average_rating({"ledger": dataclasses.asdict(self.ledger)})
         return {
             **self.totals,
             "average_order_value": average_order_value(self.totals),

@@ -1,4 +1,4 @@
-"""The shop's own day: which calendar day a moment falls on, by an IANA time zone.
+"""Moments in UTC, and the shop's own day: which calendar day a moment falls on, by an IANA time zone.
 
 Databases know the zones by themselves. Where moments are read from text, :func:`offset_changes` says from
 which second on a zone is how far ahead of UTC, as numbers that any engine can compare.
@@ -15,8 +15,8 @@ UTC_NAME = "UTC"
 _FIRST = datetime(1969, 12, 30, tzinfo=UTC)
 
 
-def check_zone(name: str) -> None:
-    """Refuse what is no IANA name.
+def check_zone(name: str) -> str:
+    """The name, if it is that of an IANA time zone.
 
     Raises:
         ValueError: there is no such zone.
@@ -25,6 +25,16 @@ def check_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{name!r} is no time zone; write an IANA name such as Asia/Kolkata") from None
+    return name
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC. One without a zone is in UTC already: MongoDB's driver may leave it out.
+
+    >>> in_utc(datetime(2026, 11, 22, 18))
+    datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.timezone.utc)
+    """
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def day_in(moment: datetime, time_zone: str) -> date:

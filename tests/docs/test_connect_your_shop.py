@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from tests.support.documents import Document
 
-from shopsight.extract import check_source
+from shopsight.extract import Source, check_source
 from shopsight.inspect.proposal import propose
 from shopsight.settings import load_settings
 
@@ -42,9 +42,7 @@ def test_the_grants_for_postgresql_are_enough(postgres_url: str) -> None:
     Path("shopsight.toml").write_text(PAGE.blocks("toml")[0])
     try:
         settings = load_settings(source_url=url)
-        checks = check_source(
-            url, schema=None, connect_timeout=settings.connect_timeout, tables=settings.tables
-        )
+        checks = check_source(Source(url, None, settings.connect_timeout, settings.tables))
         assert [check for check in checks if not check.is_ok] == []
         assert propose(settings, None).unsure == 1
     finally:

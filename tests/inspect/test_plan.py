@@ -129,7 +129,7 @@ def test_the_planned_run_can_be_published(shop: PublishedShop) -> None:
 
 
 def test_foreign_documents_do_not_break_a_plan(shop: PublishedShop) -> None:
-    shop.tamper("customer_metrics", lambda c: c.insert_one({"_id": "x", "total_amount_spent": "much"}))
+    shop.tamper("customers", lambda c: c.insert_one({"_id": "x", "total_amount_spent": "much"}))
     shop.tamper("insights", lambda c: c.insert_one({"_id": {"a": 1}}))
     shop.tamper("insights", lambda c: c.update_one({"_id": "top_customers"}, {"$set": {"rows": [1, {}]}}))
     found = counts(make_plan(shop.settings))

@@ -12,13 +12,15 @@ from tests.support.shop_rows import SHOP
 from shopsight.inspect import preview as preview_module
 from shopsight.inspect.doctor import examine
 from shopsight.inspect.preview import previews
+from shopsight.pipeline.databases import open_source
 from shopsight.settings import load_settings
 from shopsight_demo.seed.load import open_database
 
 
 def seen(url: str, **settings: Any) -> dict[str, Any]:
     given = load_settings(source_url=url, **settings)
-    return {preview.table: preview for preview in previews(given, url)}
+    with open_source(given) as source:
+        return {preview.table: preview for preview in previews(given, source)}
 
 
 @pytest.fixture(params=DIALECTS)

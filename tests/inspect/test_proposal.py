@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from shopsight.cli.commands import app
 from shopsight.errors import ConfigurationError, SchemaMismatch
-from shopsight.extract import check_source, extract
+from shopsight.extract import Source, check_source, extract
 from shopsight.inspect.proposal import propose
 from shopsight.settings import load_settings
 from shopsight_demo.seed.load import open_database
@@ -37,9 +37,7 @@ def test_the_proposal_for_other_names_fits(renamed: str) -> None:
     assert tomllib.loads(proposal.text)["tables"] == {**RENAMED, "reviews": {"optional": True}}
     Path("shopsight.toml").write_text(proposal.text)
     settings = load_settings(source_url=renamed)
-    checks = check_source(
-        renamed, schema=None, connect_timeout=settings.connect_timeout, tables=settings.tables
-    )
+    checks = check_source(Source(renamed, None, settings.connect_timeout, settings.tables))
     assert [check for check in checks if not check.is_ok] == []
 
 
@@ -71,9 +69,7 @@ def test_names_with_quotes_are_written_as_toml(workdir: Path) -> None:
     text = propose(load_settings(source_url="sqlite:///odd.db"), None).text
     assert tomllib.loads(text)["tables"] == {"orders": {"columns": {"total_amount": "Total\\"}}}
     with pytest.raises(SchemaMismatch) as caught:
-        extract(
-            "sqlite:///odd.db", workdir, schema=None, connections=1, batch_rows=9, connect_timeout=PATIENCE
-        )
+        extract(Source("sqlite:///odd.db", None, PATIENCE), workdir, connections=1, batch_rows=9)
     _, _, toml = caught.value.remedy.partition("\n")
     assert tomllib.loads(toml)["tables"] == {"orders": {"columns": {"total_amount": "Total\\"}}}
 

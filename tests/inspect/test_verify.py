@@ -39,9 +39,10 @@ def test_published_data_are_intact_and_current(
     found = verify(shop.settings)
     assert (found.is_intact, found.is_current) == (True, True)
     assert {check.what for check in found.target} >= {
-        "customer_metrics: sum(total_amount_spent)",
-        "customer_metrics: SHA-256",
+        "customers: sum(total_amount_spent)",
+        "customers: SHA-256",
         "insights: view of",
+        "customer_metrics.g1: view of customers",
         "published: as_of",
     }
     assert {check.what for check in found.source} >= {"source: address", "orders.total_amount: keyed"}
@@ -82,24 +83,24 @@ def test_nothing_published_is_reported(sqlite_shop: PublishedShop) -> None:
     ("view", "change", "document"),
     [
         (
-            "customer_metrics",
+            "customers",
             lambda found: found.update_one({"_id": 2}, {"$set": {"name": "Nobody"}}),
-            ("customer_metrics", 2, "altered", {"name": ("Bob", "Nobody")}),
+            ("customers", 2, "altered", {"name": ("Bob", "Nobody")}),
         ),
         (
-            "customer_metrics",
+            "customers",
             lambda found: found.update_one({"_id": 2}, {"$set": {"total_amount_spent": Decimal128("8.21")}}),
-            ("customer_metrics", 2, "altered", {"total_amount_spent": (D("8.20"), D("8.21"))}),
+            ("customers", 2, "altered", {"total_amount_spent": (D("8.20"), D("8.21"))}),
         ),
         (
-            "customer_metrics",
+            "customers",
             lambda found: found.delete_one({"_id": 3}),
-            ("customer_metrics", 3, "removed", {}),
+            ("customers", 3, "removed", {}),
         ),
         (
-            "customer_metrics",
+            "customers",
             lambda found: found.insert_one({"_id": "x", "name": "Made up"}),
-            ("customer_metrics", "x", "added", {}),
+            ("customers", "x", "added", {}),
         ),
         (
             "insights",
@@ -139,27 +140,25 @@ def test_an_altered_document_is_named(
 def test_values_that_changed_places_are_found_though_every_sum_is_right(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shop.tamper(
-        "customer_metrics", lambda c: c.update_one({"_id": 1}, {"$set": {"country": "United States"}})
-    )
-    shop.tamper("customer_metrics", lambda c: c.update_one({"_id": 2}, {"$set": {"country": "Germany"}}))
+    shop.tamper("customers", lambda c: c.update_one({"_id": 1}, {"$set": {"country": "United States"}}))
+    shop.tamper("customers", lambda c: c.update_one({"_id": 2}, {"$set": {"country": "Germany"}}))
     found = verify(shop.settings)
-    assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
+    assert [check.what for check in found.altered] == ["customers: SHA-256"]
     assert [document.id for document in found.documents] == [1, 2]
     assert shop.exit_code(monkeypatch, "verify") == 3
     said = " ".join(capsys.readouterr().out.split())
     assert "altered after it was published" in said
-    assert "customer_metrics 2: country was United States, is Germany" in said
+    assert "customers 2: country was United States, is Germany" in said
 
 
 def test_tampering_is_found_without_the_run_s_files_but_not_named(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shop.tamper("customer_metrics", lambda c: c.update_one({"_id": 2}, {"$set": {"name": "Nobody"}}))
+    shop.tamper("customers", lambda c: c.update_one({"_id": 2}, {"$set": {"name": "Nobody"}}))
     shutil.rmtree(shop.settings.workdir / "runs")
     found = verify(shop.settings)
     assert (found.is_intact, found.is_current, found.has_files, found.documents) == (False, True, False, [])
-    assert [check.what for check in found.altered] == ["customer_metrics: SHA-256"]
+    assert [check.what for check in found.altered] == ["customers: SHA-256"]
     assert shop.exit_code(monkeypatch, "verify") == 3
     assert "files of run" in capsys.readouterr().out
 
@@ -167,7 +166,7 @@ def test_tampering_is_found_without_the_run_s_files_but_not_named(
 def test_a_damaged_file_of_the_run_is_not_compared_with(shop: PublishedShop) -> None:
     (path,) = shop.settings.workdir.glob("runs/*/marts/customer_metrics/*.parquet")
     path.write_bytes(path.read_bytes()[:-1])
-    shop.tamper("customer_metrics", lambda c: c.delete_one({"_id": 3}))
+    shop.tamper("customers", lambda c: c.delete_one({"_id": 3}))
     found = verify(shop.settings)
     assert (found.is_intact, found.has_files, found.documents) == (False, False, [])
 
@@ -176,7 +175,7 @@ def test_a_damaged_file_of_the_run_is_not_compared_with(shop: PublishedShop) -> 
     ("change", "what"),
     [
         (
-            lambda db, _: db.command("collMod", "insights", viewOn="customer_metrics.g1", pipeline=[]),
+            lambda db, _: db.command("collMod", "insights", viewOn="customers.g1", pipeline=[]),
             "insights: view of",
         ),
         (
@@ -186,6 +185,17 @@ def test_a_damaged_file_of_the_run_is_not_compared_with(shop: PublishedShop) -> 
             "rejected_rows: view of",
         ),
         (
+            lambda db, _: db.command("collMod", "customer_metrics.g1", viewOn="customers.g1", pipeline=[]),
+            "customer_metrics.g1: view of customers",
+        ),
+        (
+            lambda db, _: (
+                db.drop_collection("customer_metrics.g1"),
+                db["customer_metrics.g1"].insert_one({"_id": 1, "name": "Nobody"}),
+            ),
+            "customer_metrics.g1: view of customers",
+        ),
+        (
             lambda db, _: db["published"].update_one(
                 {}, {"$set": {"as_of": datetime(2020, 1, 1, tzinfo=UTC)}}
             ),
@@ -193,9 +203,9 @@ def test_a_damaged_file_of_the_run_is_not_compared_with(shop: PublishedShop) -> 
         ),
         (
             lambda db, run_id: db["pipeline_runs"].update_one(
-                {"_id": run_id}, {"$set": {"figures.customer_metrics.rows": 4}}
+                {"_id": run_id}, {"$set": {"figures.customers.rows": 4}}
             ),
-            "pipeline_runs: customer_metrics: rows",
+            "pipeline_runs: customers: rows",
         ),
         (lambda db, run_id: db["pipeline_runs"].delete_one({"_id": run_id}), "pipeline_runs: "),
         (lambda db, _: db["generations"].delete_many({}), "generations: 1"),
@@ -232,7 +242,7 @@ def test_a_changed_source_and_a_tampered_target_are_distinguished(
     shop: PublishedShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.execute("DELETE FROM reviews")
-    shop.tamper("customer_metrics", lambda c: c.delete_one({"_id": 3}))
+    shop.tamper("customers", lambda c: c.delete_one({"_id": 3}))
     assert shop.exit_code(monkeypatch, "verify", "--json") == 3
     document = json.loads(capsys.readouterr().out)
     assert (document["is_intact"], document["is_current"]) == (False, False)
@@ -241,7 +251,7 @@ def test_a_changed_source_and_a_tampered_target_are_distinguished(
     assert "reviews.rating: keyed" in moved
     assert all(what.startswith("reviews") for what in moved)
     assert [(d["collection"], d["id"], d["kind"]) for d in document["documents"]] == [
-        ("customer_metrics", 3, "removed")
+        ("customers", 3, "removed")
     ]
 
 

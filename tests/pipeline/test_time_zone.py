@@ -17,7 +17,7 @@ from tests.support.staged import extracted, literal_shop
 
 from shopsight.audit.guards import orders_ahead_of_utc
 from shopsight.errors import ConfigurationError
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.inspect.doctor import examine
 from shopsight.logs import bind_structlog
 from shopsight.pipeline import stages
@@ -96,8 +96,8 @@ def test_an_endless_moment_is_unreadable_as_before(postgres_url: str, tmp_path: 
     load_rows(
         postgres_url, shop_of(["infinity", "2024-01-31T20:00Z"]), {"orders": {"order_date": "timestamptz"}}
     )
-    options: dict[str, Any] = {"connections": 1, "batch_rows": 1000, "connect_timeout": timedelta(seconds=5)}
-    extract(postgres_url, tmp_path, schema=None, time_zone="Asia/Kolkata", **options)
+    source = Source(postgres_url, None, timedelta(seconds=5), time_zone="Asia/Kolkata")
+    extract(source, tmp_path, connections=1, batch_rows=1000)
     days = pl.read_parquet(tmp_path / "orders").sort("order_id")["order_date"].to_list()
     assert days == ["infinity", "2024-02-01"]
 

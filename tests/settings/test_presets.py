@@ -14,7 +14,7 @@ from tests.support.literal_rows import database_url
 from tests.support.staged import extracted, literal_shop
 
 from shopsight.errors import ConfigurationError
-from shopsight.extract import source_tables
+from shopsight.extract import Source, source_tables
 from shopsight.pipeline import stages
 from shopsight.pipeline.current_run import Run
 from shopsight.settings import load_settings
@@ -213,7 +213,7 @@ def test_guests_are_those_of_sql_by_hand(platform: Platform, workdir: Path) -> N
 
 
 def test_its_tables_are_recognised_and_no_others(platform: Platform) -> None:
-    names = list(source_tables(platform.url, schema=None, connect_timeout=timedelta(seconds=5)))
+    names = list(source_tables(Source(platform.url, None, timedelta(seconds=5))))
     found = recognise(names)
     assert found is not None
     assert (found.name, found.prefix == "shop_") == (platform.name, platform.name == "woocommerce")

@@ -38,9 +38,13 @@ def test_an_option_that_was_not_given_changes_nothing(monkeypatch: pytest.Monkey
 
 def test_secrets_are_never_shown() -> None:
     settings = load_settings(
-        source_url=URL, target_url="mongodb://ann:s3cret@db", alert_webhook="https://s3cret"
+        source_url=URL,
+        target_url="mongodb://ann:s3cret@db",
+        alert_webhook="https://s3cret",
+        alert_command="notify --key s3cret",
     )
     shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    shown += "".join(settings.shown(name) for name in type(settings).model_fields)
     assert "s3cret" not in shown
     assert settings.source_url.get_secret_value() == URL
 
@@ -64,6 +68,7 @@ def test_settings_travel_to_other_processes() -> None:
         ("excluded_order_statuses", '["s3cret"'),
         ("target_database", ""),
         ("source_url", "postgresql://ann:x@s3cret@db/shop"),
+        ("source_url", "mysql://ann:12?s3cret@db/shop"),
         ("source_url", "postgresql://ann:x/s3cret@db/shop"),
         ("source_url", "postgresql://ann:x?s3cret@db/shop"),
         ("source_url", "postgresql://ann:x#s3cret@db/shop"),

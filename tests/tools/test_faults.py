@@ -25,7 +25,7 @@ def ground() -> Iterator[Ground]:
 
 def test_runs_survive_a_dozen_faults_of_every_kind_and_no_reader_sees_a_mixture(ground: Ground) -> None:
     told: list[str] = []
-    figures = faults.inject(ground, faults.short_kinds(seed=7), 7, told.append)
+    figures = faults.inject(ground, faults.short_kinds(seed=7), 7, told.append, pause_seconds=0.1)
     assert (figures.broken, figures.mixtures) == ([], [])
     assert figures.survived == figures.injected >= (12 if ground.has_disks else 10)
     assert figures.looks > figures.injected
@@ -34,12 +34,12 @@ def test_runs_survive_a_dozen_faults_of_every_kind_and_no_reader_sees_a_mixture(
 
 
 def lose_a_customer(name: Callable[[str], Collection[Any]]) -> None:
-    name("customer_metrics").delete_one({})
+    name("customers").delete_one({})
 
 
 def give_a_cent(name: Callable[[str], Collection[Any]]) -> None:
     spent = Decimal128("0.01")
-    name("customer_metrics").update_one({}, {"$inc": {"total_amount_spent": spent}})
+    name("customers").update_one({}, {"$inc": {"total_amount_spent": spent}})
 
 
 def mix_in_an_insight(name: Callable[[str], Collection[Any]]) -> None:

@@ -32,7 +32,7 @@ def test_generation_after_each_kind_of_change_is_as_plain_sql_says(
             assert generation is not None
             rows, differing = shop.differences(db, generation)
             assert (rows > 1_000, differing) == (True, []), kind
-        db[f"customer_metrics.g{generation}"].update_one({}, {"$inc": {"total_orders": 1}})
+        db[f"customers.g{generation}"].update_one({}, {"$inc": {"total_orders": 1}})
         db[f"insights.g{generation}"].delete_one({"_id": "top_products"})
         assert sorted(shop.differences(db, generation)[1]) == ["customer_metrics", "top_products"]
 

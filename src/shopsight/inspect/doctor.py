@@ -18,7 +18,7 @@ from shopsight.errors import ShopsightError
 from shopsight.extract import check_source
 from shopsight.inspect.freshness import freshness
 from shopsight.inspect.preview import previews
-from shopsight.pipeline.databases import open_target, source_address, target_address
+from shopsight.pipeline.databases import open_source, open_target, target_address
 from shopsight.pipeline.own_insights import own_insights
 from shopsight.pipeline.run import versions
 from shopsight.pipeline.workspace import Workspace, make_folder
@@ -83,20 +83,14 @@ def _guarded(area: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def _source(settings: Settings) -> Iterable[Finding]:
-    with source_address(settings) as url:
-        for check in check_source(
-            url,
-            schema=settings.source_schema,
-            connect_timeout=settings.connect_timeout,
-            tables=settings.tables,
-            time_zone=settings.shop_time_zone,
-        ):
+    with open_source(settings) as source:
+        for check in check_source(source):
             yield Finding("source", check.name, check.is_ok, check.message, check.remedy)
 
 
 def _previews(settings: Settings) -> Iterable[Finding]:
-    with source_address(settings) as url:
-        for preview in previews(settings, url):
+    with open_source(settings) as source:
+        for preview in previews(settings, source):
             name, remedy = f"first rows of {preview.table}", "Correct the mapping in shopsight.toml."
             yield Finding("source", name, preview.is_usable, preview.text, remedy)
 
@@ -134,14 +128,17 @@ def _engine(settings: Settings) -> Iterable[Finding]:
     """Spark is started, and passes a file through its workers."""
     if settings.engine == "polars":
         return
-    is_new = not settings.workdir.exists()
+    new = [folder for folder in (settings.workdir, *settings.workdir.parents) if not folder.exists()]
     make_folder(settings.workdir)
-    with tempfile.TemporaryDirectory(dir=settings.workdir, prefix="doctor-") as folder:
-        with open_engine(settings, Path(folder) / "scratch") as engine:
-            found = ", ".join(f"{name} {version}" for name, version in engine.versions.items())
-        yield Finding("engine", "spark", True, f"{settings.shown('spark_url')}: {found}; it sees the workdir")
-    if is_new:
-        settings.workdir.rmdir()
+    try:
+        with tempfile.TemporaryDirectory(dir=settings.workdir, prefix="doctor-") as folder:
+            with open_engine(settings, Path(folder) / "scratch") as engine:
+                found = ", ".join(f"{name} {version}" for name, version in engine.versions.items())
+            message = f"{settings.shown('spark_url')}: {found}; it sees the workdir"
+            yield Finding("engine", "spark", True, message)
+    finally:
+        for empty in new:
+            empty.rmdir()
 
 
 def _workdir(workdir: Path) -> Finding:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shopsight.settings.duration import spoken
+from shopsight.time_zone import in_utc
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def freshness(served: Mapping[str, Any] | None, now: datetime) -> Freshness:
         served: ``generation``, ``as_of`` and ``valid_until``; None when nothing was ever published.
         now: with a time zone.
 
-    >>> at = datetime(2026, 11, 22, 18, tzinfo=UTC)
+    >>> at = datetime.fromisoformat("2026-11-22T18:00Z")
     >>> served = {"generation": 7, "as_of": at, "valid_until": at + timedelta(hours=6)}
     >>> freshness(served, at + timedelta(hours=7)).sentence
     'Generation 7 is stale: 7h old, and a newer one was due 1h ago.'
@@ -53,6 +54,5 @@ def freshness(served: Mapping[str, Any] | None, now: datetime) -> Freshness:
 
 
 def _utc(moment: datetime | str) -> datetime:
-    """A moment with its time zone. MongoDB's driver may leave it out and means UTC; ``run.json`` has text."""
-    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    """A moment of MongoDB, or one of ``run.json``, which has text."""
+    return in_utc(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,13 +11,20 @@ from shopsight.audit import guards
 from shopsight.audit.parquet import count_rows
 from shopsight.contract import TABLES
 from shopsight.errors import ShrinkRefused
-from shopsight.inspect.compare import Counts, CustomerChange, RowChange, compare_insight, largest_changes
+from shopsight.inspect.compare import (
+    Counts,
+    CustomerChange,
+    RowChange,
+    changed_fields,
+    compare_insight,
+    largest_changes,
+)
 from shopsight.marts.insights import Insight
 from shopsight.pipeline.current_run import Progress, Run
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.run import STAGES, open_run, run_stage
 from shopsight.publish import Difference, Served
-from shopsight.publish.naming import OF_CUSTOMERS
+from shopsight.publish.naming import METRICS
 from shopsight.publish.privacy import Privacy
 from shopsight.record import RunRecord
 from shopsight.settings import Settings
@@ -103,21 +110,31 @@ def compare_with_served(run: Run, target: publish.Target) -> Plan:
 
     def differences(view: str) -> Iterator[Difference]:
         collection = served.collections.get(view) if served else None
-        in_order = view in OF_CUSTOMERS
-        found = publish.differences_from(target, collection, new[view], in_order=in_order)
+        found = publish.differences_from(target, collection, new[view], in_order=view == "customers")
         return counts[view].counted(found, numbers[view])
 
-    largest = largest_changes(differences("customer_metrics"))
+    of_metrics = _of_metrics(differences("customers"))
+    largest = largest_changes(counts["customer_metrics"].counted(of_metrics, numbers["customer_metrics"]))
     rows = {
         difference.id: _row_changes(difference, run.insights[difference.id].key)
         for difference in differences("insights")
         if difference.right
     }
-    for view in ("customers", "rejected_rows"):
-        for _ in differences(view):
-            pass
+    for _ in differences("rejected_rows"):
+        pass
     in_report_order = {name: rows[name] for name in run.insights if rows.get(name)}
     return Plan(run.record, served, counts, largest, in_report_order, run.insights, _shrink(run, target))
+
+
+def _of_metrics(differences: Iterable[Difference]) -> Iterator[Difference]:
+    """The differences of customers that show in ``customer_metrics``."""
+    for difference in differences:
+        left, right = (
+            side and {name: value for name, value in side.items() if name in METRICS}
+            for side in (difference.left, difference.right)
+        )
+        if left is None or right is None or changed_fields(left, right):
+            yield Difference(difference.id, left, right)
 
 
 def _row_changes(difference: Difference, key: tuple[str, ...]) -> list[RowChange]:

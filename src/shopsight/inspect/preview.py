@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import polars as pl
 from shopsight.clean import RULES, clean_shop
 from shopsight.contract import TABLES
 from shopsight.engine.polars import PolarsEngine
-from shopsight.extract import extract
+from shopsight.extract import Source, extract
 from shopsight.pipeline.stages import cleaning_policy
 from shopsight.publish.privacy import Privacy
 from shopsight.settings import Settings
@@ -28,14 +28,14 @@ _OF_OTHER_ROWS = ("_unknown", ".parent_rejected", ".total_missing")
 
 @dataclass(frozen=True)
 class Preview:
-    """What is said of a table, and whether a run over it would be of use."""
+    """A table's first rows in words, and whether a run could use the table."""
 
     table: str
     is_usable: bool
     text: str
 
 
-def previews(settings: Settings, url: str) -> Iterator[Preview]:
+def previews(settings: Settings, source: Source) -> Iterator[Preview]:
     """Each table's first rows, read and cleaned in a folder of their own, which is removed.
 
     Raises:
@@ -44,17 +44,8 @@ def previews(settings: Settings, url: str) -> Iterator[Preview]:
     with tempfile.TemporaryDirectory(prefix="shopsight-") as scratch:
         raw, clean, rejected = (Path(scratch) / name for name in ("raw", "clean", "rejected"))
         raw.mkdir()
-        snapshot = extract(
-            url,
-            raw,
-            schema=settings.source_schema,
-            connections=1,
-            batch_rows=FIRST_ROWS,
-            connect_timeout=settings.connect_timeout,
-            tables=settings.tables,
-            time_zone=settings.shop_time_zone,
-            first_rows=FIRST_ROWS,
-        )
+        first = replace(source, first_rows=FIRST_ROWS)
+        snapshot = extract(first, raw, connections=1, batch_rows=FIRST_ROWS)
         clean_shop(PolarsEngine(), raw, clean, rejected, cleaning_policy(settings, snapshot))
         for table in TABLES:
             yield _preview(settings, table, pl.read_parquet(raw / table), pl.read_parquet(rejected / table))

@@ -10,7 +10,7 @@ from shopsight.errors import ConfigurationError
 from shopsight.errors.redaction import redact
 from shopsight.extract import source_tables
 from shopsight.extract.nearest import Guess, nearest_columns, nearest_table
-from shopsight.pipeline.databases import source_address
+from shopsight.pipeline.databases import open_source
 from shopsight.settings import Settings
 from shopsight.settings.presets import Preset, load_preset, recognise
 from shopsight.settings.table_mapping import OPTIONAL_TABLES, toml_text
@@ -38,8 +38,8 @@ def propose(settings: Settings, preset: str | None) -> Proposal:
         ConfigurationError: there is no such preset, or the source is wrong.
         SourceError: the source cannot be asked.
     """
-    with source_address(settings) as url:
-        found = source_tables(url, schema=settings.source_schema, connect_timeout=settings.connect_timeout)
+    with open_source(settings) as source:
+        found = source_tables(source)
     try:
         known = load_preset(preset) if preset else recognise(found)
     except ValueError as error:

@@ -7,12 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from shopsight.errors import ShopsightError
 from shopsight.pipeline.databases import open_target
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.publish import find_run, pin_note, plain
 from shopsight.reader import open_generation
 from shopsight.report import ReportTable, ShopLabel, render_report, write_report
 from shopsight.settings import Settings
+
+log = structlog.stdlib.get_logger("shopsight")
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,14 @@ def read_published(settings: Settings) -> Published:
     tables = {name: ReportTable.from_document(documents[name], insights.get(name)) for name in in_order}
     shop = ShopLabel(settings.shop_name, settings.currency)
     return Published(generation.number, generation.run_id, generation.as_of, tables, record, pin, shop)
+
+
+def renew_report(settings: Settings) -> None:
+    """Write the served generation's report to ``report_path``, if it is set. A failure is only logged."""
+    if settings.report_path is None:
+        return
+    try:
+        read_published(settings).write_report(settings.report_path)
+    except Exception as error:
+        is_defect = not isinstance(error, ShopsightError)
+        log.warning("report", path=str(settings.report_path), error=str(error), exc_info=is_defect)

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 
 from shopsight.errors import ConfigurationError, ShopsightError, raise_together
 from shopsight.extract import check_source, shown_address
+from shopsight.pipeline.databases import open_source
 from shopsight.publish import connect
 from shopsight.publish.target import redacted_url, require_hosts
 from shopsight.settings import EMBEDDED, Settings
@@ -59,15 +60,8 @@ def reach(settings: Settings, *, with_source: bool = True) -> None:
 
 
 def _source_errors(settings: Settings) -> list[ShopsightError]:
-    url = settings.source_url.get_secret_value()
-    checks = check_source(
-        url,
-        schema=settings.source_schema,
-        connect_timeout=settings.connect_timeout,
-        tables=settings.tables,
-        time_zone=settings.shop_time_zone,
-    )
-    return [check.error for check in checks if check.error is not None]
+    with open_source(settings) as source:
+        return [check.error for check in check_source(source) if check.error is not None]
 
 
 def _target_errors(settings: Settings) -> list[ShopsightError]:

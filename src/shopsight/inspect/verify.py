@@ -8,7 +8,7 @@ moved on, which is no failure. A served generation that differs from it was alte
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from shopsight.extract import source_totals
 from shopsight.inspect.compare import EXAMPLES, changed_leaves
 from shopsight.inspect.recorded import Figures, Recorded, compared, flat
 from shopsight.marts.insights import Insight
-from shopsight.pipeline.databases import open_target, source_address
+from shopsight.pipeline.databases import open_source, open_target
 from shopsight.pipeline.own_insights import insights_in
 from shopsight.pipeline.workspace import Workspace
 from shopsight.publish import Difference, Served, Target
@@ -134,7 +134,7 @@ def verify(settings: Settings) -> Verification:
         is_expired = until is not None and until <= target.clock()
         figures = recorded.figures()
         if is_expired:
-            # What is left of them, and for how long, is MongoDB's to say.
+            # MongoDB is removing them, so there is nothing that they must equal.
             figures = {what: f for what, f in figures.items() if not what.startswith("rejected_rows: ")}
         checks = [
             *recorded.checks(),
@@ -145,6 +145,7 @@ def verify(settings: Settings) -> Verification:
                     target, served.collections["insights"]
                 ).items()
             ),
+            *_metrics_view(target, served, figures),
             *compared(figures, _served_figures(target, served)),
         ]
         broken = [check.what for check in checks if not check.holds]
@@ -183,19 +184,19 @@ def _source_checks(then: Snapshot, settings: Settings) -> list[Check]:
     Moments become days in the snapshot's time zone, even if the settings name another one by now.
     """
     physical = {name: table.physical for name, table in then.tables.items()}
-    with source_address(settings) as url:
-        now = source_totals(
-            url,
-            schema=settings.source_schema,
-            connect_timeout=settings.connect_timeout,
-            physical=physical,
-            tables=settings.tables,
-            time_zone=then.time_zone,
-        )
+    with open_source(settings) as source:
+        now = source_totals(replace(source, time_zone=then.time_zone), physical)
     checks = [Check("source: address", then.source, now.source)]
     for name, table in now.tables.items():
         checks += compared_totals(name, from_document(then.tables[name].totals), from_document(table.totals))
     return checks
+
+
+def _metrics_view(target: Target, served: Served, figures: Figures) -> Iterator[Check]:
+    """That ``customer_metrics`` shows the proven customers; an older version proved it as a collection."""
+    if f"customer_metrics: {CONTENT}" not in figures:
+        found = "unchanged" if publish.shows_its_customers(target, served) else "altered"
+        yield Check(f"{served.collections['customer_metrics']}: view of customers", "unchanged", found)
 
 
 def _served_figures(target: Target, served: Served) -> Figures:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from shopsight import publish
 from shopsight.audit.parquet import count_rows
+from shopsight.contract import TABLES
 from shopsight.marts.insights import Insight
 from shopsight.pipeline.own_insights import LoadedInsight, insights_of, own_insights
 from shopsight.pipeline.workspace import Workspace
@@ -101,6 +102,11 @@ def tally(run: Run, stage: str) -> Callable[[str, int], None]:
         run.progress(stage, table, so_far[table])
 
     return count
+
+
+def table_rows(run: Run, folder: str) -> int:
+    """The rows of the six tables in a folder of the run."""
+    return sum(count_rows(run.workspace.folder(folder) / table) for table in TABLES)
 
 
 def rows_in(run: Run, folder: str) -> int:

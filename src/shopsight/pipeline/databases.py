@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from shopsight.extract import Source
 from shopsight.publish import Target, connect
 from shopsight.settings import EMBEDDED, Settings
 
@@ -21,6 +22,19 @@ def source_address(settings: Settings) -> Iterator[str]:
     """
     with _address("source", settings.source_url.get_secret_value(), settings.workdir) as url:
         yield url
+
+
+@contextmanager
+def open_source(settings: Settings) -> Iterator[Source]:
+    """The shop's database as the settings describe it; raises as :func:`source_address`."""
+    with source_address(settings) as url:
+        yield Source(
+            url,
+            settings.source_schema,
+            settings.connect_timeout,
+            settings.tables,
+            settings.shop_time_zone,
+        )
 
 
 @contextmanager

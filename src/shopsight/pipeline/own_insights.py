@@ -28,6 +28,7 @@ import structlog
 from shopsight.audit.identities import SHOP_TOTALS, Complete, Quotient, SumsTo
 from shopsight.audit.insight_checks import described
 from shopsight.audit.recounts import RECOUNTS, TOTALS
+from shopsight.clean.orders import order_units, with_item_totals
 from shopsight.contract import TABLES, Kind
 from shopsight.engine.protocol import MONEY, Frame
 from shopsight.errors import ConfigurationError
@@ -48,7 +49,7 @@ _NOT_PURE = {
     *("requests", "urllib", "socket", "subprocess"),
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-#: A setting, and the views in MongoDB, whose figures the proof holds by the same names.
+#: Reserved: a setting's name, and those of the views, under which the proof keeps its figures.
 _TAKEN = ("files", *VIEWS)
 TAKEN = f"one of {', '.join(_TAKEN)}"
 _TRIAL = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 1, 1))
@@ -144,7 +145,8 @@ def example_shop(**tables: Iterable[Mapping[str, Any]]) -> Shop:
             schema["is_counting"], usual = nw.Boolean(), {"status": "paid", "is_counting": True}
         rows = [{**dict.fromkeys(schema), **usual, **row} for row in tables.get(name, ())]
         frames[name] = nw.from_dicts(rows, schema, backend="polars").lazy()
-    metrics = customer_metrics(*(frames[name] for name in ("customers", "orders", "order_items", "reviews")))
+    frames["order_units"] = order_units(with_item_totals(frames["orders"], frames["order_items"]))
+    metrics = customer_metrics(*(frames[name] for name in ("customers", "orders", "order_units", "reviews")))
     return Shop(**frames, customer_metrics=metrics)
 
 

@@ -30,8 +30,8 @@ from shopsight.extract import extract as extract_source
 from shopsight.marts.customer_metrics import customer_metrics
 from shopsight.marts.customers import customers
 from shopsight.marts.insights import InsightOptions, Shop, compute_insights
-from shopsight.pipeline.current_run import Run, StageResult, rows_in, tally
-from shopsight.pipeline.databases import source_address
+from shopsight.pipeline.current_run import Run, StageResult, table_rows, tally
+from shopsight.pipeline.databases import open_source
 from shopsight.pipeline.own_insights import blame
 from shopsight.pipeline.publishing import publish_generation
 from shopsight.pipeline.workspace import Stage, file_hash
@@ -60,16 +60,12 @@ def extract(run: Run) -> StageResult:
     def work() -> dict[str, Any]:
         if run.target is not None:
             publish.refuse_if_held(run.target, run.run_id)
-        with source_address(settings) as url:
+        with open_source(settings) as shop:
             snapshot = extract_source(
-                url,
+                shop,
                 run.workspace.folder("raw"),
-                schema=settings.source_schema,
                 connections=settings.extract_connections,
                 batch_rows=settings.batch_rows,
-                connect_timeout=settings.connect_timeout,
-                tables=settings.tables,
-                time_zone=settings.shop_time_zone,
                 on_rows=tally(run, "extract"),
             )
         return {"snapshot": snapshot.as_details(), "source": source}
@@ -84,7 +80,7 @@ def extract(run: Run) -> StageResult:
         )
     run.record.snapshot = Snapshot.from_details(details["snapshot"])
     rows = sum(table.rows for table in run.snapshot.tables.values())
-    return StageResult(rows, rows_in(run, "raw"), None, is_kept, seconds)
+    return StageResult(rows, table_rows(run, "raw"), None, is_kept, seconds)
 
 
 def clean(run: Run) -> StageResult:
@@ -121,7 +117,9 @@ def clean(run: Run) -> StageResult:
     if settings.time_zone is None:
         _warn_of_early_orders(run)
     guards.check_rejected_share(entered, rejected, settings, folder("rejected"))
-    return StageResult(sum(entered.values()), rows_in(run, "clean"), sum(rejected.values()), is_kept, seconds)
+    return StageResult(
+        sum(entered.values()), table_rows(run, "clean"), sum(rejected.values()), is_kept, seconds
+    )
 
 
 def cleaning_policy(settings: Settings, snapshot: Snapshot) -> CleaningPolicy:
@@ -147,7 +145,7 @@ def metrics(run: Run) -> StageResult:
     clean_folder, target = run.workspace.folder("clean"), run.workspace.folder("marts/customer_metrics")
 
     def work() -> dict[str, Any]:
-        names = ("customers", "orders", "order_items", "reviews")
+        names = ("customers", "orders", "order_units", "reviews")
         with open_engine(run.settings, run.workspace.folder("scratch")) as engine:
             frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
             # In the order of the key, so that generations can be compared by merging.
@@ -156,7 +154,7 @@ def metrics(run: Run) -> StageResult:
 
     details, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
     run.record.versions |= details["engine"]
-    return StageResult(rows_in(run, "clean"), count_rows(target), None, is_kept, seconds)
+    return StageResult(table_rows(run, "clean"), count_rows(target), None, is_kept, seconds)
 
 
 def insights(run: Run) -> StageResult:
@@ -174,9 +172,9 @@ def insights(run: Run) -> StageResult:
     @contextmanager
     def opened() -> Iterator[tuple[Engine, Shop]]:
         with open_engine(settings, run.workspace.folder("scratch")) as engine:
-            tables = {name: engine.scan(run.workspace.folder("clean") / name) for name in TABLES}
-            metrics = engine.scan(run.workspace.folder("marts/customer_metrics"))
-            yield engine, Shop(**tables, customer_metrics=metrics)
+            clean, marts = run.workspace.folder("clean"), run.workspace.folder("marts")
+            tables = {name: engine.scan(clean / name) for name in (*TABLES, "order_units")}
+            yield engine, Shop(**tables, customer_metrics=engine.scan(marts / "customer_metrics"))
 
     def work() -> dict[str, Any]:
         try:
@@ -201,7 +199,7 @@ def insights(run: Run) -> StageResult:
     details, is_kept, seconds = _once(run.workspace.insights, run.workspace.metrics, inputs, work)
     run.record.versions |= details["engine"]
     rows_out = sum(count_rows(folder / name) for name in run.insights)
-    return StageResult(rows_in(run, "clean"), rows_out, None, is_kept, seconds)
+    return StageResult(table_rows(run, "clean"), rows_out, None, is_kept, seconds)
 
 
 def prove(run: Run) -> StageResult:
@@ -223,7 +221,7 @@ def prove(run: Run) -> StageResult:
     record.newest_order = proof.newest_order(files)
     checks = customer_checks(files, totals["customers"].clean, run.snapshot.today)
     record.proof.append(proof.require(proof.prove_marts(record.totals, files, checks)))
-    return StageResult(rows_in=rows_in(run, "raw"), rows_out=rows_in(run, "clean"))
+    return StageResult(rows_in=table_rows(run, "raw"), rows_out=table_rows(run, "clean"))
 
 
 #: In the order in which they run.

@@ -9,12 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from shopsight.report.formatting import (
-    DASH,
-    format_compact,
-    format_count,
-    format_value,
-)
+from shopsight.report.formatting import DASH, format_compact, format_count, format_value
 from shopsight.report.geometry import Scale, area_path, lengths, line_path, per_cent
 from shopsight.report.report_table import FIGURE_KINDS, NOT_OVER, ReportTable
 from shopsight.report.tables import MOST_ROWS, table_of
@@ -62,18 +57,8 @@ def draw(table: ReportTable) -> Drawing:
         return Drawing("table", table_of(table))
     if chart.figures and all(table.figure(row, name) is None for row in table.rows for name in chart.figures):
         return Drawing("note", chart.without_values)
-    match chart.kind:
-        case "line":
-            drawing = _line(table, chart)
-        case "bars":
-            drawing = _bars(table, chart)
-        case "figures":
-            drawing = _figures(table, chart)
-        case "heat":
-            drawing = _heat(table, chart)
-        case "table":
-            drawing = _table(table, chart)
-    return drawing
+    by_kind = {"line": _line, "bars": _bars, "figures": _figures, "heat": _heat, "table": _table}
+    return by_kind[chart.kind](table, chart)
 
 
 def fits(table: ReportTable, chart: Chart) -> bool:
@@ -108,9 +93,7 @@ def _bars(table: ReportTable, chart: Chart) -> Drawing:
             shown, lengths([table.figure(row, figure) for row in shown], chart.scale), strict=True
         )
     ]
-    notes = [_scale_note(chart)] if chart.scale else []
-    if len(shown) < len(table.rows):
-        notes.append(f"The first {len(shown)} of {format_count(len(table.rows))}; the table has the rest.")
+    notes = _notes(chart, len(shown), len(table.rows))
     unknown = [name(row.get(chart.label)) for row in table.rows[MOST_BARS:] if table.noted(row)]
     if unknown:
         notes.append(f"Of the rest, not recognised: {', '.join(unknown[:MOST_BARS])}.")
@@ -121,16 +104,15 @@ def _bars(table: ReportTable, chart: Chart) -> Drawing:
 def _table(table: ReportTable, chart: Chart) -> Drawing:
     """The chart's columns of the first rows, with bars; the table below it has the rest."""
     drawn = table_of(table, chart, MOST_CELLS)
-    notes = [_scale_note(chart)] if chart.scale else []
-    if drawn.left_out:
-        notes.append(
-            f"The first {len(drawn.rows)} of {format_count(len(table.rows))}; the table has the rest."
-        )
+    notes = _notes(chart, len(drawn.rows), len(table.rows))
     return Drawing("table", replace(drawn, left_out=0), footnote=" ".join(notes))
 
 
-def _scale_note(chart: Chart) -> str:
-    return f"Bars run from {chart.scale[0]:g} to {chart.scale[1]:g}." if chart.scale else ""
+def _notes(chart: Chart, shown: int, total: int) -> list[str]:
+    """The scale of the bars, and how many of the rows are drawn; nothing for what goes without saying."""
+    scale = [f"Bars run from {chart.scale[0]:g} to {chart.scale[1]:g}."] if chart.scale else []
+    rest = [f"The first {shown} of {format_count(total)}; the table has the rest."] if shown < total else []
+    return scale + rest
 
 
 def _figures(table: ReportTable, chart: Chart) -> Drawing:
@@ -180,6 +162,7 @@ def _line(table: ReportTable, chart: Chart) -> Drawing:
             }
         )
     told = (*chart.figures, *chart.detail)
+    axis = _axis_names([row[chart.label] for row in rows], names)
     hits = [
         {
             "name": names[index],
@@ -187,21 +170,15 @@ def _line(table: ReportTable, chart: Chart) -> Drawing:
             "left": round(width * index, 4),
             "middle": middles[index],
             "told": [(table.column(column)["label"], table.text(row, column)) for column in told],
-            "axis_name": axis_name,
-            "is_on_narrow_axis": is_on_narrow_axis,
+            "axis_name": axis[index][0],
+            "is_on_narrow_axis": axis[index][1],
         }
-        for index, (row, (axis_name, is_on_narrow_axis)) in enumerate(
-            zip(rows, _axis_names([row[chart.label] for row in rows], names), strict=True)
-        )
+        for index, row in enumerate(rows)
     ]
+    span = f"{names[0]} to {names[-1]}"
     return Drawing(
         "line",
-        {
-            "periods": hits,
-            "width": round(width, 4),
-            "panels": panels,
-            "span": f"{names[0]} to {names[-1]}",
-        },
+        {"periods": hits, "width": round(width, 4), "panels": panels, "span": span},
         facts=_line_facts(table, chart, whole, names),
         footnote=f"{names[-1]} is not over: it holds the days up to the snapshot." if is_unfinished else "",
     )

@@ -1,16 +1,18 @@
 """Formats values: the same on the page, in the terminal and in Prefect's tables.
 
-Thousands are separated by commas. Money has two decimals and no symbol, because the shop's currency is not
-known. Null is an en dash.
+Thousands are separated by commas. Money has two decimals and no symbol: the page names the currency once, if
+it is known. Null is an en dash.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
+
+from shopsight.time_zone import in_utc
 
 DASH = "–"
 
@@ -122,11 +124,6 @@ def _month_name(value: date) -> str:
 def format_moment(value: datetime | None) -> str:
     """A moment to the second, in UTC: ``2026-11-22 18:00:00 UTC``."""
     return DASH if value is None else f"{in_utc(value):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def in_utc(value: datetime) -> datetime:
-    """The moment in UTC. One without a zone is in UTC already: MongoDB's driver returns such."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def format_seconds(value: float | None) -> str:

@@ -19,7 +19,7 @@ def per_cent(share: float) -> str:
 
 
 def lengths(values: Sequence[Number | None], scale: tuple[float, float] | None = None) -> list[str]:
-    """Each value's bar on a scale, by default from 0 to the greatest value. Null has no length.
+    """The length of each value's bar, on a scale by default from 0 to the greatest. Null has no length.
 
     >>> lengths([Decimal("8.00"), Decimal("2.00"), None])
     ['100%', '25%', '0%']

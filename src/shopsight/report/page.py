@@ -27,13 +27,12 @@ from shopsight.report.formatting import (
     format_moment,
     format_seconds,
     format_share,
-    in_utc,
 )
 from shopsight.report.geometry import per_cent
 from shopsight.report.report_table import ReportTable
 from shopsight.report.tables import csv_link, table_of
 from shopsight.report.trend import trend_of
-from shopsight.time_zone import UTC_NAME, day_in
+from shopsight.time_zone import UTC_NAME, day_in, in_utc
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShopLabel:
-    """What the shop calls itself, and the currency of its amounts; None for what is not set."""
+    """The shop's name and the currency of its amounts; None if it is not set."""
 
     name: str | None = None
     currency: str | None = None

@@ -124,7 +124,7 @@ class ReportTable:
 
     @property
     def explain_command(self) -> str:
-        """What shows the rows behind one row of the insight: the latest of a line, else the first."""
+        """The command that explains one row of the insight: the latest of a line, else the first."""
         command = f"shopsight explain insight {self.id}"
         row = (
             self.rows[-1 if self.chart is not None and self.chart.kind == "line" else 0] if self.rows else {}

@@ -9,13 +9,7 @@ from typing import Any
 
 from shopsight.audit.exact import exact_sum
 from shopsight.record import Link, Watched, average_order_value, average_rating
-from shopsight.report.formatting import (
-    format_count,
-    format_money,
-    format_number,
-    format_share,
-    format_value,
-)
+from shopsight.report.formatting import format_count, format_money, format_number, format_share, format_value
 from shopsight.report.report_table import ReportTable, column
 from shopsight.report.trend import Trend
 
@@ -106,11 +100,13 @@ def ledger(record: Document) -> ReportTable:
         went = {"kept": row["rows_out"], "merged": row["merged"], "rejected": row["rejected"]}
         bar = [(outcome, 0.0, count / max(whole, 1)) for outcome, count in went.items()]
         rows.append({**row, "bar": bar, "balances": whole == sum(went.values())})
-    names = ("rows_in", "added", "rows_out", "merged", "rejected")
-    labels = ("In", "Added", "Kept", "Merged", "Rejected")
     columns = [
         column("table", "text", "Rows"),
-        *(column(name, "count", label) for name, label in zip(names, labels, strict=True)),
+        column("rows_in", "count", "In"),
+        column("added", "count", "Added"),
+        column("rows_out", "count", "Kept"),
+        column("merged", "count", "Merged"),
+        column("rejected", "count", "Rejected"),
         column("bar", "bar", "Shares"),
         column("balances", "tick", "Balances"),
     ]
@@ -157,14 +153,12 @@ def format_measure(table: str, value: Decimal | int | None) -> str:
 
 
 def rules(record: Document) -> ReportTable:
-    """One row per rule that applied, table by table in the ledger's order."""
-    applied = record["ledger"]["rules"]
+    """One row per rule that applied, in the ledger's order."""
     rows_in = {table["table"]: table["rows_in"] for table in record["ledger"]["tables"]}
     rows = []
-    for table in dict.fromkeys(rule["table"] for rule in applied):
-        for rule in (rule for rule in applied if rule["table"] == table):
-            share = rule["rows"] / rows_in[table] if rows_in.get(table) else 0.0
-            rows.append({**rule, "share": share, "measure": format_measure(table, rule["measure"])})
+    for rule in record["ledger"]["rules"]:
+        whole, measure = rows_in.get(rule["table"]), format_measure(rule["table"], rule["measure"])
+        rows.append({**rule, "share": rule["rows"] / whole if whole else 0.0, "measure": measure})
     columns = [
         column("rule", "text", "Rule"),
         column("action", "word", "Action"),

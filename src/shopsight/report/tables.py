@@ -54,31 +54,26 @@ def table_of(table: ReportTable, chart: Chart | None = None, most: int = MOST_RO
     }
     if table.chart and table.chart.label in texts:
         texts[table.chart.label] = table.namer(table.chart.label)
-    drawn = iter(
-        lengths([table.figure(row, name) for row in rows for name in figures], chart.scale if chart else None)
-    )
+    scale = chart.scale if chart else None
+    bars = iter(lengths([table.figure(row, name) for row in rows for name in figures], scale))
+    columns = [
+        {
+            "label": table.column(name)["label"],
+            "style": "figure" if table.column(name)["kind"] in FIGURE_KINDS else "words",
+            "barred": name in figures,
+        }
+        for name in names
+    ]
+
+    def cell(row: dict[str, Any], name: str) -> tuple[str, str, str | None]:
+        note = table.note(row, table.column(name))
+        return texts[name](row.get(name)), note, next(bars) if name in figures else None
+
     return DrawnTable(
-        [
-            {
-                "label": table.column(name)["label"],
-                "style": "figure" if table.column(name)["kind"] in FIGURE_KINDS else "words",
-                "barred": name in figures,
-            }
-            for name in names
-        ],
-        [
-            [
-                (
-                    texts[name](row.get(name)),
-                    table.note(row, table.column(name)),
-                    next(drawn) if name in figures else None,
-                )
-                for name in names
-            ]
-            for row in rows
-        ],
-        len(table.rows) - len(rows),
-        bool(figures) or len(names) > 3,
+        columns,
+        [[cell(row, name) for name in names] for row in rows],
+        left_out=len(table.rows) - len(rows),
+        is_wide=bool(figures) or len(names) > 3,
     )
 
 

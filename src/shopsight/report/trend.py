@@ -37,25 +37,27 @@ def trend_of(tables: Iterable[ReportTable]) -> Trend | None:
     Args:
         tables: the insights, annotated. The month that is not over is left out.
     """
-    for table in tables:
-        chart = table.chart
-        if chart is None or chart.kind != "line" or not table.totals or not fits(table, chart):
-            continue
-        months = periods(table, chart)
-        if months and table.noted(months[-1]) == NOT_OVER:
-            del months[-1]
-        length = next((length for length in _LENGTHS if len(months) >= 2 * length), None)
-        if length is None or table.namer(chart.label) is not format_month:
-            continue
+    return next(filter(None, map(_trend, tables)), None)
 
-        def sums(rows: list[dict[str, Any]], columns: dict[str, str] = table.totals) -> dict[str, Any]:
-            return {total: sum(row[column] or 0 for row in rows) for total, column in columns.items()}
 
-        last = format_month(months[-1][chart.label])
-        return Trend(
-            last if length == 1 else f"{length} months to {last}",
-            format_month(months[-2][chart.label]) if length == 1 else f"the {length} before",
-            sums(months[-length:]),
-            sums(months[-2 * length : -length]),
-        )
-    return None
+def _trend(table: ReportTable) -> Trend | None:
+    chart = table.chart
+    if chart is None or chart.kind != "line" or not table.totals or not fits(table, chart):
+        return None
+    months = periods(table, chart)
+    if months and table.noted(months[-1]) == NOT_OVER:
+        del months[-1]
+    length = next((length for length in _LENGTHS if len(months) >= 2 * length), None)
+    if length is None or table.namer(chart.label) is not format_month:
+        return None
+
+    def sums(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return {total: sum(row[column] or 0 for row in rows) for total, column in table.totals.items()}
+
+    last = format_month(months[-1][chart.label])
+    return Trend(
+        last if length == 1 else f"{length} months to {last}",
+        format_month(months[-2][chart.label]) if length == 1 else f"the {length} before",
+        sums(months[-length:]),
+        sums(months[-2 * length : -length]),
+    )

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -61,6 +61,7 @@ _SPARK_URL = re.compile(r"sc://\S+|spark://\S+:\d+|local(?:\[(?:\*|[1-9]\d*)\])?
 # Between :// and the query a URL has at most one @, unless its password is not percent-encoded.
 _RAW_USER_INFO = re.compile(
     r"(?:postgres(?:ql)?|mongodb(?:\+srv)?)://(?:[^@?]*@[^@?]*@|[^/?#@]*/[^@?]*@|[^/?#@]*[?#][^@=]*@)"
+    r"|(?:mysql|mariadb)://[^/?#@]*\?[^@=]*@"
 )
 
 
@@ -68,9 +69,7 @@ def _read_list(value: Any) -> Any:
     """``a, b`` and ``["a", "b"]`` from the environment, as a list; nothing is the empty list."""
     if not isinstance(value, str):
         return value
-    if value.lstrip().startswith("["):
-        return json.loads(value)
-    return value.split(",")
+    return json.loads(value) if value.lstrip().startswith("[") else value.split(",")
 
 
 class _FileSource(TomlConfigSettingsSource):
@@ -81,7 +80,7 @@ class _FileSource(TomlConfigSettingsSource):
         for section in _SECTIONS:
             if isinstance(given.get(section), dict):
                 values = given.pop(section)
-                given = {**given, **{f"{section}_{name}": value for name, value in values.items()}}
+                given |= {f"{section}_{name}": value for name, value in values.items()}
         return given
 
 
@@ -121,7 +120,7 @@ class Settings(BaseSettings):
         {},
         description="Where the six tables are, if they have other names: see docs/connect-your-shop.md.",
     )
-    time_zone: str | None = Field(
+    time_zone: Annotated[str, AfterValidator(check_zone)] | None = Field(
         None,
         description="The shop's time zone, an IANA name such as `Asia/Kolkata`; UTC if it is not set. It"
         " decides on which day an order was placed, and which day is today.",
@@ -209,12 +208,12 @@ class Settings(BaseSettings):
         timedelta(seconds=10), description="How long a database may take to answer the first call."
     )
     report_path: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = Field(
-        None, description="A file that `serve` renews after each run: the report, one HTML page."
+        None, description="A file for the report, one HTML page; every run that succeeds rewrites it."
     )
     alert_webhook: SecretStr | None = Field(
         None, description="A URL that receives alerts (Slack-compatible JSON)."
     )
-    alert_command: str | None = Field(
+    alert_command: SecretStr | None = Field(
         None, description="A command that receives alerts as JSON on its input."
     )
     watch: list[WatchRule] = Field(
@@ -240,13 +239,9 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _has_key(self) -> Settings:
+    def _is_consistent(self) -> Settings:
         if "hmac" in (self.privacy_email, self.privacy_name) and self.privacy_key is None:
             raise ValueError("`hmac` needs a privacy_key of at least 32 characters")
-        return self
-
-    @model_validator(mode="after")
-    def _has_one_currency(self) -> Settings:
         orders = self.tables.get(ORDERS.name, UNMAPPED).currency
         if self.shop_currency is not None and orders not in (None, self.shop_currency):
             raise ValueError(f"shop_currency is {self.shop_currency}, but [tables.orders] chooses {orders}")
@@ -285,13 +280,6 @@ class Settings(BaseSettings):
     def _named(cls, tables: dict[str, TableMapping], info: ValidationInfo) -> dict[str, TableMapping]:
         check_names(tables)
         return with_addresses(tables) if info.data.get("guests") == "by_email" else without_addresses(tables)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known(cls, time_zone: str | None) -> str | None:
-        if time_zone is not None:
-            check_zone(time_zone)
-        return time_zone
 
     @field_validator("watch")
     @classmethod
@@ -363,8 +351,7 @@ def load_settings(**given: Any) -> Settings:
     Raises:
         ConfigurationError: naming each setting that is wrong, and never its value (it may be a secret).
     """
-    remedy = f"Correct {_FILE}, the {_PREFIX}* environment or the command line."
-    _refuse_misspelt(os.environ)
+    _refuse_misspelt_variables()
     if Path(_FILE).exists():
         warn_if_writable(Path(_FILE))
         warn_if_writable(Path.cwd())
@@ -372,29 +359,31 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = "; ".join(_explained(e["loc"], e["type"], e["msg"]) for e in error.errors())
-        raise ConfigurationError(f"The settings cannot be used: {wrong}.", remedy=remedy) from None
     except SettingsError as error:
-        raise ConfigurationError(f"The settings cannot be used: {error}.", remedy=remedy) from None
+        wrong = str(error)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigurationError(f"{_FILE} cannot be read: {error}.", remedy=f"Correct {_FILE}.") from None
+    raise ConfigurationError(
+        f"The settings cannot be used: {wrong}.",
+        remedy=f"Correct {_FILE}, the {_PREFIX}* environment or the command line.",
+    )
 
 
 def _explained(place: tuple[int | str, ...], kind: str, message: str) -> str:
     """One of pydantic's errors; for a name that is no setting, with the nearest one that is."""
-    *above, name = map(str, place or ("settings",))
+    setting = ".".join(map(str, place)) or "settings"
     if kind != "extra_forbidden":
-        return f"{'.'.join([*above, name])}: {message.removeprefix('Value error, ')}"
-    known = [field.alias or own for own, field in TableMapping.model_fields.items()]
-    if not above:
-        known = [*Settings.model_fields, *_SECTIONS]
-    meant = did_you_mean(name, known)
-    return f"{'.'.join([*above, name])} is no setting{f' ({meant})' if meant else ''}"
+        return f"{setting}: {message.removeprefix('Value error, ')}"
+    in_table = [field.alias or name for name, field in TableMapping.model_fields.items()]
+    known = in_table if len(place) > 1 else [*Settings.model_fields, *_SECTIONS]
+    meant = did_you_mean(str(place[-1]), known)
+    return f"{setting} is no setting{f' ({meant})' if meant else ''}"
 
 
-def _refuse_misspelt(environment: Iterable[str]) -> None:
+def _refuse_misspelt_variables() -> None:
     """Refuse a variable whose name is close to a setting's: it is probably misspelled."""
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
-    for name in environment:
+    for name in os.environ:
         own = name.upper().partition(_NESTED)[0]
         meant = did_you_mean(own, known, cutoff=0.85) if own.startswith(_PREFIX) and own not in known else ""
         if meant:
@@ -403,7 +392,7 @@ def _refuse_misspelt(environment: Iterable[str]) -> None:
 
 @cache
 def warn_if_writable(file: Path) -> None:
-    """Warn once: who writes the settings or an insight, or adds one, runs commands or moves the data."""
+    """Warn once: whoever can write the settings or an insight can run commands or redirect the data."""
     if file.stat().st_mode & stat.S_IWOTH:
         structlog.get_logger("shopsight").warning(
             "settings", file=str(file), warning="every user may write to it"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: What an insight's option holds: TOML, JSON and a stage's manifest all have it.
+#: The values that an insight's option may have: those that TOML, JSON and a stage's manifest share.
 OPTION_KINDS = "text, numbers, true or false, or a list of these"
 
 

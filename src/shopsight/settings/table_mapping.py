@@ -62,7 +62,7 @@ class TableMapping(BaseModel):
         return self
 
     def as_details(self) -> dict[str, Any]:
-        """What it says, as it is written in shopsight.toml."""
+        """The mapping as shopsight.toml has it."""
         return self.model_dump(by_alias=True, exclude_defaults=True)
 
 

@@ -32,7 +32,7 @@ class WatchRule(BaseModel):
 
     @property
     def name(self) -> str:
-        """What it watches, and its limits, in words: ``order_statuses, cancelled: orders (above 500)``."""
+        """The watched figure and its limits, in words: ``order_statuses, cancelled: orders (above 500)``."""
         row = ", ".join(part for part in (self.insight, self.key) if part)
         figure = f"{row}: {self.figure}" if row else self.figure
         against = "the run before" if self.compared_with == "before" else f"a {self.compared_with} before"

@@ -87,7 +87,9 @@ def explain_insight(
         WorkspaceError: the run's files cannot be read.
     """
     own = {str(own["id"]): own for own in run.record.get("own_insights") or ()}
-    insight = insights.get(name) or _stand_in(run, own[name]) if name in own else insights.get(name)
+    insight = insights.get(name)
+    if insight is None and name in own:
+        insight = _stand_in(run, own[name])
     if insight is None:
         raise ConfigurationError.unknown("insight", name, dict.fromkeys([*insights, *own]))
     key = None if key_text is None else parse_key(insight, key_text)

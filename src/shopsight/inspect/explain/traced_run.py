@@ -80,8 +80,8 @@ class TracedRun:
 
     @cached_property
     def shop(self) -> Shop:
-        """The clean tables and the customers' metrics."""
-        tables = {name: self._scan(f"clean/{name}") for name in TABLES}
+        """What the insights were computed from."""
+        tables = {name: self._scan(f"clean/{name}") for name in (*TABLES, "order_units")}
         return Shop(**tables, customer_metrics=self._scan("marts/customer_metrics"))
 
     def raw(self, table: str) -> Frame:

@@ -42,7 +42,7 @@ def load_preset(name: str, prefix: str | None = None) -> Preset:
     """The preset of a name, for tables whose names begin with a prefix; by default the usual one.
 
     Raises:
-        ValueError: there is none, or a name cannot begin so.
+        ValueError: there is no such preset, or the prefix cannot be a part of a name.
     """
     if name not in preset_names():
         raise ValueError(f"there is no preset {name!r}; there are {', '.join(preset_names())}")
@@ -69,8 +69,8 @@ def recognise(tables: Collection[str]) -> Preset | None:
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings completed by those of their preset, table by table and column by column.
 
-    A table that is given with ``from`` or ``query`` is the user's alone. What has not the form of settings is
-    left as it is.
+    A table that is given with ``from`` or ``query`` is the user's alone. Values of a wrong form are left as
+    they are, for the settings to refuse.
 
     Raises:
         ValueError: there is no such preset.
