@@ -206,7 +206,7 @@ def test_a_pinned_generation_is_told_of_once_a_day(
 
     assert [run["state"] for run in runs] == ["success", "success"], runs[-1]["output"]
     (told,) = [json.loads(line)["shopsight"] for line in alerts.read_text().splitlines()]
-    assert (told["kind"], told["pinned"], told["generation"]) == ("pinned", 1, 3)
+    assert (told["kind"], told["pinned"], told["generation"]) == ("pinned", 1, 4)
 
 
 def test_a_permanent_error_is_tried_once_and_reported(
