@@ -515,9 +515,9 @@ MUTANTS = (
     ),
     Mutant(
         "A customer counts in a cohort's month once a day",
-        "audit/recounts.py",
-        "months, is_first = months[is_first_of_month], is_first[is_first_of_month]",
-        "pass",
+        "audit/shop_files.py",
+        "is_first_of_month = is_first | is_new(months)",
+        "is_first_of_month = months >= 0",
         _IDENTITIES,
     ),
     Mutant(

@@ -133,12 +133,12 @@ def _figures(files: ShopFiles) -> Iterator[tuple[str, Integers, Flags]]:
 
 def _order_figures(files: ShopFiles, today: date) -> Iterator[tuple[str, Integers]]:
     """Each column's number for each customer with a counting order."""
-    buyers = files.buyers
-    yield "first_order_date", buyers.first
-    yield "last_order_date", buyers.last
-    months = buyers.first.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
+    buyers, visits = files.buyers, files.orders.visits
+    yield "first_order_date", visits.first
+    yield "last_order_date", visits.last
+    months = visits.first.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]")
     yield "cohort_month", months.astype(np.int64)
-    yield "days_since_last_order", (today - date(1970, 1, 1)).days - buyers.last
+    yield "days_since_last_order", (today - date(1970, 1, 1)).days - visits.last
     yield from zip(_SCORES, (buyers.recency, buyers.frequency, buyers.amount), strict=True)
     places = np.array([[SEGMENT_NAMES.index(name) for name in names] for names in SEGMENTS_BY_SCORE])
     yield "segment", places[buyers.recency - 1, buyers.value - 1]

@@ -14,9 +14,6 @@ Flags = npt.NDArray[np.bool_]
 #: The widest range of ids, in bytes, that a table of flags is made for.
 LARGEST_TABLE = 2**25
 
-#: How many ids are put into a table at once: to place all of them would take as much memory as they do.
-_PIECE = 2**20
-
 
 def is_new(values: Integers | Small) -> Flags:
     """Which values differ from the one before; the first does.
@@ -58,20 +55,16 @@ class Lookup:
         numbers: by place; the last place is that of all ids that are not there.
     """
 
-    def __init__(self, ids: Integers, numbers: Integers | Small, missing: int) -> None:
+    def __init__(self, ids: Integers, missing: int) -> None:
         self._first, self._last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
         span = self._last - self._first + 1
         self._is_dense = span <= 8 * len(ids)
-        if self._is_dense:
-            self._ids = ids[:0]
-            self.numbers = np.full(span + 1, missing, np.int32)
-            for at in range(0, len(ids), _PIECE):
-                piece = slice(at, at + _PIECE)
-                self.numbers[ids[piece] - self._first] = numbers[piece]
-        else:
-            in_order = np.argsort(ids)
-            self._ids = ids[in_order]
-            self.numbers = np.append(numbers[in_order], missing).astype(np.int32)
+        self._ids = ids[:0] if self._is_dense else np.sort(ids)
+        self.numbers: Small = np.full((span if self._is_dense else len(ids)) + 1, missing, np.int32)
+
+    def put(self, ids: Integers, numbers: Integers | Small) -> None:
+        """Give some of the lookup's ids their numbers; until then they are missing."""
+        self.numbers[self.places(ids)] = numbers
 
     def places(self, ids: Integers) -> Integers:
         """The ids' places."""

@@ -139,7 +139,7 @@ def clean_totals(files: ShopFiles) -> dict[str, Figure]:
 
 def newest_order(files: ShopFiles) -> datetime | None:
     """The day of the newest counting order, as its midnight in UTC; None if there is none."""
-    days = files.orders.days
+    days = files.orders.visits.last
     if not len(days):
         return None
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(days.max()))

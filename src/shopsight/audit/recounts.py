@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shopsight.audit.exact import EXACT
-from shopsight.audit.lookups import is_new
 from shopsight.audit.parquet import read_batches
 from shopsight.audit.shop_files import Key, Row, ShopFiles
 
@@ -108,31 +107,24 @@ def countries(files: ShopFiles) -> Rows:
 
 def buyers(files: ShopFiles) -> Rows:
     """One row about the whole shop: customers who ordered, those who came again, and their median wait."""
-    gaps = np.diff(files.orders.days)[~is_new(files.orders.visitors)[1:]]
+    waits = np.cumsum(files.orders.visits.waits)
+    number = waits[-1] if len(waits) else 0
+    # The wait in the middle, or the two there.
+    middle = np.searchsorted(waits, [(number + 1) // 2, number // 2 + 1])
     return {
         (): {
             "customers": int((files.orders.number > 0).sum()),
             "repeat_customers": int((files.orders.number > 1).sum()),
-            "median_days_between_orders": float(np.median(gaps)) if len(gaps) else None,
+            "median_days_between_orders": float(np.mean(middle)) if number else None,
         }
     }
 
 
 def cohorts(files: ShopFiles) -> Rows:
     """By month of the first counting order and months since, the customers with a counting order."""
-    if not len(files.orders.days):
-        return {}
-    months = files.orders.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    is_first = is_new(files.orders.visitors)
-    is_first_of_month = is_first | is_new(months)
-    months, is_first = months[is_first_of_month], is_first[is_first_of_month]
-    months, start = months - months.min(), months.min()
-    number = int(months.max()) + 1
-    cohort = months[is_first][np.cumsum(is_first) - 1]
-    counted = np.bincount(cohort * number + months, minlength=number**2)
     found: Rows = {}
-    for first, active in enumerate(counted.reshape(number, number).tolist()):
-        month = np.datetime64(int(start) + first, "M").astype(date)
+    for first, active in enumerate(files.orders.visits.active.tolist()):
+        month = np.datetime64(first, "M").astype(date)
         for since, customers_since in enumerate(active[first:] if active[first] else ()):
             share = customers_since / active[first]
             found[month, since] = {"customers": customers_since, "retained_share": share}

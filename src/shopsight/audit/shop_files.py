@@ -1,7 +1,7 @@
 """A run's clean tables and the rows of its insights, as the proof counts them.
 
 Counted with Arrow and NumPy, a batch at a time, without the stages' code. In memory are a few numbers a
-customer, and two a counting order: its customer, and the day.
+customer, the customer of each counting order and, while orders are read, its day.
 """
 
 from __future__ import annotations
@@ -35,8 +35,30 @@ Name = TypeVar("Name")
 #: How many order lines are in memory at once when orders are counted by product.
 LINES_IN_MEMORY = 4_000_000
 
+#: How many visits are counted at once.
+_VISITS_AT_ONCE = 2**20
+
+#: A visit is one number: the customer's place, and these bits for the day.
+_DAY_BITS = 32
+
 #: How many files are read at the same time, each a batch at a time.
 THREADS = 2
+
+
+class Visits(NamedTuple):
+    """The days on which customers placed counting orders, several orders on one day being one visit.
+
+    Attributes:
+        first: the first day of each customer with one, in the order of :attr:`ShopFiles.customer_ids`.
+        last: the last day.
+        waits: by number of days, how often a customer's next visit was so much later.
+        active: by months since 1970 of a customer's first visit and of any of them, the number of customers.
+    """
+
+    first: Integers
+    last: Integers
+    waits: Integers
+    active: Integers
 
 
 class Orders(NamedTuple):
@@ -48,8 +70,7 @@ class Orders(NamedTuple):
         customer_of: the customer of each counting order; the number of customers for any other id.
         spent: by customer, the cents of counting orders; Python's integers where 64 bits do not suffice.
         number: by customer, the number of counting orders.
-        visitors: the customer of each day on which a customer placed a counting order, ascending.
-        days: the day, ascending within a customer.
+        visits: the days on which each customer placed them.
     """
 
     rows: Counter[tuple[str, date]]
@@ -57,24 +78,19 @@ class Orders(NamedTuple):
     customer_of: Lookup
     spent: Integers
     number: Integers
-    visitors: Small
-    days: Small
+    visits: Visits
 
 
 class Buyers(NamedTuple):
     """The customers with a counting order, in the order of :attr:`ShopFiles.customer_ids`.
 
     Attributes:
-        first: the day of the first counting order.
-        last: the day of the last one.
-        recency: the score of ``last``, from 1 to 5: the fifth it is in, by the share of smaller ones.
+        recency: the score of the last visit, from 1 to 5: the fifth it is in, by the share of smaller ones.
         frequency: that of the number of counting orders.
         amount: that of what was spent.
         value: the mean of frequency and amount, half up.
     """
 
-    first: Integers
-    last: Integers
     recency: Integers
     frequency: Integers
     amount: Integers
@@ -188,10 +204,10 @@ class ShopFiles:
         # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
         # kept: their orders are missing from the sums.
         low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
-        # With lists of batches, joined at the end, a proof would take half as much memory again.
-        most, found = count_rows(self.clean / "orders"), 0
-        order_ids, (customers, days) = np.empty(most, np.int64), np.empty((2, most), np.int32)
-        for more_rows, more_cents, (ids, places, dates, cents) in _by_batch(
+        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=len(number) - 1)
+        # With a list of batches, joined at the end, this would take twice the memory.
+        visits, found, newest = np.empty(count_rows(self.clean / "orders"), np.int64), 0, -1
+        for more_rows, more_cents, (ids, places, days, cents) in _by_batch(
             self.clean / "orders", columns, count
         ):
             rows.update(more_rows)
@@ -199,31 +215,23 @@ class ShopFiles:
             np.add.at(low, places, cents & (2**31 - 1))
             np.add.at(high, places, cents >> 31)
             np.add.at(number, places, 1)
-            here = slice(found, found := found + len(ids))
-            order_ids[here], customers[here], days[here] = ids, places, dates
+            customer_of.put(ids, places)
+            visits[found : found + len(ids)] = (places.astype(np.int64) << _DAY_BITS) + days
+            found, newest = found + len(ids), days.max(initial=newest)
         low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
-        customer_of = Lookup(order_ids[:found], customers[:found], missing=len(number))
-        del order_ids
-        every_visit = customers[:found].astype(np.int64) << 32
-        every_visit += days[:found]
-        del customers, days
-        # np.unique takes ten times as long.
-        every_visit.sort()
-        every_visit = every_visit[is_new(every_visit)]
-        every_visit = every_visit[: np.searchsorted(every_visit, len(number) << 32)]
-        visitors = (every_visit >> 32).astype(np.int32)
-        days = (every_visit & (2**32 - 1)).astype(np.int32)
-        return Orders(rows, cents_of, customer_of, spent, number, visitors, days)
+        visits = visits[:found]
+        visits.sort()
+        visits = visits[: np.searchsorted(visits, len(number) << _DAY_BITS)]
+        return Orders(rows, cents_of, customer_of, spent, number, _visits(visits, newest))
 
     @cached_property
     def buyers(self) -> Buyers:
         """The customers with a counting order."""
-        is_first, has_ordered = is_new(self.orders.visitors), self.orders.number > 0
-        first, last = (self.orders.days[ends].astype(np.int64) for ends in (is_first, np.roll(is_first, -1)))
-        figures = last, self.orders.number[has_ordered], self.orders.spent[has_ordered]
+        has_ordered = self.orders.number > 0
+        figures = self.orders.visits.last, self.orders.number[has_ordered], self.orders.spent[has_ordered]
         recency, frequency, amount = map(_fifths, figures)
-        return Buyers(first, last, recency, frequency, amount, value=(frequency + amount + 1) // 2)
+        return Buyers(recency, frequency, amount, value=(frequency + amount + 1) // 2)
 
     @cached_property
     def items(self) -> Items:
@@ -318,8 +326,37 @@ _NOBODY = np.empty(0, np.int64)
 _NO_PAIRS = pa.table({"place": pa.array([], pa.int64()), "order_id": pa.array([], pa.int64())})
 
 
+def _visits(visits: Integers, newest: int) -> Visits:
+    """What sorted visits say, some of them repeated, up to the newest day."""
+    number = int(_months(np.array([newest]))[0]) + 1
+    waits, active = np.zeros(newest + 1, np.int64), np.zeros((number, number), np.int64)
+    ends: list[tuple[Integers, Integers]] = [(_NOBODY, _NOBODY)]
+    # A customer's visits stay in one piece.
+    cuts = np.searchsorted(visits, visits[::_VISITS_AT_ONCE] >> _DAY_BITS << _DAY_BITS)
+    for start, end in pairwise([*cuts, len(visits)]):
+        piece = visits[start:end][is_new(visits[start:end])]
+        days, is_first = piece & (2**_DAY_BITS - 1), is_new(piece >> _DAY_BITS)
+        ends.append((days[is_first], days[np.roll(is_first, -1)]))
+        waits += np.bincount(np.diff(days)[~is_first[1:]], minlength=len(waits))
+        months = _months(days)
+        is_first_of_month = is_first | is_new(months)
+        cohorts = months[is_first][np.cumsum(is_first) - 1]
+        np.add.at(active, (cohorts[is_first_of_month], months[is_first_of_month]), 1)
+    first, last = map(np.concatenate, zip(*ends, strict=True))
+    return Visits(first, last, waits, active)
+
+
+def _months(days: Integers) -> Integers:
+    """The months since 1970 of days since then."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
 def _column(folder: Path, name: str) -> Integers:
-    return np.concatenate([_NOBODY, *(batch[name].to_numpy() for batch in read_batches(folder, [name]))])
+    values, found = np.empty(count_rows(folder), np.int64), 0
+    for batch in read_batches(folder, [name]):
+        values[found : found + len(batch)] = batch[name].to_numpy()
+        found += len(batch)
+    return values
 
 
 def _fifths(figures: Integers) -> Integers:
@@ -329,7 +366,9 @@ def _fifths(figures: Integers) -> Integers:
 
 
 def _places_of(ids: Integers) -> Lookup:
-    return Lookup(ids, np.arange(len(ids)), missing=len(ids))
+    places = Lookup(ids, missing=len(ids))
+    places.put(ids, np.arange(len(ids)))
+    return places
 
 
 def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch], Found]) -> Iterator[Found]:

@@ -19,6 +19,7 @@ from shopsight.clean.references import (
 )
 from shopsight.clean.rule import Cleaned, Phase, check_rows, reject, split_rows, table_rules
 from shopsight.contract import REVIEWS
+from shopsight.engine.key_ranges import key_ranges
 from shopsight.engine.protocol import Frame, is_empty, materialize
 
 RULES = table_rules(
@@ -96,9 +97,17 @@ def _last_of_the_day(rows: Frame, customers: Parents, checked: Frame) -> Frame |
 
     Grain: one row per customer, product and day with several, with ``last_review_id``; held in memory.
     """
-    occasions = follow_merges(customers.join_to(rows.select(*_OCCASION)))
-    counted = occasions.group_by(_OCCASION).agg(nw.len().alias("reviews"))
-    several = materialize(counted.filter(col("reviews") > 1).select(_OCCASION))
+    # Joined with the few who were merged, not with all.
+    moved = materialize(customers.kept.filter(col("customer_id") != col("kept_customer_id")))
+    # By ranges of products, so that no hash table holds all reviews.
+    found = []
+    for keys in key_ranges(rows, "product_id"):
+        occasions = follow_merges(
+            keys.filter(rows.select(*_OCCASION)).join(moved, on="customer_id", how="left")
+        )
+        counted = occasions.group_by(_OCCASION).agg(nw.len().alias("reviews"))
+        found.append(materialize(counted.filter(col("reviews") > 1).select(_OCCASION)))
+    several = nw.concat(found)
     if is_empty(several):
         return None
     last = checked.filter(is_candidate()).join(several, on=_OCCASION, how="semi").group_by(_OCCASION)

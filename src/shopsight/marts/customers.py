@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 import narwhals as nw
 
+from shopsight.engine.key_ranges import key_ranges
 from shopsight.engine.protocol import Frame
+from shopsight.marts.dates import day_number, month_of
 from shopsight.marts.insights.rfm import segment_of_place
-from shopsight.marts.insights.shop import Shop, day_number, month_of
+from shopsight.marts.insights.shop import Shop
+
+#: The most customers that are in memory at once with their names and addresses.
+CUSTOMERS_IN_RANGE = 250_000
 
 
-def customers(shop: Shop, as_of: date) -> Frame:
-    """The nine columns of ``customer_metrics``, and beside them what the counting orders say.
+def customers(shop: Shop, as_of: date) -> Iterator[Frame]:
+    """What is published of the customers, a range of ids at a time, in their order: so few are in memory at once.
+
+    The nine columns of ``customer_metrics``, and beside them what the counting orders say.
 
     ``first_order_date`` and ``last_order_date``; ``days_since_last_order`` up to the run's day; the scores of
     RFM from 1 to 5 (``recency_score``, ``frequency_score``, ``monetary_score``) and the ``segment`` that they
@@ -33,4 +41,6 @@ def customers(shop: Shop, as_of: date) -> Frame:
         segment_of_place().alias("segment"),
         month_of("first_date").alias("cohort_month"),
     )
-    return shop.customer_metrics.join(of_buyers, on="customer_id", how="left")
+    for keys in key_ranges(shop.customer_metrics, "customer_id", CUSTOMERS_IN_RANGE):
+        some, some_buyers = keys.filter(shop.customer_metrics), keys.filter(of_buyers)
+        yield some.join(some_buyers, on="customer_id", how="left").sort("customer_id")

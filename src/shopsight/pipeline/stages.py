@@ -180,8 +180,9 @@ def insights(run: Run) -> StageResult:
         try:
             with opened() as (engine, shop):
                 frames = compute_insights(shop, options, run.insights)
-                every = {of_customers: customers(shop, options.as_of).sort("customer_id")}
-                engine.sink({folder / name: frame for name, frame in frames.items()} | every)
+                engine.sink({folder / name: frame for name, frame in frames.items()})
+                for part, frame in enumerate(customers(shop, options.as_of)):
+                    engine.sink({of_customers: frame}, part)
                 return {"engine": dict(engine.versions)}
         except ShopsightError:
             raise  # a full disk or a lost engine is no insight's fault

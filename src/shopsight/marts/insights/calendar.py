@@ -35,12 +35,3 @@ def sales_months(shop: Shop, options: InsightOptions) -> Frame:
         .filter(nw.col("month") >= nw.col("first"), nw.col("month") <= nw.col("last"))
         .select("month")
     )
-
-
-def months_between(earlier: str, later: str) -> nw.Expr:
-    """The number of calendar months from one date to a later one; 0 within the same month."""
-    return _month_number(later) - _month_number(earlier)
-
-
-def _month_number(column: str) -> nw.Expr:
-    return nw.col(column).dt.year().cast(nw.Int64) * 12 + nw.col(column).dt.month().cast(nw.Int64)

@@ -6,10 +6,11 @@ import narwhals as nw
 
 from shopsight.audit.identities import Recounted, SumsTo
 from shopsight.engine.protocol import Frame
-from shopsight.marts.insights.calendar import months_between, sales_months
+from shopsight.marts.dates import month_of, months_between
+from shopsight.marts.insights.calendar import sales_months
 from shopsight.marts.insights.evidence import CUSTOMERS, Evidence, counting_orders
 from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
-from shopsight.marts.insights.shop import Shop, month_of
+from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
 
@@ -24,26 +25,9 @@ def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
     with a counting order; a month in which none of the cohort ordered has 0. Earliest cohort first, then by
     months_since.
     """
-    # One row per customer and month with orders: the customer's first order of the month.
-    is_first_of_month = nw.col("previous_month").is_null() | (nw.col("previous_month") < nw.col("month"))
-    active = (
-        shop.purchases.select(
-            "customer_id",
-            month_of("order_date").alias("month"),
-            month_of("previous_date").alias("previous_month"),
-        )
-        .filter(is_first_of_month)
-        .select("customer_id", "month", "previous_month")
-    )
-    cohort_of = active.filter(nw.col("previous_month").is_null()).select(
-        "customer_id", nw.col("month").alias("cohort_month")
-    )
-    returned = (
-        active.join(cohort_of, on="customer_id", how="inner")
-        .group_by("cohort_month", "month")
-        .agg(nw.len().cast(nw.Int64).alias("customers"))
-    )
-    sizes = cohort_of.group_by("cohort_month").agg(nw.len().cast(nw.Int64).alias("size"))
+    returned = shop.purchases.active
+    is_first = nw.col("month") == nw.col("cohort_month")
+    sizes = returned.filter(is_first).select("cohort_month", nw.col("customers").alias("size"))
     nobody = (
         sizes.select("cohort_month")
         .join(sales_months(shop, options), how="cross")

@@ -6,10 +6,11 @@ import narwhals as nw
 
 from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
+from shopsight.marts.dates import month_of
 from shopsight.marts.insights.calendar import sales_months
 from shopsight.marts.insights.evidence import AMOUNT, ROWS, Evidence, average_order_value, counting_orders
 from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
-from shopsight.marts.insights.shop import Shop, month_of
+from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import MONEY_SUM, divide_money, share_of
 
 

@@ -8,7 +8,7 @@ from shopsight.audit.identities import Quotient, Recounted, SumsTo
 from shopsight.engine.protocol import Frame
 from shopsight.marts.insights.evidence import ROWS, Evidence, buying_customers
 from shopsight.marts.insights.insight import Chart, Insight, InsightColumn, InsightOptions
-from shopsight.marts.insights.shop import Shop, day_number
+from shopsight.marts.insights.shop import Shop
 from shopsight.marts.money import share_of
 
 
@@ -26,13 +26,20 @@ def repeat_purchase(shop: Shop, _options: InsightOptions) -> Frame:
         nw.len().cast(nw.Int64).alias("customers"),
         is_repeat.sum().fill_null(0).cast(nw.Int64).alias("repeat_customers"),
     )
-    gaps = shop.purchases.filter(nw.col("order_date") > nw.col("previous_date")).select(
-        (day_number("order_date") - day_number("previous_date")).alias("days")
-    )
-    waited = gaps.select(nw.col("days").median().alias("median_days_between_orders"))
+    waited = _median(shop.purchases.waits).select(nw.col("days").alias("median_days_between_orders"))
     return counted.join(waited, how="cross").with_columns(
         share_of(nw.col("repeat_customers"), nw.col("customers")).alias("repeat_share")
     )
+
+
+def _median(waits: Frame) -> Frame:
+    """The median number of days, of counted ones: one row, ``days``; null without any."""
+    here, of_all = nw.col("orders"), nw.col("orders").sum()
+    counted = waits.with_columns(here.cum_sum().over(order_by="days").alias("up_to"), of_all.alias("of_all"))
+    # The one or two in the middle are those with at most half of all on either side.
+    before = nw.col("up_to") - here
+    middle = counted.filter(2 * before <= nw.col("of_all"), 2 * nw.col("up_to") >= nw.col("of_all"))
+    return middle.select(nw.col("days").mean())
 
 
 INSIGHT = Insight(

@@ -7,8 +7,10 @@ from functools import cached_property
 
 import narwhals as nw
 
-from shopsight.engine.protocol import Frame, cache
+from shopsight.engine.protocol import Frame, cache, materialize
+from shopsight.marts.dates import month_of
 from shopsight.marts.insights.baskets import Baskets
+from shopsight.marts.insights.purchases import Purchases
 from shopsight.marts.insights.rfm import score_customers
 
 
@@ -42,21 +44,14 @@ class Shop:
         return self.customer_metrics.filter(nw.col("total_orders") > 0)
 
     @cached_property
-    def purchases(self) -> Frame:
-        """Every counting order with the customer's one before: customer_id, order_date, previous_date.
-
-        Grain: one row per counting order. ``previous_date`` is null in the customer's first order. The order
-        within a day is arbitrary and affects no figure.
-        """
-        previous_date = nw.col("order_date").shift(1).over("customer_id", order_by="order_date")
-        return cache(
-            self.counting_orders.select("customer_id", "order_date", previous_date.alias("previous_date"))
-        )
+    def purchases(self) -> Purchases:
+        """When the customers ordered again."""
+        return Purchases(self.counting_orders)
 
     @cached_property
     def scored_customers(self) -> Frame:
         """The customers with a counting order, scored: see :func:`score_customers`."""
-        return cache(score_customers(self.buyers, self.counting_orders))
+        return materialize(score_customers(self.buyers, self.counting_orders))
 
     @cached_property
     def monthly_totals(self) -> Frame:
@@ -66,18 +61,3 @@ class Shop:
             .group_by("month")
             .agg(nw.col("total_amount").sum().alias("revenue"), nw.len().cast(nw.Int64).alias("orders"))
         )
-
-
-def month_of(column: str) -> nw.Expr:
-    """The first day of a date's month, a Date on every engine."""
-    return nw.col(column).dt.truncate("1mo").cast(nw.Date)
-
-
-def day_number(column: str) -> nw.Expr:
-    """Days of the Gregorian calendar up to a date.
-
-    Dates subtracted give a number on one engine, a duration on another, and one without days on a third.
-    """
-    years = nw.col(column).dt.year().cast(nw.Int64) - 1
-    leap_days = years // 4 - years // 100 + years // 400
-    return years * 365 + leap_days + nw.col(column).dt.ordinal_day().cast(nw.Int64)
