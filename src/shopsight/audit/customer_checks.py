@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import Totals, compared_totals, keyed_sum, numbers_of, totals_as_read
 from shopsight.audit.lookups import Flags, Integers
-from shopsight.audit.parquet import parquet_files, read_batches, read_column
+from shopsight.audit.parquet import count_rows, parquet_files, read_batches, read_side_by_side
 from shopsight.audit.recounts import SEGMENT_NAMES, SEGMENTS_BY_SCORE
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import CUSTOMERS, Column, Kind, Table
@@ -80,13 +80,14 @@ def customer_checks(files: ShopFiles, customers: Totals, today: date) -> Iterato
 
 def _same_columns(metrics: Path, mart: Path) -> Iterator[Check]:
     """The columns of ``customer_metrics`` in the other mart; both have the customers in one order."""
-    for name in pq.read_schema(parquet_files(metrics)[0]).names:
-        one, other = (read_column(folder, name) for folder in (metrics, mart))
-        same = 0
-        if len(one) == len(other):
-            both_null = pc.and_(one.is_null(), other.is_null())
-            same = pc.sum(pc.or_kleene(pc.equal(one, other), both_null)).as_py() or 0
-        yield Check(f"customers.{name}: rows as in customer_metrics", len(one), same)
+    names = pq.read_schema(parquet_files(metrics)[0]).names
+    same: Counter[str] = Counter()
+    for one, other in read_side_by_side(metrics, mart, names):
+        for name in names:
+            both_null = pc.and_(one[name].is_null(), other[name].is_null())
+            same[name] += pc.sum(pc.or_kleene(pc.equal(one[name], other[name]), both_null)).as_py() or 0
+    for name in names:
+        yield Check(f"customers.{name}: rows as in customer_metrics", count_rows(metrics), same[name])
 
 
 def mart_totals(mart: Path) -> Totals:

@@ -6,6 +6,7 @@ The ledger and the proof read with this module, so they share no code with the s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,21 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
         pa.default_memory_pool().release_unused()
 
 
-def read_column(folder: Path, column: str) -> pa.ChunkedArray:
-    """A whole column of a table's folder; only for tables whose rows fit in memory."""
-    parts = [pq.read_table(path, columns=[column], use_threads=False) for path in parquet_files(folder)]
-    return pa.concat_tables(parts)[column]
+def read_side_by_side(
+    one: Path, other: Path, columns: list[str]
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """The columns of two folders, two batches of the same rows by position; up to the shorter's end."""
+    readers = read_batches(one, columns), read_batches(other, columns)
+    batches = [pa.record_batch({}), pa.record_batch({})]
+    with suppress(StopIteration):
+        while True:
+            batches = [
+                batch if batch.num_rows else next(reader)
+                for batch, reader in zip(batches, readers, strict=True)
+            ]
+            rows = min(batch.num_rows for batch in batches)
+            yield batches[0].slice(0, rows), batches[1].slice(0, rows)
+            batches = [batch.slice(rows) for batch in batches]
 
 
 def sum_column(folder: Path, column: str) -> Any:

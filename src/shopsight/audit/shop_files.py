@@ -14,7 +14,8 @@ from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,14 +30,19 @@ from shopsight.settings import Settings
 
 Key = tuple[Any, ...]
 Row = dict[str, Any]
-Found = TypeVar("Found")
+Found = TypeVarTuple("Found")
 Name = TypeVar("Name")
+
+#: Of a batch's counting orders: the order, the customer's place, the day, the cents.
+_CountingOrders = tuple[Integers, Small, Small, Integers]
+#: Of a batch's lines of counting orders: the order's place, the customer's place, the quantity.
+_CountingLines = tuple[Integers, Small, Integers]
 
 #: How many order lines are in memory at once when orders are counted by product.
 LINES_IN_MEMORY = 4_000_000
 
 #: How many visits are counted at once.
-_VISITS_AT_ONCE = 2**20
+_VISITS_AT_ONCE = 2**18
 
 #: A visit is one number: the customer's place, and these bits for the day.
 _DAY_BITS = 32
@@ -181,17 +187,22 @@ class ShopFiles:
         """All kept orders."""
         excluded = pa.array(sorted(self.settings.excluded_order_statuses), pa.string())
 
-        def count(
-            batch: pa.RecordBatch,
-        ) -> tuple[Counter[Any], Counter[Any], tuple[Integers, Small, Small, Integers]]:
+        rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
+        # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
+        # kept: their orders are missing from the sums.
+        low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
+        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=len(number) - 1)
+        visits, found, newest = np.empty(count_rows(self.clean / "orders"), np.int64), 0, -1
+
+        def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], _CountingOrders]:
             statuses = batch["status"].cast(pa.string()).dictionary_encode()
             is_excluded = pc.is_in(statuses.dictionary, value_set=excluded).to_numpy(zero_copy_only=False)
             codes = statuses.indices.to_numpy().astype(np.int64)
             days = batch["order_date"].cast(pa.int32()).to_numpy()
             months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-            first, number = months.min(), np.ptp(months) + 1
-            groups = codes * number + (months - first)
-            first_days = np.arange(first, first + number).astype("datetime64[M]").astype(date).tolist()
+            first, span = months.min(), np.ptp(months) + 1
+            groups = codes * span + (months - first)
+            first_days = np.arange(first, first + span).astype("datetime64[M]").astype(date).tolist()
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
             cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]
             customers = self.customer_of.of(batch["customer_id"].to_numpy()[is_counting])
@@ -199,25 +210,20 @@ class ShopFiles:
             counting = order_ids, customers, days[is_counting], cents[is_counting]
             return _sums(names, groups, np.ones_like(groups)), _sums(names, groups, cents), counting
 
-        columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
-        rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
-        # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
-        # kept: their orders are missing from the sums.
-        low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
-        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=len(number) - 1)
-        # With a list of batches, joined at the end, this would take twice the memory.
-        visits, found, newest = np.empty(count_rows(self.clean / "orders"), np.int64), 0, -1
-        for more_rows, more_cents, (ids, places, days, cents) in _by_batch(
-            self.clean / "orders", columns, count
-        ):
+        def add(more_rows: Counter[Any], more_cents: Counter[Any], counting: _CountingOrders) -> None:
+            nonlocal found, newest
             rows.update(more_rows)
             cents_of.update(more_cents)
-            np.add.at(low, places, cents & (2**31 - 1))
-            np.add.at(high, places, cents >> 31)
-            np.add.at(number, places, 1)
-            customer_of.put(ids, places)
-            visits[found : found + len(ids)] = (places.astype(np.int64) << _DAY_BITS) + days
-            found, newest = found + len(ids), days.max(initial=newest)
+            order_ids, customers, days, cents = counting
+            np.add.at(low, customers, cents & (2**31 - 1))
+            np.add.at(high, customers, cents >> 31)
+            np.add.at(number, customers, 1)
+            customer_of.put(order_ids, customers)
+            visits[found : found + len(days)] = (customers.astype(np.int64) << _DAY_BITS) + days
+            found, newest = found + len(days), int(days.max(initial=newest))
+
+        columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
+        _by_batch(self.clean / "orders", columns, count, add)
         low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
         visits = visits[:found]
@@ -242,31 +248,34 @@ class ShopFiles:
         # The last place is for products that are not kept.
         units, lines = (np.zeros(len(ids) + 1, np.int64) for ids in (self.customer_ids, self.product_ids))
 
-        def count(batch: pa.RecordBatch) -> tuple[Small, Integers, Integers, Counter[int], Counter[int]]:
+        units_of, cents_of = Counter[int](), Counter[int]()
+
+        def count(batch: pa.RecordBatch) -> tuple[_CountingLines, Integers, Counter[int], Counter[int]]:
             orders = customer_of.places(batch["order_id"].to_numpy())
             customers, product_ids = customer_of.numbers[orders], batch["product_id"].to_numpy()
             is_counting, quantities = customers < len(self.customer_ids), batch["quantity"].to_numpy()
-            is_basket[orders[is_counting]] = True
             is_sold = ids.has(product_ids) & is_counting
             places = np.searchsorted(ids.sorted, product_ids[is_sold])
-            units, price = quantities[is_sold], numbers_of(batch["price"])[is_sold]
+            sold, price = quantities[is_sold], numbers_of(batch["price"])[is_sold]
             return (
-                customers[is_counting],
-                quantities[is_counting],
+                (orders[is_counting], customers[is_counting], quantities[is_counting]),
                 np.bincount(self.product_of.of(product_ids[is_counting]), minlength=len(lines)),
-                _sums(listed, places, units),
-                _sums(listed, places, units * price),
+                _sums(listed, places, sold),
+                _sums(listed, places, sold * price),
             )
 
-        columns = ["order_id", "product_id", "quantity", "price"]
-        units_of, cents_of = Counter[int](), Counter[int]()
-        for customers, quantities, by_product, more_units, more_cents in _by_batch(
-            self.clean / "order_items", columns, count
-        ):
+        def add(
+            counting: _CountingLines, by_product: Integers, more_units: Counter[int], more_cents: Counter[int]
+        ) -> None:
+            orders, customers, quantities = counting
+            is_basket[orders] = True
             np.add.at(units, customers, quantities)
-            lines += by_product
+            np.add(lines, by_product, out=lines)
             units_of.update(more_units)
             cents_of.update(more_cents)
+
+        columns = ["order_id", "product_id", "quantity", "price"]
+        _by_batch(self.clean / "order_items", columns, count, add)
         return Items(units[:-1], int(is_basket.sum()), lines[:-1], units_of, cents_of)
 
     def is_counting(self, order_ids: Integers) -> Flags:
@@ -301,7 +310,7 @@ class ShopFiles:
         parts = int(self.items.lines[ids.has(self.product_ids)].sum()) // LINES_IN_MEMORY + 1
         for part in range(parts):
 
-            def find(batch: pa.RecordBatch, part: int = part) -> pa.Table:
+            def find(batch: pa.RecordBatch, part: int = part) -> tuple[pa.Table]:
                 order_ids, product_ids = batch["order_id"].to_numpy(), batch["product_id"].to_numpy()
                 is_wanted = ids.has(product_ids)
                 if parts > 1:
@@ -309,10 +318,11 @@ class ShopFiles:
                 order_ids, product_ids = order_ids[is_wanted], product_ids[is_wanted]
                 is_counting = self.is_counting(order_ids)
                 places = np.searchsorted(ids.sorted, product_ids[is_counting])
-                return pa.table([places, order_ids[is_counting]], ["place", "order_id"])
+                return (pa.table([places, order_ids[is_counting]], ["place", "order_id"]),)
 
-            found = _by_batch(self.clean / "order_items", ["order_id", "product_id"], find)
-            pairs = pa.concat_tables([_NO_PAIRS, *found]).group_by(["place", "order_id"]).aggregate([])
+            found = [_NO_PAIRS]
+            _by_batch(self.clean / "order_items", ["order_id", "product_id"], find, found.append)
+            pairs = pa.concat_tables(found).group_by(["place", "order_id"]).aggregate([])
             pairs = pairs.sort_by("place")
             starts = np.searchsorted(pairs["place"].to_numpy(), np.arange(len(ids.sorted) + 1))
             order_ids = pairs["order_id"].to_numpy()
@@ -371,19 +381,26 @@ def _places_of(ids: Integers) -> Lookup:
     return places
 
 
-def _by_batch(folder: Path, columns: list[str], work: Callable[[pa.RecordBatch], Found]) -> Iterator[Found]:
-    """What the work finds in each batch of the folder's files, in order; threads share the files."""
+def _by_batch(
+    folder: Path,
+    columns: list[str],
+    work: Callable[[pa.RecordBatch], tuple[*Found]],
+    add: Callable[[*Found], None],
+) -> None:
+    """Work on each batch of the folder's files, in threads, and add what is found, one batch at a time."""
+    lock = Lock()
 
-    def read(path: Path) -> list[Found]:
+    def read(path: Path) -> None:
         with pq.ParquetFile(path) as file:
-            batches = file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
-            found = [work(batch) for batch in batches if batch.num_rows]
+            for batch in file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False):
+                if batch.num_rows:
+                    found = work(batch)
+                    with lock:
+                        add(*found)
         pa.default_memory_pool().release_unused()
-        return found
 
     with ThreadPoolExecutor(THREADS) as threads:
-        for found in threads.map(read, parquet_files(folder)):
-            yield from found
+        list(threads.map(read, parquet_files(folder)))
 
 
 def _sums(names: Sequence[Name], places: Integers, values: Integers) -> Counter[Name]:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import narwhals as nw
 
-from shopsight.engine.key_ranges import key_ranges
+from shopsight.engine.key_ranges import KeyRange
 from shopsight.engine.protocol import Frame
 from shopsight.marts.dates import day_number, month_of
 from shopsight.marts.insights.rfm import segment_of_place
 from shopsight.marts.insights.shop import Shop
 
-#: The most customers that are in memory at once with their names and addresses.
-CUSTOMERS_IN_RANGE = 250_000
+EVERYBODY = KeyRange("customer_id")
 
 
-def customers(shop: Shop, as_of: date) -> Iterator[Frame]:
-    """What is published of the customers, a range of ids at a time, in their order: so few are in memory at once.
-
-    The nine columns of ``customer_metrics``, and beside them what the counting orders say.
+def customers(shop: Shop, as_of: date, keys: KeyRange = EVERYBODY) -> Frame:
+    """The nine columns of ``customer_metrics``, and beside them what the counting orders say.
 
     ``first_order_date`` and ``last_order_date``; ``days_since_last_order`` up to the run's day; the scores of
     RFM from 1 to 5 (``recency_score``, ``frequency_score``, ``monetary_score``) and the ``segment`` that they
     name, as in the insight ``rfm_segments``; ``cohort_month``, the first day of the first order's month,
     as in ``cohort_retention``. All are null for a customer without a counting order.
 
-    Grain: one row per customer, key ``customer_id``.
+    Grain: one row per customer of the range, key ``customer_id``.
     """
     today = nw.lit(as_of.toordinal()).cast(nw.Int64)
     of_buyers = shop.scored_customers.select(
@@ -41,6 +37,5 @@ def customers(shop: Shop, as_of: date) -> Iterator[Frame]:
         segment_of_place().alias("segment"),
         month_of("first_date").alias("cohort_month"),
     )
-    for keys in key_ranges(shop.customer_metrics, "customer_id", CUSTOMERS_IN_RANGE):
-        some, some_buyers = keys.filter(shop.customer_metrics), keys.filter(of_buyers)
-        yield some.join(some_buyers, on="customer_id", how="left").sort("customer_id")
+    of_customers = keys.filter(shop.customer_metrics)
+    return of_customers.join(keys.filter(of_buyers), on="customer_id", how="left")

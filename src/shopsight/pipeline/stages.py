@@ -22,6 +22,7 @@ from shopsight.audit.parquet import count_rows
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.clean import RULES, CleaningPolicy, clean_shop
 from shopsight.contract import ORDERS, TABLES
+from shopsight.engine.key_ranges import key_ranges
 from shopsight.engine.opening import open_engine
 from shopsight.engine.protocol import Engine
 from shopsight.errors import ConfigurationError, ShopsightError
@@ -147,9 +148,11 @@ def metrics(run: Run) -> StageResult:
     def work() -> dict[str, Any]:
         names = ("customers", "orders", "order_units", "reviews")
         with open_engine(run.settings, run.workspace.folder("scratch")) as engine:
-            frame = customer_metrics(*(engine.scan(clean_folder / name) for name in names))
-            # In the order of the key, so that generations can be compared by merging.
-            engine.sink({target: frame.sort("customer_id")})
+            tables = [engine.scan(clean_folder / name) for name in names]
+            for part, keys in enumerate(key_ranges(tables[0], "customer_id")):
+                frame = customer_metrics(*map(keys.filter, tables))
+                # In the order of the key, so that generations can be compared by merging.
+                engine.sink({target: frame.sort("customer_id")}, part)
             return {"engine": dict(engine.versions)}
 
     details, is_kept, seconds = _once(run.workspace.metrics, run.workspace.clean, {}, work)
@@ -181,8 +184,9 @@ def insights(run: Run) -> StageResult:
             with opened() as (engine, shop):
                 frames = compute_insights(shop, options, run.insights)
                 engine.sink({folder / name: frame for name, frame in frames.items()})
-                for part, frame in enumerate(customers(shop, options.as_of)):
-                    engine.sink({of_customers: frame}, part)
+                for part, keys in enumerate(shop.customer_ranges):
+                    some = customers(shop, options.as_of, keys)
+                    engine.sink({of_customers: some.sort("customer_id")}, part)
                 return {"engine": dict(engine.versions)}
         except ShopsightError:
             raise  # a full disk or a lost engine is no insight's fault

@@ -60,8 +60,9 @@ class ContentDigest:
 
     def hexdigest(self) -> str:
         """The digest of all documents so far."""
-        digests = np.frombuffer(self._digests, f"S{_SIZE}")
-        return hashlib.sha256(np.sort(digests).tobytes()).hexdigest()
+        # Sorted in place: a copy would be the most memory that publishing takes.
+        np.frombuffer(self._digests, f"S{_SIZE}").sort()
+        return hashlib.sha256(self._digests).hexdigest()
 
 
 def read_digests(target: Target, generation: Stored) -> dict[str, str]:

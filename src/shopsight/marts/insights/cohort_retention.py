@@ -25,7 +25,7 @@ def cohort_retention(shop: Shop, options: InsightOptions) -> Frame:
     with a counting order; a month in which none of the cohort ordered has 0. Earliest cohort first, then by
     months_since.
     """
-    returned = shop.purchases.active
+    returned = shop.purchases.active.select("cohort_month", "month", nw.col("customers").cast(nw.Int64))
     is_first = nw.col("month") == nw.col("cohort_month")
     sizes = returned.filter(is_first).select("cohort_month", nw.col("customers").alias("size"))
     nobody = (

