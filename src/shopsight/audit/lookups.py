@@ -59,7 +59,8 @@ class Lookup:
         self._first, self._last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
         span = self._last - self._first + 1
         self._is_dense = span <= 8 * len(ids)
-        self._ids = ids[:0] if self._is_dense else np.sort(ids)
+        # An empty slice would keep all ids in memory.
+        self._ids = np.empty(0, np.int64) if self._is_dense else np.sort(ids)
         self.numbers: Small = np.full((span if self._is_dense else len(ids)) + 1, missing, np.int32)
 
     def put(self, ids: Integers, numbers: Integers | Small) -> None:

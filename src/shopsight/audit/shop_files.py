@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import numbers_of
 from shopsight.audit.identities import DeclaredInsight, Greatest, Recounted
-from shopsight.audit.lookups import Flags, Ids, Integers, Lookup, Small, is_new
+from shopsight.audit.lookups import Ids, Integers, Lookup, Small, is_new
 from shopsight.audit.parquet import BATCH_ROWS, count_rows, parquet_files, read_batches
 from shopsight.settings import Settings
 
@@ -44,8 +44,8 @@ LINES_IN_MEMORY = 4_000_000
 #: How many visits are counted at once.
 _VISITS_AT_ONCE = 2**18
 
-#: A visit is one number: the customer's place, and these bits for the day.
-_DAY_BITS = 32
+#: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
+_LOW_BITS = 32
 
 #: How many files are read at the same time, each a batch at a time.
 THREADS = 2
@@ -219,7 +219,7 @@ class ShopFiles:
             np.add.at(high, customers, cents >> 31)
             np.add.at(number, customers, 1)
             customer_of.put(order_ids, customers)
-            visits[found : found + len(days)] = (customers.astype(np.int64) << _DAY_BITS) + days
+            visits[found : found + len(days)] = (customers.astype(np.int64) << _LOW_BITS) + days
             found, newest = found + len(days), int(days.max(initial=newest))
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
@@ -228,7 +228,7 @@ class ShopFiles:
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
         visits = visits[:found]
         visits.sort()
-        visits = visits[: np.searchsorted(visits, len(number) << _DAY_BITS)]
+        visits = visits[: np.searchsorted(visits, len(number) << _LOW_BITS)]
         return Orders(rows, cents_of, customer_of, spent, number, _visits(visits, newest))
 
     @cached_property
@@ -278,10 +278,6 @@ class ShopFiles:
         _by_batch(self.clean / "order_items", columns, count, add)
         return Items(units[:-1], int(is_basket.sum()), lines[:-1], units_of, cents_of)
 
-    def is_counting(self, order_ids: Integers) -> Flags:
-        """Which of the orders count."""
-        return self.orders.customer_of.of(order_ids) < len(self.customer_ids)
-
     @cached_property
     def product_orders(self) -> tuple[Counter[int], Counter[Key]]:
         """Counting orders by product and by listed pair of products.
@@ -302,38 +298,39 @@ class ShopFiles:
         return by_product, by_pair
 
     def orders_of(self, product_ids: Iterable[int]) -> Iterator[dict[int, Integers]]:
-        """By product, the distinct counting orders that hold it.
+        """By product, the distinct counting orders that hold it, as their places in ``orders.customer_of``.
 
         The orders come in parts, so that a bounded number of lines is in memory; no order is in two parts.
         """
-        ids = Ids(product_ids)
+        ids, customer_of = Ids(product_ids), self.orders.customer_of
         parts = int(self.items.lines[ids.has(self.product_ids)].sum()) // LINES_IN_MEMORY + 1
         for part in range(parts):
 
-            def find(batch: pa.RecordBatch, part: int = part) -> tuple[pa.Table]:
+            def find(batch: pa.RecordBatch, part: int = part) -> tuple[Integers]:
                 order_ids, product_ids = batch["order_id"].to_numpy(), batch["product_id"].to_numpy()
                 is_wanted = ids.has(product_ids)
                 if parts > 1:
                     is_wanted &= order_ids % parts == part
-                order_ids, product_ids = order_ids[is_wanted], product_ids[is_wanted]
-                is_counting = self.is_counting(order_ids)
-                places = np.searchsorted(ids.sorted, product_ids[is_counting])
-                return (pa.table([places, order_ids[is_counting]], ["place", "order_id"]),)
+                orders = customer_of.places(order_ids[is_wanted])
+                is_counting = customer_of.numbers[orders] < len(self.customer_ids)
+                places = np.searchsorted(ids.sorted, product_ids[is_wanted][is_counting])
+                return ((places << _LOW_BITS) | orders[is_counting],)
 
-            found = [_NO_PAIRS]
+            found = [_NOBODY]
             _by_batch(self.clean / "order_items", ["order_id", "product_id"], find, found.append)
-            pairs = pa.concat_tables(found).group_by(["place", "order_id"]).aggregate([])
-            pairs = pairs.sort_by("place")
-            starts = np.searchsorted(pairs["place"].to_numpy(), np.arange(len(ids.sorted) + 1))
-            order_ids = pairs["order_id"].to_numpy()
+            orders = np.concatenate(found)
+            del found
+            orders.sort()
+            orders = orders[is_new(orders)]
+            starts = np.searchsorted(orders, np.arange(len(ids.sorted) + 1) << _LOW_BITS)
+            orders &= 2**_LOW_BITS - 1
             yield {
-                product_id: order_ids[start:end]
+                product_id: orders[start:end]
                 for product_id, (start, end) in zip(ids.sorted.tolist(), pairwise(starts), strict=True)
             }
 
 
 _NOBODY = np.empty(0, np.int64)
-_NO_PAIRS = pa.table({"place": pa.array([], pa.int64()), "order_id": pa.array([], pa.int64())})
 
 
 def _visits(visits: Integers, newest: int) -> Visits:
@@ -342,10 +339,10 @@ def _visits(visits: Integers, newest: int) -> Visits:
     waits, active = np.zeros(newest + 1, np.int64), np.zeros((number, number), np.int64)
     ends: list[tuple[Integers, Integers]] = [(_NOBODY, _NOBODY)]
     # A customer's visits stay in one piece.
-    cuts = np.searchsorted(visits, visits[::_VISITS_AT_ONCE] >> _DAY_BITS << _DAY_BITS)
+    cuts = np.searchsorted(visits, visits[::_VISITS_AT_ONCE] >> _LOW_BITS << _LOW_BITS)
     for start, end in pairwise([*cuts, len(visits)]):
         piece = visits[start:end][is_new(visits[start:end])]
-        days, is_first = piece & (2**_DAY_BITS - 1), is_new(piece >> _DAY_BITS)
+        days, is_first = piece & (2**_LOW_BITS - 1), is_new(piece >> _LOW_BITS)
         ends.append((days[is_first], days[np.roll(is_first, -1)]))
         waits += np.bincount(np.diff(days)[~is_first[1:]], minlength=len(waits))
         months = _months(days)
