@@ -19,7 +19,7 @@ from shopsight.engine.protocol import Frame, is_distributed, materialize
 
 #: The most rows in a range, unless they have one key. Measured on 5 million orders with 15 million
 #: items; docs/data-structures.md has the figures.
-ROWS_IN_RANGE = 500_000
+ROWS_IN_RANGE = 350_000
 
 #: The number of pieces in which keys are counted; a range consists of whole pieces.
 _PIECES = 4096

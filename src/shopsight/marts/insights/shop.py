@@ -15,7 +15,7 @@ from shopsight.marts.insights.purchases import Purchases
 from shopsight.marts.insights.rfm import score_customers
 
 #: Measured on half a million customers: 60 MB less than all at once, in the same time.
-CUSTOMERS_IN_RANGE = 250_000
+CUSTOMERS_IN_RANGE = 125_000
 
 
 @dataclass(frozen=True)
