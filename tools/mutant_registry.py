@@ -493,10 +493,17 @@ MUTANTS = (
         _PROOF,
     ),
     Mutant(
+        "Orders of a customer who is not kept are not noticed",
+        "audit/clean_checks.py",
+        "found = sum(int(parents.has(keys).sum()) for keys in _keys(folder, column))",
+        "found = count_rows(folder)",
+        ("tests/audit/test_clean_checks.py",),
+    ),
+    Mutant(
         "Cancelled orders count in the proof's own figures of customers",
         "audit/shop_files.py",
-        'cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]',
-        'cents, is_counting = numbers_of(batch["total_amount"]), codes >= 0',
+        "customers[is_excluded[codes]] = nobody",
+        "customers[codes < 0] = nobody",
         _CUSTOMER_CHECKS,
     ),
     Mutant(
@@ -516,8 +523,8 @@ MUTANTS = (
     Mutant(
         "A customer counts in a cohort's month once a day",
         "audit/shop_files.py",
-        "is_first_of_month = is_first | is_new(months)",
-        "is_first_of_month = months >= 0",
+        "is_first_of_month = is_first | is_new(month_of)",
+        "is_first_of_month = month_of >= 0",
         _IDENTITIES,
     ),
     Mutant(

@@ -58,12 +58,13 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shop(tmp_path_factory.mktemp("shop"), made_up_tables(5))
 
 
-@pytest.mark.parametrize("lines_in_memory", [shop_files.LINES_IN_MEMORY, 70])
+@pytest.mark.parametrize("in_memory", [shop_files.LINES_IN_MEMORY, 70])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_insights_of_made_up_shops_hold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, lines_in_memory: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, in_memory: int
 ) -> None:
-    monkeypatch.setattr(shop_files, "LINES_IN_MEMORY", lines_in_memory)
+    monkeypatch.setattr(shop_files, "LINES_IN_MEMORY", in_memory)
+    monkeypatch.setattr(shop_files, "ORDERS_IN_MEMORY", in_memory)
     recipe = Recipe(cents=(-3000, 50_000), first_key=10**12 if seed % 2 else -30)
     checks = checks_of(write_shop(tmp_path, made_up_tables(seed, recipe)))
     assert broken(checks) == []

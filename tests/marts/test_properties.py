@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.clean_tables import Recipe, Tables, made_up_tables, shop_of
 
 from shopsight.engine import key_ranges
-from shopsight.marts.insights import INSIGHTS, InsightOptions, baskets
+from shopsight.marts.insights import INSIGHTS, InsightOptions, baskets, purchases
 
 OPTIONS = InsightOptions(top_n=5, basket_pairs_n=20, as_of=date(2026, 11, 22))
 SMALL = Recipe(customers=8, orders=30, items=70, products=9, categories=3, reviews=20, days=200)
@@ -141,11 +141,12 @@ def test_sums_over_customers_months_countries_and_segments_are_the_counting_orde
 @pytest.mark.parametrize("rows_in_range", [1, 7])
 @few
 @given(seeds)
-def test_the_number_of_order_ranges_changes_nothing(rows_in_range: int, leaders: int, seed: int) -> None:
+def test_the_number_of_ranges_changes_nothing(rows_in_range: int, leaders: int, seed: int) -> None:
     tables = made_up_tables(seed, SMALL)
     whole = figures(tables)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_ranges, "ROWS_IN_RANGE", rows_in_range)
         patch.setattr(baskets, "LINES_IN_RANGE", rows_in_range)
+        patch.setattr(purchases, "ORDERS_IN_RANGE", rows_in_range)
         patch.setattr(baskets, "LEADERS", leaders)
         assert figures(tables) == whole

@@ -56,6 +56,7 @@ class Lookup:
     """
 
     def __init__(self, ids: Integers, missing: int) -> None:
+        self._missing = missing
         self._first, self._last = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
         span = self._last - self._first + 1
         self._is_dense = span <= 8 * len(ids)
@@ -79,4 +80,9 @@ class Lookup:
     def of(self, ids: Integers) -> Small:
         """The ids' numbers."""
         found: Small = self.numbers[self.places(ids)]
+        return found
+
+    def has(self, ids: Integers) -> Flags:
+        """Which of the ids were given a number."""
+        found: Flags = self.of(ids) != self._missing
         return found

@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shopsight.audit.clean_checks import clean_checks
 from shopsight.audit.control_totals import compared_totals, from_document
 from shopsight.audit.exact import exact_sum
 from shopsight.audit.insight_checks import insight_checks
@@ -87,7 +88,7 @@ def prove_cleaning(ledger: Ledger, totals: Mapping[str, TableTotals]) -> Link:
 
 
 def prove_marts(shop: Mapping[str, Figure], files: ShopFiles, customers: Iterable[Check]) -> Link:
-    """Link 3: what the clean tables say, against the metrics and the insights.
+    """Link 3: the clean tables hold together, and what they say, against the metrics and the insights.
 
     Each insight says itself what its rows must satisfy.
 
@@ -98,6 +99,7 @@ def prove_marts(shop: Mapping[str, Figure], files: ShopFiles, customers: Iterabl
     """
 
     def checks() -> Iterable[Check]:
+        yield from clean_checks(files)
         mart = files.marts / "customer_metrics"
         yield Check("customer_metrics: customers", shop["customers"], count_rows(mart))
         for column, figure in (

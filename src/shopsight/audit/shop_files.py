@@ -33,16 +33,16 @@ Row = dict[str, Any]
 Found = TypeVarTuple("Found")
 Name = TypeVar("Name")
 
-#: Of a batch's counting orders: the order, the customer's place, the day, the cents.
-_CountingOrders = tuple[Integers, Small, Small, Integers]
+#: Of a batch's orders: the order, the customer's place, the day, the cents.
+_Orders = tuple[Integers, Small, Small, Integers]
 #: Of a batch's lines of counting orders: the order's place, the customer's place, the quantity.
 _CountingLines = tuple[Integers, Small, Integers]
 
 #: How many order lines are in memory at once when orders are counted by product.
 LINES_IN_MEMORY = 4_000_000
 
-#: How many visits are counted at once.
-_VISITS_AT_ONCE = 2**18
+#: How many counting orders are in memory at once in the order of their customers.
+ORDERS_IN_MEMORY = 2**21
 
 #: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
 _LOW_BITS = 32
@@ -73,7 +73,8 @@ class Orders(NamedTuple):
     Attributes:
         rows: their number by status and month.
         cents: their amount by status and month.
-        customer_of: the customer of each counting order; the number of customers for any other id.
+        customer_of: the customer of each counting order; for other orders the number of customers, and one
+            more for any other id.
         spent: by customer, the cents of counting orders; Python's integers where 64 bits do not suffice.
         number: by customer, the number of counting orders.
         visits: the days on which each customer placed them.
@@ -186,15 +187,15 @@ class ShopFiles:
     def orders(self) -> Orders:
         """All kept orders."""
         excluded = pa.array(sorted(self.settings.excluded_order_statuses), pa.string())
-
         rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
-        # Amounts in two parts, so that neither leaves 64 bits. The last place is for customers who are not
-        # kept: their orders are missing from the sums.
-        low, high, number = (np.zeros(len(self.customer_ids) + 1, np.int64) for _ in range(3))
-        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=len(number) - 1)
-        visits, found, newest = np.empty(count_rows(self.clean / "orders"), np.int64), 0, -1
+        # Amounts in two parts, so that neither leaves 64 bits. The last place is that of nobody, who has the
+        # orders that do not count.
+        nobody = len(self.customer_ids)
+        low, high, number = np.zeros((3, nobody + 1), np.int64)
+        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=nobody + 1)
+        day_of, newest = np.zeros(len(customer_of.numbers), np.int32), -1
 
-        def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], _CountingOrders]:
+        def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], _Orders]:
             statuses = batch["status"].cast(pa.string()).dictionary_encode()
             is_excluded = pc.is_in(statuses.dictionary, value_set=excluded).to_numpy(zero_copy_only=False)
             codes = statuses.indices.to_numpy().astype(np.int64)
@@ -204,32 +205,32 @@ class ShopFiles:
             groups = codes * span + (months - first)
             first_days = np.arange(first, first + span).astype("datetime64[M]").astype(date).tolist()
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
-            cents, is_counting = numbers_of(batch["total_amount"]), ~is_excluded[codes]
-            customers = self.customer_of.of(batch["customer_id"].to_numpy()[is_counting])
-            order_ids = batch["order_id"].to_numpy()[is_counting]
-            counting = order_ids, customers, days[is_counting], cents[is_counting]
-            return _sums(names, groups, np.ones_like(groups)), _sums(names, groups, cents), counting
+            cents, customers = (
+                numbers_of(batch["total_amount"]),
+                self.customer_of.of(batch["customer_id"].to_numpy()),
+            )
+            customers[is_excluded[codes]] = nobody
+            orders = batch["order_id"].to_numpy(), customers, days, cents
+            return _sums(names, groups, np.ones_like(groups)), _sums(names, groups, cents), orders
 
-        def add(more_rows: Counter[Any], more_cents: Counter[Any], counting: _CountingOrders) -> None:
-            nonlocal found, newest
+        def add(more_rows: Counter[Any], more_cents: Counter[Any], orders: _Orders) -> None:
+            nonlocal newest
             rows.update(more_rows)
             cents_of.update(more_cents)
-            order_ids, customers, days, cents = counting
+            order_ids, customers, days, cents = orders
             np.add.at(low, customers, cents & (2**31 - 1))
             np.add.at(high, customers, cents >> 31)
             np.add.at(number, customers, 1)
-            customer_of.put(order_ids, customers)
-            visits[found : found + len(days)] = (customers.astype(np.int64) << _LOW_BITS) + days
-            found, newest = found + len(days), int(days.max(initial=newest))
+            places = customer_of.places(order_ids)
+            customer_of.numbers[places], day_of[places] = customers, days
+            newest = int(days.max(initial=newest, where=customers != nobody))
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
         _by_batch(self.clean / "orders", columns, count, add)
         low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
-        visits = visits[:found]
-        visits.sort()
-        visits = visits[: np.searchsorted(visits, len(number) << _LOW_BITS)]
-        return Orders(rows, cents_of, customer_of, spent, number, _visits(visits, newest))
+        visits = _visits(customer_of.numbers, day_of, number, newest)
+        return Orders(rows, cents_of, customer_of, spent, number, visits)
 
     @cached_property
     def buyers(self) -> Buyers:
@@ -333,24 +334,35 @@ class ShopFiles:
 _NOBODY = np.empty(0, np.int64)
 
 
-def _visits(visits: Integers, newest: int) -> Visits:
-    """What sorted visits say, some of them repeated, up to the newest day."""
-    number = int(_months(np.array([newest]))[0]) + 1
-    waits, active = np.zeros(newest + 1, np.int64), np.zeros((number, number), np.int64)
+def _visits(customer_of: Small, day_of: Small, number: Integers, newest: int) -> Visits:
+    """What the customers and the days of all orders say.
+
+    Args:
+        customer_of: by order.
+        day_of: by order.
+        number: by customer, the number of counting orders.
+        newest: the newest day of a counting order.
+    """
+    months = int(_months(np.array([newest]))[0]) + 1
+    waits, active = np.zeros(newest + 1, np.int64), np.zeros((months, months), np.int64)
     ends: list[tuple[Integers, Integers]] = [(_NOBODY, _NOBODY)]
-    # A customer's visits stay in one piece.
-    cuts = np.searchsorted(visits, visits[::_VISITS_AT_ONCE] >> _LOW_BITS << _LOW_BITS)
-    for start, end in pairwise([*cuts, len(visits)]):
-        piece = visits[start:end][is_new(visits[start:end])]
-        days, is_first = piece & (2**_LOW_BITS - 1), is_new(piece >> _LOW_BITS)
+    # By ranges of customers, because it takes three times as much memory as the numbers.
+    cuts = np.searchsorted(np.cumsum(number), np.arange(0, number.sum(), ORDERS_IN_MEMORY), side="right")
+    for first, end in pairwise([*cuts, len(number)]):
+        is_here = (customer_of >= first) & (customer_of < end)
+        visits = (customer_of[is_here].astype(np.int64) << _LOW_BITS) | day_of[is_here]
+        # np.unique takes ten times as long.
+        visits.sort()
+        visits = visits[is_new(visits)]
+        days, is_first = visits & (2**_LOW_BITS - 1), is_new(visits >> _LOW_BITS)
         ends.append((days[is_first], days[np.roll(is_first, -1)]))
         waits += np.bincount(np.diff(days)[~is_first[1:]], minlength=len(waits))
-        months = _months(days)
-        is_first_of_month = is_first | is_new(months)
-        cohorts = months[is_first][np.cumsum(is_first) - 1]
-        np.add.at(active, (cohorts[is_first_of_month], months[is_first_of_month]), 1)
-    first, last = map(np.concatenate, zip(*ends, strict=True))
-    return Visits(first, last, waits, active)
+        month_of = _months(days)
+        is_first_of_month = is_first | is_new(month_of)
+        cohorts = month_of[is_first][np.cumsum(is_first) - 1]
+        np.add.at(active, (cohorts[is_first_of_month], month_of[is_first_of_month]), 1)
+    earliest, latest = map(np.concatenate, zip(*ends, strict=True))
+    return Visits(earliest, latest, waits, active)
 
 
 def _months(days: Integers) -> Integers:
