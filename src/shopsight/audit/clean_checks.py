@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,42 +11,55 @@ import numpy as np
 from shopsight.audit.control_totals import numbers_of
 from shopsight.audit.lookups import Integers, Lookup, is_new
 from shopsight.audit.parquet import count_rows, read_batches
-from shopsight.audit.shop_files import ShopFiles
-from shopsight.contract import TABLES
+from shopsight.audit.shop_files import THREADS, ShopFiles
+from shopsight.contract import TABLES, Table
 from shopsight.record import Check
 
-#: How many keys are in memory at once.
+#: How many sparse keys are in memory at once.
 KEYS_IN_MEMORY = 4_000_000
 
 
 def clean_checks(files: ShopFiles) -> Iterator[Check]:
     """For each table its different keys, for each reference the rows whose parent is kept: all rows."""
-    for table in TABLES.values():
-        folder = files.clean / table.name
-        yield Check(
-            f"{table.name}: different {table.key}s", count_rows(folder), _different(folder, table.key)
-        )
     customers, products = files.customer_of, files.product_of
-    for name, column, parents in (
+    references = (
         ("products", "category_id", _all_of(files.clean / "categories", "category_id")),
         ("orders", "customer_id", customers),
         ("order_items", "order_id", files.orders.customer_of),
         ("order_items", "product_id", products),
         ("reviews", "product_id", products),
         ("reviews", "customer_id", customers),
-    ):
+    )
+
+    def keys_of(table: Table) -> Check:
+        folder = files.clean / table.name
+        return Check(
+            f"{table.name}: different {table.key}s", count_rows(folder), _different(folder, table.key)
+        )
+
+    def references_of(name: str, column: str, parents: Lookup) -> Check:
         folder = files.clean / name
         found = sum(int(parents.has(keys).sum()) for keys in _keys(folder, column))
-        yield Check(f"{name}.{column}: rows whose parent is kept", count_rows(folder), found)
+        return Check(f"{name}.{column}: rows whose parent is kept", count_rows(folder), found)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        yield from threads.map(keys_of, TABLES.values())
+        yield from threads.map(references_of, *zip(*references, strict=True))
 
 
 def _different(folder: Path, column: str) -> int:
-    """The number of different keys, a part of them at a time."""
-    parts = count_rows(folder) // KEYS_IN_MEMORY + 1
-    different = 0
+    """The number of different keys: flags where keys are dense, or else sorted, a part of them at a time."""
+    rows, least, greatest = count_rows(folder), 0, -1
+    for keys in _keys(folder, column):
+        least, greatest = min(least, int(keys.min())), max(greatest, int(keys.max()))
+    if greatest - least < 8 * rows:
+        is_there = np.zeros(greatest - least + 1, np.bool_)
+        for keys in _keys(folder, column):
+            is_there[keys - least] = True
+        return int(np.count_nonzero(is_there))
+    parts, different = rows // KEYS_IN_MEMORY + 1, 0
     for part in range(parts):
-        some = [keys[keys % parts == part] if parts > 1 else keys for keys in _keys(folder, column)]
-        keys = np.concatenate([np.empty(0, np.int64), *some])
+        keys = np.concatenate([keys[keys % parts == part] for keys in _keys(folder, column)])
         keys.sort()
         different += int(is_new(keys).sum())
     return different
