@@ -42,7 +42,7 @@ _CountingLines = tuple[Integers, Small, Integers]
 LINES_IN_MEMORY = 4_000_000
 
 #: How many counting orders are in memory at once in the order of their customers.
-ORDERS_IN_MEMORY = 2**21
+ORDERS_IN_MEMORY = 2**20
 
 #: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
 _LOW_BITS = 32
