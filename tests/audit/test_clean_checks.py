@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -55,6 +56,27 @@ def test_a_key_that_repeats_is_found(
     rows = pl.read_parquet(root / table)
     alter(root, table, pl.concat([rows, rows.head(1)]))
     assert broken(root) == [f"{table}: different {TABLES[table].key}s"]
+
+
+@pytest.mark.parametrize("keys", [range(5), range(0, 10**6, 10**5), (-(2**62), 2**62, 3)])
+@pytest.mark.parametrize("in_memory", [1, module.KEYS_IN_MEMORY])
+def test_different_keys_are_counted_whatever_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: Sequence[int], in_memory: int
+) -> None:
+    monkeypatch.setattr(module, "KEYS_IN_MEMORY", in_memory)
+    twice = [*keys, *keys, None]
+    pl.DataFrame({"item_id": twice}, {"item_id": pl.Int64}).write_parquet(tmp_path / "part-00000.parquet")
+    assert module._different(tmp_path, "item_id") == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("order_items", "item_id"), ("reviews", "review_id"), ("reviews", "customer_id")]
+)
+def test_a_null_is_neither_a_key_nor_a_reference(root: Path, table: str, column: str) -> None:
+    rows = pl.read_parquet(root / table).with_row_index()
+    lost = pl.when(pl.col("index") != 1).then(pl.col(column)).alias(column)
+    alter(root, table, rows.with_columns(lost).drop("index"))
+    assert len(broken(root)) == 1
 
 
 @pytest.mark.parametrize(("table", "column"), REFERENCES)

@@ -17,7 +17,7 @@ from shopsight.audit import shop_files
 from shopsight.audit.control_totals import totals_as_read
 from shopsight.audit.customer_checks import METRICS, customer_checks
 from shopsight.audit.insight_checks import insight_checks
-from shopsight.audit.proof import clean_totals
+from shopsight.audit.proof import clean_totals, prove_marts
 from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import CUSTOMERS
 from shopsight.engine.polars import PolarsEngine
@@ -184,6 +184,23 @@ def test_references_that_do_not_hold_break_the_proof_and_never_the_check_itself(
     files = ShopFiles(tmp_path / "clean", tmp_path / "marts", tuple(INSIGHTS.values()), load_settings())
     totals = totals_as_read(tmp_path / "clean/customers", CUSTOMERS)
     assert broken([*customer_checks(files, totals, TODAY), *checks_of(tmp_path)])
+
+
+def test_an_order_that_is_there_twice_breaks_the_proof_and_never_the_check_itself(
+    made_up: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(made_up, tmp_path, dirs_exist_ok=True)
+    (path,) = (tmp_path / "clean/orders").glob("*.parquet")
+    rows = pl.read_parquet(path)
+    # Each customer's only order, or one of them, has the id of another customer's.
+    rows.with_columns(order_id=pl.col("order_id").first()).write_parquet(path)
+    files = ShopFiles(tmp_path / "clean", tmp_path / "marts", tuple(INSIGHTS.values()), load_settings())
+    totals = totals_as_read(tmp_path / "clean/customers", CUSTOMERS)
+    link = prove_marts(clean_totals(files), files, customer_checks(files, totals, TODAY))
+    assert [check.what for check in link.broken] == [
+        "orders: different order_ids",
+        "order_items.order_id: rows whose parent is kept",
+    ]
 
 
 def test_a_lost_value_breaks_the_proof_and_never_the_check_itself(made_up: Path, tmp_path: Path) -> None:

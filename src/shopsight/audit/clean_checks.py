@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 
 from shopsight.audit.control_totals import numbers_of
 from shopsight.audit.lookups import Integers, Lookup, is_new
@@ -18,9 +19,12 @@ from shopsight.record import Check
 #: How many sparse keys are in memory at once.
 KEYS_IN_MEMORY = 4_000_000
 
+#: 2^64 by the golden ratio, as a signed number: Knuth's multiplicative hashing spreads keys that have gaps.
+_MIXER = np.int64(-7046029254386353131)
+
 
 def clean_checks(files: ShopFiles) -> Iterator[Check]:
-    """For each table its different keys, for each reference the rows whose parent is kept: all rows."""
+    """Every table has as many different keys as rows, and every reference names a kept row, nulls never."""
     customers, products = files.customer_of, files.product_of
     references = (
         ("products", "category_id", _all_of(files.clean / "categories", "category_id")),
@@ -49,9 +53,12 @@ def clean_checks(files: ShopFiles) -> Iterator[Check]:
 
 def _different(folder: Path, column: str) -> int:
     """The number of different keys: flags where keys are dense, or else sorted, a part of them at a time."""
-    rows, least, greatest = count_rows(folder), 0, -1
-    for keys in _keys(folder, column):
-        least, greatest = min(least, int(keys.min())), max(greatest, int(keys.max()))
+    rows = count_rows(folder)
+    extents = [(int(keys.min()), int(keys.max())) for keys in _keys(folder, column)]
+    least, greatest = (
+        min((low for low, _ in extents), default=0),
+        max((high for _, high in extents), default=-1),
+    )
     if greatest - least < 8 * rows:
         is_there = np.zeros(greatest - least + 1, np.bool_)
         for keys in _keys(folder, column):
@@ -59,7 +66,8 @@ def _different(folder: Path, column: str) -> int:
         return int(np.count_nonzero(is_there))
     parts, different = rows // KEYS_IN_MEMORY + 1, 0
     for part in range(parts):
-        keys = np.concatenate([keys[keys % parts == part] for keys in _keys(folder, column)])
+        some = [keys[(keys * _MIXER >> 32) % parts == part] for keys in _keys(folder, column)]
+        keys = np.concatenate([np.empty(0, np.int64), *some])
         keys.sort()
         different += int(is_new(keys).sum())
     return different
@@ -74,4 +82,5 @@ def _all_of(folder: Path, column: str) -> Lookup:
 
 def _keys(folder: Path, column: str) -> Iterator[Integers]:
     for batch in read_batches(folder, [column]):
-        yield numbers_of(batch[column])
+        if len(found := pc.drop_null(batch[column])):
+            yield numbers_of(found)

@@ -1,7 +1,7 @@
 """A run's clean tables and the rows of its insights, as the proof counts them.
 
 Counted with Arrow and NumPy, a batch at a time, without the stages' code. In memory are a few numbers a
-customer, the customer of each counting order and, while orders are read, its day.
+customer, the customer of each order and, while orders are read, its day.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CountingLines = tuple[Integers, Small, Integers]
 #: How many order lines are in memory at once when orders are counted by product.
 LINES_IN_MEMORY = 4_000_000
 
-#: How many counting orders are in memory at once in the order of their customers.
+#: How many counting orders are sorted at once, if they are not one customer's and no more than a sixteenth.
 ORDERS_IN_MEMORY = 2**20
 
 #: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
@@ -190,7 +190,7 @@ class ShopFiles:
         rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
         # Amounts in two parts, so that neither leaves 64 bits. The last place is that of nobody, who has the
         # orders that do not count.
-        nobody = len(self.customer_ids)
+        nobody, places_of = len(self.customer_ids), self.customer_of
         low, high, number = np.zeros((3, nobody + 1), np.int64)
         customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=nobody + 1)
         day_of, newest = np.zeros(len(customer_of.numbers), np.int32), -1
@@ -207,7 +207,7 @@ class ShopFiles:
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
             cents, customers = (
                 numbers_of(batch["total_amount"]),
-                self.customer_of.of(batch["customer_id"].to_numpy()),
+                places_of.of(batch["customer_id"].to_numpy()),
             )
             customers[is_excluded[codes]] = nobody
             orders = batch["order_id"].to_numpy(), customers, days, cents
@@ -244,7 +244,7 @@ class ShopFiles:
     def items(self) -> Items:
         """All kept lines."""
         listed = sorted(product_id for (product_id,) in self.listed("products"))
-        ids, customer_of = Ids(listed), self.orders.customer_of
+        ids, customer_of, places_of = Ids(listed), self.orders.customer_of, self.product_of
         is_basket = np.zeros(len(customer_of.numbers), np.bool_)
         # The last place is for products that are not kept.
         units, lines = (np.zeros(len(ids) + 1, np.int64) for ids in (self.customer_ids, self.product_ids))
@@ -260,7 +260,7 @@ class ShopFiles:
             sold, price = quantities[is_sold], numbers_of(batch["price"])[is_sold]
             return (
                 (orders[is_counting], customers[is_counting], quantities[is_counting]),
-                np.bincount(self.product_of.of(product_ids[is_counting]), minlength=len(lines)),
+                np.bincount(places_of.of(product_ids[is_counting]), minlength=len(lines)),
                 _sums(listed, places, sold),
                 _sums(listed, places, sold * price),
             )
@@ -339,15 +339,16 @@ def _visits(customer_of: Small, day_of: Small, number: Integers, newest: int) ->
 
     Args:
         customer_of: by order.
-        day_of: by order.
+        day_of: by order, in days since 1970; cleaning rejects earlier ones.
         number: by customer, the number of counting orders.
         newest: the newest day of a counting order.
     """
     months = int(_months(np.array([newest]))[0]) + 1
     waits, active = np.zeros(newest + 1, np.int64), np.zeros((months, months), np.int64)
     ends: list[tuple[Integers, Integers]] = [(_NOBODY, _NOBODY)]
-    # By ranges of customers, because it takes three times as much memory as the numbers.
-    cuts = np.searchsorted(np.cumsum(number), np.arange(0, number.sum(), ORDERS_IN_MEMORY), side="right")
+    # By ranges of customers, each a look at all orders: sorting all takes several times the memory.
+    most = max(ORDERS_IN_MEMORY, int(number.sum()) // 16)
+    cuts = np.searchsorted(np.cumsum(number), np.arange(0, number.sum(), most), side="right")
     for first, end in pairwise([*cuts, len(number)]):
         is_here = (customer_of >= first) & (customer_of < end)
         visits = (customer_of[is_here].astype(np.int64) << _LOW_BITS) | day_of[is_here]

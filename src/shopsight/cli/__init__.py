@@ -25,7 +25,7 @@ __all__ = ["main", "program"]
 
 #: What Arrow and Polars read when they are loaded: memory goes back to the system soon after it was freed,
 #: also while Polars does nothing. With Polars' own choice handed down by a parent, a run at five million
-#: orders took 767 MB; with these it takes 658, and the same CPU.
+#: orders took 767 MB; with these it took 658, and the same CPU.
 ALLOCATORS = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0",

@@ -1,7 +1,8 @@
 """When customers buy again, counted by ranges of customers.
 
-The day of the order before takes a customer's orders in their order. For one range of customers after the
-other, the memory for it does not grow with the shop: what is carried on are counts by month and by days.
+To find the order before each order, a customer's orders are sorted by day. This is done for one range of
+customers at a time, so memory does not grow with the shop: only counts by month and by number of days are
+carried on.
 """
 
 from __future__ import annotations
