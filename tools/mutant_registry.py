@@ -522,7 +522,7 @@ MUTANTS = (
     ),
     Mutant(
         "A customer counts in a cohort's month once a day",
-        "audit/shop_files.py",
+        "audit/visits.py",
         "is_first_of_month = is_first | is_new(month_of)",
         "is_first_of_month = month_of >= 0",
         _IDENTITIES,

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from tests.support.clean_tables import Recipe, clean_tables, made_up_tables, shop_of, write_tables
 
-from shopsight.audit import shop_files
+from shopsight.audit import shop_files, visits
 from shopsight.audit.control_totals import totals_as_read
 from shopsight.audit.customer_checks import METRICS, customer_checks
 from shopsight.audit.insight_checks import insight_checks
@@ -64,7 +64,7 @@ def test_the_insights_of_made_up_shops_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, in_memory: int
 ) -> None:
     monkeypatch.setattr(shop_files, "LINES_IN_MEMORY", in_memory)
-    monkeypatch.setattr(shop_files, "ORDERS_IN_MEMORY", in_memory)
+    monkeypatch.setattr(visits, "ORDERS_IN_MEMORY", in_memory)
     recipe = Recipe(cents=(-3000, 50_000), first_key=10**12 if seed % 2 else -30)
     checks = checks_of(write_shop(tmp_path, made_up_tables(seed, recipe)))
     assert broken(checks) == []

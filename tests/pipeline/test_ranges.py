@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.published_shop import PublishedShop, published_shop
 
-from shopsight.audit import parquet, shop_files
+from shopsight.audit import parquet, visits
 from shopsight.engine import key_ranges
 from shopsight.marts.insights import baskets, purchases
 from shopsight.marts.insights import shop as insights_shop
@@ -31,7 +31,7 @@ def test_the_number_of_ranges_changes_nothing_that_is_published(
     monkeypatch.setattr(purchases, "ORDERS_IN_RANGE", 30)
     monkeypatch.setattr(insights_shop, "CUSTOMERS_IN_RANGE", 11)
     monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
-    monkeypatch.setattr(shop_files, "ORDERS_IN_MEMORY", 30)
+    monkeypatch.setattr(visits, "ORDERS_IN_MEMORY", 30)
 
     by_ranges = shop.run()
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from shopsight.audit.control_totals import numbers_of
-from shopsight.audit.lookups import Integers, Lookup, is_new
-from shopsight.audit.parquet import count_rows, read_batches
-from shopsight.audit.shop_files import THREADS, ShopFiles
+from shopsight.audit.lookups import Integers, Lookup, is_new, places_of
+from shopsight.audit.parquet import THREADS, count_rows, read_batches, read_column
+from shopsight.audit.shop_files import ShopFiles
 from shopsight.contract import TABLES, Table
 from shopsight.record import Check
 
@@ -27,7 +27,7 @@ def clean_checks(files: ShopFiles) -> Iterator[Check]:
     """Every table has as many different keys as rows, and every reference names a kept row, nulls never."""
     customers, products = files.customer_of, files.product_of
     references = (
-        ("products", "category_id", _all_of(files.clean / "categories", "category_id")),
+        ("products", "category_id", places_of(read_column(files.clean / "categories", "category_id"))),
         ("orders", "customer_id", customers),
         ("order_items", "order_id", files.orders.customer_of),
         ("order_items", "product_id", products),
@@ -71,13 +71,6 @@ def _different(folder: Path, column: str) -> int:
         keys.sort()
         different += int(is_new(keys).sum())
     return different
-
-
-def _all_of(folder: Path, column: str) -> Lookup:
-    found = Lookup(np.concatenate([np.empty(0, np.int64), *_keys(folder, column)]), missing=0)
-    for keys in _keys(folder, column):
-        found.put(keys, np.ones_like(keys))
-    return found
 
 
 def _keys(folder: Path, column: str) -> Iterator[Integers]:

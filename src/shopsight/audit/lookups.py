@@ -14,6 +14,9 @@ Flags = npt.NDArray[np.bool_]
 #: The widest range of ids, in bytes, that a table of flags is made for.
 LARGEST_TABLE = 2**25
 
+#: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
+LOW_BITS = 32
+
 
 def is_new(values: Integers | Small) -> Flags:
     """Which values differ from the one before; the first does.
@@ -86,3 +89,10 @@ class Lookup:
         """Which of the ids were given a number."""
         found: Flags = self.of(ids) != self._missing
         return found
+
+
+def places_of(ids: Integers) -> Lookup:
+    """The place of each id among the ids; their number for an unknown one."""
+    places = Lookup(ids, missing=len(ids))
+    places.put(ids, np.arange(len(ids)))
+    return places

@@ -5,20 +5,29 @@ The ledger and the proof read with this module, so they share no code with the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVarTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shopsight.audit.exact import exact_sum
+from shopsight.audit.lookups import Integers
 
 #: So few that what is computed from a batch stays in the processor's cache: a fifth less time than 131,072.
 BATCH_ROWS = 32_768
+
+#: How many files are read at the same time, each a batch at a time.
+THREADS = 2
+
+Found = TypeVarTuple("Found")
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -38,6 +47,37 @@ def read_batches(folder: Path, columns: list[str] | None) -> Iterator[pa.RecordB
             yield from file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False)
         # The allocator would keep what the file's row groups took: much of the memory of a proof.
         pa.default_memory_pool().release_unused()
+
+
+def read_column(folder: Path, name: str) -> Integers:
+    """A whole column of integers without nulls."""
+    values, found = np.empty(count_rows(folder), np.int64), 0
+    for batch in read_batches(folder, [name]):
+        values[found : found + len(batch)] = batch[name].to_numpy()
+        found += len(batch)
+    return values
+
+
+def by_batch(
+    folder: Path,
+    columns: list[str],
+    work: Callable[[pa.RecordBatch], tuple[*Found]],
+    add: Callable[[*Found], None],
+) -> None:
+    """Work on each batch of the folder's files, in threads, and add what is found, one batch at a time."""
+    lock = Lock()
+
+    def read(path: Path) -> None:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False):
+                if batch.num_rows:
+                    found = work(batch)
+                    with lock:
+                        add(*found)
+        pa.default_memory_pool().release_unused()
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(read, parquet_files(folder)))
 
 
 def read_side_by_side(

@@ -7,30 +7,27 @@ customer, the customer of each order and, while orders are read, its day.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
-from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from shopsight.audit.control_totals import numbers_of
 from shopsight.audit.identities import DeclaredInsight, Greatest, Recounted
-from shopsight.audit.lookups import Ids, Integers, Lookup, Small, is_new
-from shopsight.audit.parquet import BATCH_ROWS, count_rows, parquet_files, read_batches
+from shopsight.audit.lookups import LOW_BITS, Ids, Integers, Lookup, Small, is_new, places_of
+from shopsight.audit.parquet import by_batch, read_batches, read_column
+from shopsight.audit.visits import Visits, visits_of
 from shopsight.settings import Settings
 
 Key = tuple[Any, ...]
 Row = dict[str, Any]
-Found = TypeVarTuple("Found")
 Name = TypeVar("Name")
 
 #: Of a batch's orders: the order, the customer's place, the day, the cents.
@@ -40,31 +37,6 @@ _CountingLines = tuple[Integers, Small, Integers]
 
 #: How many order lines are in memory at once when orders are counted by product.
 LINES_IN_MEMORY = 4_000_000
-
-#: How many counting orders are sorted at once, if they are not one customer's and no more than a sixteenth.
-ORDERS_IN_MEMORY = 2**20
-
-#: Two places, or a place and a day, are one number that can be sorted fast: the second has these bits.
-_LOW_BITS = 32
-
-#: How many files are read at the same time, each a batch at a time.
-THREADS = 2
-
-
-class Visits(NamedTuple):
-    """The days on which customers placed counting orders, several orders on one day being one visit.
-
-    Attributes:
-        first: the first day of each customer with one, in the order of :attr:`ShopFiles.customer_ids`.
-        last: the last day.
-        waits: by number of days, how often a customer's next visit was so much later.
-        active: by months since 1970 of a customer's first visit and of any of them, the number of customers.
-    """
-
-    first: Integers
-    last: Integers
-    waits: Integers
-    active: Integers
 
 
 class Orders(NamedTuple):
@@ -166,22 +138,22 @@ class ShopFiles:
     @cached_property
     def customer_ids(self) -> Integers:
         """The kept customers."""
-        return _column(self.clean / "customers", "customer_id")
+        return read_column(self.clean / "customers", "customer_id")
 
     @cached_property
     def product_ids(self) -> Integers:
         """The kept products."""
-        return _column(self.clean / "products", "product_id")
+        return read_column(self.clean / "products", "product_id")
 
     @cached_property
     def product_of(self) -> Lookup:
         """By product_id, the product's place in :attr:`product_ids`; their number for an unknown one."""
-        return _places_of(self.product_ids)
+        return places_of(self.product_ids)
 
     @cached_property
     def customer_of(self) -> Lookup:
         """By customer_id, the customer's place in :attr:`customer_ids`; their number for an unknown one."""
-        return _places_of(self.customer_ids)
+        return places_of(self.customer_ids)
 
     @cached_property
     def orders(self) -> Orders:
@@ -190,9 +162,9 @@ class ShopFiles:
         rows, cents_of = Counter[tuple[str, date]](), Counter[tuple[str, date]]()
         # Amounts in two parts, so that neither leaves 64 bits. The last place is that of nobody, who has the
         # orders that do not count.
-        nobody, places_of = len(self.customer_ids), self.customer_of
+        nobody, kept = len(self.customer_ids), self.customer_of
         low, high, number = np.zeros((3, nobody + 1), np.int64)
-        customer_of = Lookup(_column(self.clean / "orders", "order_id"), missing=nobody + 1)
+        customer_of = Lookup(read_column(self.clean / "orders", "order_id"), missing=nobody + 1)
         day_of, newest = np.zeros(len(customer_of.numbers), np.int32), -1
 
         def count(batch: pa.RecordBatch) -> tuple[Counter[Any], Counter[Any], _Orders]:
@@ -207,7 +179,7 @@ class ShopFiles:
             names = [(status, day) for status in statuses.dictionary.to_pylist() for day in first_days]
             cents, customers = (
                 numbers_of(batch["total_amount"]),
-                places_of.of(batch["customer_id"].to_numpy()),
+                kept.of(batch["customer_id"].to_numpy()),
             )
             customers[is_excluded[codes]] = nobody
             orders = batch["order_id"].to_numpy(), customers, days, cents
@@ -226,10 +198,10 @@ class ShopFiles:
             newest = int(days.max(initial=newest, where=customers != nobody))
 
         columns = ["order_id", "customer_id", "order_date", "total_amount", "status"]
-        _by_batch(self.clean / "orders", columns, count, add)
+        by_batch(self.clean / "orders", columns, count, add)
         low, high, number = low[:-1], high[:-1], number[:-1]
         spent = high.astype(object) * 2**31 + low if (abs(high) >= 2**30).any() else (high << 31) + low
-        visits = _visits(customer_of.numbers, day_of, number, newest)
+        visits = visits_of(customer_of.numbers, day_of, number, newest)
         return Orders(rows, cents_of, customer_of, spent, number, visits)
 
     @cached_property
@@ -244,7 +216,7 @@ class ShopFiles:
     def items(self) -> Items:
         """All kept lines."""
         listed = sorted(product_id for (product_id,) in self.listed("products"))
-        ids, customer_of, places_of = Ids(listed), self.orders.customer_of, self.product_of
+        ids, customer_of, product_of = Ids(listed), self.orders.customer_of, self.product_of
         is_basket = np.zeros(len(customer_of.numbers), np.bool_)
         # The last place is for products that are not kept.
         units, lines = (np.zeros(len(ids) + 1, np.int64) for ids in (self.customer_ids, self.product_ids))
@@ -260,7 +232,7 @@ class ShopFiles:
             sold, price = quantities[is_sold], numbers_of(batch["price"])[is_sold]
             return (
                 (orders[is_counting], customers[is_counting], quantities[is_counting]),
-                np.bincount(places_of.of(product_ids[is_counting]), minlength=len(lines)),
+                np.bincount(product_of.of(product_ids[is_counting]), minlength=len(lines)),
                 _sums(listed, places, sold),
                 _sums(listed, places, sold * price),
             )
@@ -276,7 +248,7 @@ class ShopFiles:
             cents_of.update(more_cents)
 
         columns = ["order_id", "product_id", "quantity", "price"]
-        _by_batch(self.clean / "order_items", columns, count, add)
+        by_batch(self.clean / "order_items", columns, count, add)
         return Items(units[:-1], int(is_basket.sum()), lines[:-1], units_of, cents_of)
 
     @cached_property
@@ -315,102 +287,26 @@ class ShopFiles:
                 orders = customer_of.places(order_ids[is_wanted])
                 is_counting = customer_of.numbers[orders] < len(self.customer_ids)
                 places = np.searchsorted(ids.sorted, product_ids[is_wanted][is_counting])
-                return ((places << _LOW_BITS) | orders[is_counting],)
+                return ((places << LOW_BITS) | orders[is_counting],)
 
-            found = [_NOBODY]
-            _by_batch(self.clean / "order_items", ["order_id", "product_id"], find, found.append)
+            found = [np.empty(0, np.int64)]
+            by_batch(self.clean / "order_items", ["order_id", "product_id"], find, found.append)
             orders = np.concatenate(found)
             del found
             orders.sort()
             orders = orders[is_new(orders)]
-            starts = np.searchsorted(orders, np.arange(len(ids.sorted) + 1) << _LOW_BITS)
-            orders &= 2**_LOW_BITS - 1
+            starts = np.searchsorted(orders, np.arange(len(ids.sorted) + 1) << LOW_BITS)
+            orders &= 2**LOW_BITS - 1
             yield {
                 product_id: orders[start:end]
                 for product_id, (start, end) in zip(ids.sorted.tolist(), pairwise(starts), strict=True)
             }
 
 
-_NOBODY = np.empty(0, np.int64)
-
-
-def _visits(customer_of: Small, day_of: Small, number: Integers, newest: int) -> Visits:
-    """What the customers and the days of all orders say.
-
-    Args:
-        customer_of: by order.
-        day_of: by order, in days since 1970; cleaning rejects earlier ones.
-        number: by customer, the number of counting orders.
-        newest: the newest day of a counting order.
-    """
-    months = int(_months(np.array([newest]))[0]) + 1
-    waits, active = np.zeros(newest + 1, np.int64), np.zeros((months, months), np.int64)
-    ends: list[tuple[Integers, Integers]] = [(_NOBODY, _NOBODY)]
-    # By ranges of customers, each a look at all orders: sorting all takes several times the memory.
-    most = max(ORDERS_IN_MEMORY, int(number.sum()) // 16)
-    cuts = np.searchsorted(np.cumsum(number), np.arange(0, number.sum(), most), side="right")
-    for first, end in pairwise([*cuts, len(number)]):
-        is_here = (customer_of >= first) & (customer_of < end)
-        visits = (customer_of[is_here].astype(np.int64) << _LOW_BITS) | day_of[is_here]
-        # np.unique takes ten times as long.
-        visits.sort()
-        visits = visits[is_new(visits)]
-        days, is_first = visits & (2**_LOW_BITS - 1), is_new(visits >> _LOW_BITS)
-        ends.append((days[is_first], days[np.roll(is_first, -1)]))
-        waits += np.bincount(np.diff(days)[~is_first[1:]], minlength=len(waits))
-        month_of = _months(days)
-        is_first_of_month = is_first | is_new(month_of)
-        cohorts = month_of[is_first][np.cumsum(is_first) - 1]
-        np.add.at(active, (cohorts[is_first_of_month], month_of[is_first_of_month]), 1)
-    earliest, latest = map(np.concatenate, zip(*ends, strict=True))
-    return Visits(earliest, latest, waits, active)
-
-
-def _months(days: Integers) -> Integers:
-    """The months since 1970 of days since then."""
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-
-
-def _column(folder: Path, name: str) -> Integers:
-    values, found = np.empty(count_rows(folder), np.int64), 0
-    for batch in read_batches(folder, [name]):
-        values[found : found + len(batch)] = batch[name].to_numpy()
-        found += len(batch)
-    return values
-
-
 def _fifths(figures: Integers) -> Integers:
     smaller = np.searchsorted(np.sort(figures), figures)
     scores: Integers = smaller * 5 // max(len(figures), 1) + 1
     return scores
-
-
-def _places_of(ids: Integers) -> Lookup:
-    places = Lookup(ids, missing=len(ids))
-    places.put(ids, np.arange(len(ids)))
-    return places
-
-
-def _by_batch(
-    folder: Path,
-    columns: list[str],
-    work: Callable[[pa.RecordBatch], tuple[*Found]],
-    add: Callable[[*Found], None],
-) -> None:
-    """Work on each batch of the folder's files, in threads, and add what is found, one batch at a time."""
-    lock = Lock()
-
-    def read(path: Path) -> None:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=columns, batch_size=BATCH_ROWS, use_threads=False):
-                if batch.num_rows:
-                    found = work(batch)
-                    with lock:
-                        add(*found)
-        pa.default_memory_pool().release_unused()
-
-    with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(read, parquet_files(folder)))
 
 
 def _sums(names: Sequence[Name], places: Integers, values: Integers) -> Counter[Name]:

@@ -392,7 +392,7 @@ def _refuse_misspelt_variables() -> None:
 
 @cache
 def warn_if_writable(file: Path) -> None:
-    """Warn once: whoever can write the settings or an insight can run commands or redirect the data."""
+    """Warn once: write access to settings or insights is enough to run commands or redirect the data."""
     if file.stat().st_mode & stat.S_IWOTH:
         structlog.get_logger("shopsight").warning(
             "settings", file=str(file), warning="every user may write to it"

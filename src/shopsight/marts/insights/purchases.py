@@ -40,7 +40,7 @@ class Purchases:
 
     @cached_property
     def waits(self) -> Frame:
-        """How often customers waited so many days from a day with orders to their next one: days, orders.
+        """How often customers waited how many days, from a day with orders to the next: days, orders.
 
         Grain: one row per number of days, which is never 0.
         """
